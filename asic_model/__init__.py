@@ -1,0 +1,1 @@
+"""A virtual video-transcoding chip: exact in its streams, cycle-approximate in its time."""

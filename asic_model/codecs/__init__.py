@@ -1,0 +1,1 @@
+"""Video codecs: what a standard defines and both directions share."""

@@ -1,0 +1,1 @@
+"""Cores: the order of the engines in a core, and the macroblock pipeline."""

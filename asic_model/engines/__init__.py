@@ -1,0 +1,1 @@
+"""Engines: each one place for its kernels, its cycles and its configuration."""

@@ -1,0 +1,126 @@
+"""The one way to make a kernel: numba, cached on disk, and never stale.
+
+numba keys its cache on the file that a function stands in, so an edited callee leaves callers in other files
+compiled with its former self. The locator below stamps a kernel with the text of its module *and* of every
+`asic_model` module that it imports, directly or not. Kernels live in `~/.cache/tasic/kernels` (or in
+`NUMBA_CACHE_DIR` where that is set); `tasic doctor --clear-kernels` empties it.
+"""
+
+import ast
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching, event
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+PACKAGE_NAME = PACKAGE_DIR.name
+
+
+def cache_dir() -> Path:
+    """Folder that holds the compiled kernels."""
+    if numba.config.CACHE_DIR:
+        return Path(numba.config.CACHE_DIR)
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "tasic" / "kernels"
+
+
+def _module_file(name: str) -> Path | None:
+    """Source file of the `asic_model` module called `name`, None for names from elsewhere."""
+    parts = name.split(".")
+    if parts[0] != PACKAGE_NAME:
+        return None
+    base = PACKAGE_DIR.joinpath(*parts[1:])
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@lru_cache(maxsize=None)
+def _imports(path: Path) -> tuple[Path, ...]:
+    """Files of this package that the module at `path` imports directly."""
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found.update(file for file in map(_module_file, names) if file)
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=None)
+def source_stamp(path: Path) -> str:
+    """SHA-256 over the module at `path` and all package modules it reaches by absolute imports."""
+    reached: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file not in reached:
+            reached.add(file)
+            waiting.extend(_imports(file))
+    digest = hashlib.sha256()
+    for file in sorted(reached):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class KernelCacheLocator(caching._CacheLocator):
+    """Says to numba where a kernel is cached and what text it was compiled from."""
+
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        self._file = Path(py_file).resolve()
+        self._line = py_func.__code__.co_firstlineno
+        self._path = cache_dir() / self.get_suitable_cache_subpath(str(self._file))
+
+    def get_cache_path(self) -> str:
+        return str(self._path)
+
+    def get_source_stamp(self) -> str:
+        return source_stamp(self._file)
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> "KernelCacheLocator":
+        locator = cls(py_func, py_file)
+        locator.ensure_cache_path()
+        return locator
+
+
+class _Announcement(event.Listener):
+    """Says once, on stderr, that kernels are being compiled: the first run is slow, not stuck."""
+
+    def on_start(self, _event: event.Event) -> None:
+        event.unregister("numba:compile", self)
+        print(f"tasic: compiling kernels, once (cached in {cache_dir()}) ...", file=sys.stderr, flush=True)
+
+    def on_end(self, _event: event.Event) -> None:
+        pass
+
+
+if not os.environ.get("TASIC_QUIET_COMPILE"):
+    event.register("numba:compile", _Announcement())
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` with numba: cached, without the GIL, division as in C (no ZeroDivisionError).
+
+    With `NUMBA_DISABLE_JIT=1` the function is returned as it is.
+    """
+    if numba.config.DISABLE_JIT:
+        return function
+    former = numba.config.CACHE_LOCATOR_CLASSES
+    numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelCacheLocator.__name__}"
+    try:
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_LOCATOR_CLASSES = former

@@ -1,0 +1,1 @@
+"""Device memory and what stands between it and the engines."""

@@ -1,0 +1,34 @@
+"""The work record: what each engine spent on each macroblock, one structured row a macroblock.
+
+Kernels fill it, `cycles(config, work)` of each engine turns it into time, nothing else does. Fields are
+prefixed with the engine that they belong to.
+"""
+
+import numpy as np
+
+ENCODE_WORK = np.dtype(
+    [
+        ("mb_type", "u1"),  # asic_model.codecs.h264.macroblock codes
+        ("slice_start", "u1"),  # 1 on the first macroblock of a slice
+        ("fetch_window_x", "i2"),  # whole-sample displacement of the search window's centre from the macroblock
+        ("fetch_window_y", "i2"),
+        ("motion_search_coarse", "u2"),  # candidate positions tried at the decimated levels, all references
+        ("motion_search_fine", "u2"),  # candidate positions tried at full resolution, all references
+        ("fractional_search_blocks", "u2"),  # 4x4 blocks interpolated and transformed (SATD), all positions
+        ("intra_prediction_blocks", "u2"),  # 4x4 blocks predicted while choosing, all modes
+        ("mode_decision_trials", "u1"),  # modes coded in full (transform, quantisation, distortion, rate)
+        ("transform_blocks", "u2"),  # 4x4 blocks through transform and quantisation, all trials
+        ("transform_coded_blocks", "u1"),  # 4x4 blocks with levels, hence inverse transformed
+        ("inter_prediction_x", "i2"),  # quarter-sample vector of the first partition (reference traffic)
+        ("inter_prediction_y", "i2"),
+        ("inter_prediction_ref", "i1"),  # its reference index, -1 for intra
+        ("deblock_edges", "u1"),  # 4-sample edge segments filtered (bS > 0), luma and chroma
+        ("entropy_bins", "u2"),  # CABAC bins, or CAVLC codewords
+        ("entropy_bits", "u2"),  # bits put out, before emulation prevention
+    ]
+)
+
+
+def encode_work(count: int) -> np.ndarray:
+    """Return cleared rows for `count` macroblocks."""
+    return np.zeros(count, ENCODE_WORK)
