@@ -21,7 +21,7 @@ _TABLES = _load()
 def table(name: str) -> Any:
     """Return the values of table `name` as nested lists or dictionaries. Raises KeyError for an unknown name."""
     entry = _TABLES[name]
-    return entry["values"] if "values" in entry else entry
+    return entry.get("values", entry)
 
 
 def _frozen(values: Any, dtype: type) -> np.ndarray:
