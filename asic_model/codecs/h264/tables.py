@@ -25,7 +25,7 @@ def table(name: str) -> Any:
 
 
 def _frozen(values: Any, dtype: type) -> np.ndarray:
-    array = np.ascontiguousarray(values, dtype=dtype)
+    array: np.ndarray = np.ascontiguousarray(values, dtype=dtype)
     array.flags.writeable = False
     return array
 
