@@ -1,0 +1,28 @@
+"""The user-space driver: devices, sessions, surfaces, media files.
+
+import driver
+
+with driver.Device.open("model:vcu") as device:
+    with device.open_encoder(driver.EncoderConfig(width=1280, height=720, qp=27)) as encoder:
+        for packet in encoder.encode(frames):
+            ...
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from driver.errors import TasicError
+from driver.options import EncoderConfig, Rung, ScalerConfig, parse_ladder
+
+if TYPE_CHECKING:
+    from driver.device import Device, devices
+
+__all__ = ["Device", "EncoderConfig", "Rung", "ScalerConfig", "TasicError", "devices", "parse_ladder"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the device on first use: options and errors stay importable in milliseconds."""
+    if name in ("Device", "devices"):
+        from driver import device
+
+        return getattr(device, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

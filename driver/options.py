@@ -1,0 +1,386 @@
+"""What a session can be asked for: names, aliases, ranges and defaults, each written once.
+
+The command line, `from_options()` and the checks of the constructors all read the same field table, so an option
+has one name, one range and one sentence of help. Names are FFmpeg's where FFmpeg has the option.
+"""
+
+import dataclasses
+import difflib
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from fractions import Fraction
+from typing import Any
+
+from driver.errors import InvalidConfig
+
+MIN_SIDE_PX = 16
+MAX_SIDE_PX = 4096
+# 4096x2304: MaxFS of level 5.1 and 5.2 (H.264 Table A-1), in macroblocks.
+MAX_FRAME_MBS = 36864
+MAX_RUNGS = 8
+# A rung's share of -b:v is its share of the pixels to this power: half the pixels need more than half the bits.
+RATE_EXPONENT = 0.75
+
+PRESETS = ("fast", "medium", "slow")
+# NVENC's and QSV's names for the same three steps
+PRESET_ALIASES = {
+    "ultrafast": "fast", "superfast": "fast", "veryfast": "fast", "faster": "fast",
+    "slower": "slow", "veryslow": "slow",
+    "p1": "fast", "p2": "fast", "p3": "fast", "p4": "medium", "p5": "medium", "p6": "slow", "p7": "slow",
+}  # fmt: skip
+# Reference pictures by preset, unless `refs` says otherwise.
+PRESET_REFS = {"fast": 1, "medium": 1, "slow": 3}
+
+CODECS = ("h264",)
+CODEC_ALIASES = {"avc": "h264", "h264_tasic": "h264", "libx264": "h264"}
+PROFILES = ("baseline", "main")
+CODERS = ("cavlc", "cabac")
+
+
+def parse_rate(text: str | int) -> int:
+    """Return bits a second from `2M`, `500k`, `2.5M` or a plain number (SI multiples, as in FFmpeg)."""
+    raw = str(text).strip()
+    scale = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}.get(raw[-1:].lower(), 0)
+    try:
+        return round(Fraction(raw[:-1] if scale else raw) * (scale or 1))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{raw!r} is not a bit rate; write 2M, 500k or 2000000") from None
+
+
+def parse_fraction(text: "str | int | float | Fraction") -> Fraction:
+    """Return a rate or ratio from `30000/1001`, `16:9`, `29.97` or a number."""
+    try:
+        return Fraction(text.replace(":", "/")) if isinstance(text, str) else Fraction(text).limit_denominator(1 << 20)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{text!r} is not a number or a ratio such as 30000/1001") from None
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return (width, height) in samples from `1280x720`."""
+    width, cross, height = text.lower().partition("x")
+    if not cross or not width.isdecimal() or not height.isdecimal():
+        raise ValueError(f"{text!r} is not a size such as 1280x720")
+    return int(width), int(height)
+
+
+def _flag(text: "str | int | bool") -> bool:
+    if str(text).lower() in ("1", "true", "yes", "on"):
+        return True
+    if str(text).lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(f"{text!r} is neither 0 nor 1")
+
+
+def option(
+    default: Any = MISSING,
+    *,
+    names: tuple[str, ...] = (),
+    parse: Callable[[Any], Any] = int,
+    low: Any = None,
+    high: Any = None,
+    choices: tuple[str, ...] = (),
+    aliases: Mapping[str, str] | None = None,
+    unit: str = "",
+    text: str = "",
+) -> Any:
+    """One field of a configuration: `names` are the spellings on a command line, without dashes, first one shown."""
+    metadata = {
+        "names": names, "parse": parse, "low": low, "high": high, "choices": choices,
+        "aliases": aliases or {}, "unit": unit, "text": text,
+    }  # fmt: skip
+    return field(default=default, metadata=metadata)
+
+
+def near(word: str, known: "list[str] | tuple[str, ...]") -> str:
+    """Return `; did you mean X?` for the known word next to `word`, or nothing."""
+    found = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+@dataclass(frozen=True)
+class _Config:
+    """Checked options: every field is parsed, range-checked and named in the error when it is wrong."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            object.__setattr__(self, item.name, self._checked(item, getattr(self, item.name)))
+
+    @staticmethod
+    def _checked(item: "dataclasses.Field[Any]", value: Any) -> Any:
+        about = item.metadata
+        if value is None and item.default is None:
+            return None
+        label = about["names"][0] if about["names"] else item.name
+        try:
+            value = about["parse"](value)
+        except (ValueError, TypeError) as error:
+            raise InvalidConfig(f"option {label}: {error}", option=item.name, value=value) from None
+        value = about["aliases"].get(value, value)
+        if about["choices"] and value not in about["choices"]:
+            words = ", ".join(about["choices"])
+            raise InvalidConfig(
+                f"option {label}: {value!r} is not offered; one of {words}{near(str(value), about['choices'])}",
+                option=item.name, value=value, choices=about["choices"],
+            )  # fmt: skip
+        low, high = about["low"], about["high"]
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise InvalidConfig(
+                f"option {label}: {value} is outside {low}..{high}{' ' + about['unit'] if about['unit'] else ''}",
+                option=item.name, value=value, low=low, high=high,
+            )  # fmt: skip
+        return value
+
+    @classmethod
+    def spellings(cls) -> dict[str, str]:
+        """Every name that a field answers to, mapped to the field."""
+        return {name: item.name for item in fields(cls) for name in (*item.metadata["names"], item.name)}
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Any:
+        """Build from names as users type them (`{"b:v": "2M", "g": 60}`); an unknown one is refused by name."""
+        known = cls.spellings()
+        values: dict[str, Any] = {}
+        for name, value in options.items():
+            plain = name.lstrip("-")
+            if plain not in known:
+                raise InvalidConfig(f"unknown option {name}{near(plain, list(known))}", option=name)
+            values[known[plain]] = value
+        missing = [item.name for item in fields(cls) if item.default is MISSING and item.name not in values]
+        if missing:
+            raise InvalidConfig(f"option {missing[0]} is missing", option=missing[0])
+        return cls(**values)
+
+    def replace(self, **changes: Any) -> Any:
+        """Return a copy with `changes`, checked again."""
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class EncoderConfig(_Config):
+    """One H.264 encode session. Constant QP unless `bit_rate` is given."""
+
+    width: int = option(low=MIN_SIDE_PX, high=MAX_SIDE_PX, unit="luma samples", text="picture width, even")
+    height: int = option(low=MIN_SIDE_PX, high=MAX_SIDE_PX, unit="luma samples", text="picture height, even")
+    fps: Fraction = option(
+        Fraction(25), names=("r",), parse=parse_fraction, low=Fraction(1, 1000), high=1000, unit="frames/s",
+        text="nominal frame rate: VUI timing, level choice and rate control",
+    )  # fmt: skip
+    codec: str = option(
+        "h264", names=("c:v", "vcodec", "codec:v"), parse=str, choices=CODECS, aliases=CODEC_ALIASES, text="codec"
+    )
+    preset: str = option(
+        "medium", names=("preset",), parse=str, choices=PRESETS, aliases=PRESET_ALIASES,
+        text="effort of the decisions: fast, medium or slow (p1..p7 accepted)",
+    )  # fmt: skip
+    qp: int = option(
+        27, names=("qp", "qp:v"), low=0, high=51, text="quantisation parameter of P pictures; I pictures take 3 less"
+    )
+    bit_rate: int | None = option(
+        None, names=("b:v", "b"), parse=parse_rate, low=1_000, high=800_000_000, unit="bit/s",
+        text="mean bit rate, e.g. 2M; the picture's QP then follows the bits spent",
+    )  # fmt: skip
+    gop_size: int = option(250, names=("g", "gop"), low=1, high=65535, unit="pictures", text="distance of IDR pictures")
+    ref_count: int | None = option(None, names=("refs",), low=1, high=4, text="reference pictures (default: by preset)")
+    slices: int = option(1, names=("slices",), low=1, high=32, text="slices a picture")
+    profile: str = option("main", names=("profile:v", "profile"), parse=str, choices=PROFILES, text="H.264 profile")
+    coder: str | None = option(
+        None, names=("coder",), parse=str, choices=CODERS, aliases={"vlc": "cavlc", "ac": "cabac"},
+        text="entropy coder (default: the best of the profile)",
+    )  # fmt: skip
+    level: str = option(
+        "auto", names=("level",), parse=str, text="H.264 level, e.g. 4.1; auto takes the lowest that fits"
+    )
+    loop_filter: bool = option(True, names=("loop_filter",), parse=_flag, text="in-loop deblocking")
+    deblock_alpha: int = option(0, names=("deblockalpha",), low=-6, high=6, text="slice_alpha_c0_offset_div2")
+    deblock_beta: int = option(0, names=("deblockbeta",), low=-6, high=6, text="slice_beta_offset_div2")
+    chroma_qp_offset: int = option(0, names=("chromaoffset",), low=-12, high=12, text="chroma_qp_index_offset")
+    cabac_init_idc: int = option(
+        0, names=("cabac_init_idc",), low=0, high=2, text="CABAC initialisation table of P slices"
+    )
+    queue_depth: int = option(4, names=("async_depth",), low=1, high=16, unit="pictures", text="pictures in flight")
+    seed: int = option(0, names=("seed",), low=0, high=2**32 - 1, text="seed of everything random in the model")
+    sample_aspect_ratio: Fraction = option(
+        Fraction(1), names=("sar",), parse=parse_fraction, low=Fraction(1, 65535), high=65535, text="pixel aspect ratio"
+    )
+    # Code points of H.264 Tables E-3, E-4 and E-5 (the same numbers as in FFmpeg); 2: unspecified.
+    color_primaries: int = option(2, names=("color_primaries",), low=0, high=255, text="colour primaries, Table E-3")
+    color_trc: int = option(2, names=("color_trc",), low=0, high=255, text="transfer characteristics, Table E-4")
+    colorspace: int = option(2, names=("colorspace",), low=0, high=255, text="matrix coefficients, Table E-5")
+    full_range: bool = option(False, names=("full_range",), parse=_flag, text="samples use 0..255, not 16..235")
+    # Table E-2 and Figure E-1: 0 left (as in MPEG-2), 1 centre (as in JPEG); None: not said
+    chroma_location: int | None = option(
+        None, names=("chroma_sample_location",), low=0, high=5, text="chroma sample location"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("width", "height"):
+            if getattr(self, name) % 2:
+                raise InvalidConfig(
+                    f"option {name}: {getattr(self, name)} is odd; 4:2:0 is coded in even sizes", option=name
+                )
+        if -(-self.width // 16) * -(-self.height // 16) > MAX_FRAME_MBS:
+            raise InvalidConfig(
+                f"option width: {self.width}x{self.height} is more than {MAX_FRAME_MBS} macroblocks (4096x2304)",
+                option="width",
+            )
+        if self.profile == "baseline" and self.coder == "cabac":
+            raise InvalidConfig("option coder: cabac needs -profile:v main", option="coder")
+        if self.slices > -(-self.height // 16):
+            raise InvalidConfig(
+                f"option slices: {self.slices} is more than the {-(-self.height // 16)} macroblock rows",
+                option="slices",
+            )
+
+    @property
+    def effort(self) -> int:
+        """0 fast, 1 medium, 2 slow: the number in the job block."""
+        return PRESETS.index(self.preset)
+
+    @property
+    def references(self) -> int:
+        """Reference pictures that P pictures may use."""
+        return self.ref_count or PRESET_REFS[self.preset]
+
+    @property
+    def cabac(self) -> bool:
+        return self.coder == "cabac" if self.coder else self.profile == "main"
+
+    @classmethod
+    def from_ffmpeg(cls, line: str) -> "EncoderConfig":
+        """Build from a piece of an FFmpeg command line: `-c:v h264 -s 1920x1080 -r 30 -b:v 5M -g 30`."""
+        words = shlex.split(line)
+        if len(words) % 2:
+            raise InvalidConfig(f"option {words[-1]} has no value", option=words[-1])
+        options: dict[str, Any] = {}
+        for name, value in zip(words[::2], words[1::2], strict=True):
+            if name == "-s":
+                try:
+                    options["width"], options["height"] = parse_size(value)
+                except ValueError as error:
+                    raise InvalidConfig(f"option -s: {error}", option="-s") from None
+            else:
+                options[name] = value
+        config: EncoderConfig = cls.from_options(options)
+        return config
+
+
+@dataclass(frozen=True)
+class ScalerConfig(_Config):
+    """One scale session: a picture size in, one or several out."""
+
+    width: int = option(low=MIN_SIDE_PX, high=2 * MAX_SIDE_PX, unit="luma samples", text="width in")
+    height: int = option(low=MIN_SIDE_PX, high=2 * MAX_SIDE_PX, unit="luma samples", text="height in")
+    sizes: tuple[tuple[int, int], ...] = option(parse=tuple, text="sizes out")
+    queue_depth: int = option(4, names=("async_depth",), low=1, high=16, unit="pictures", text="pictures in flight")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.sizes:
+            raise InvalidConfig("option sizes: at least one output size is needed", option="sizes")
+        for width, height in self.sizes:
+            for name, src, dst in (("width", self.width, width), ("height", self.height, height)):
+                if dst % 2 or dst < MIN_SIDE_PX or not src <= dst * 8 or not dst <= src * 4:
+                    raise InvalidConfig(
+                        f"option sizes: {name} {src} to {dst} is not possible; outputs are even, at least {MIN_SIDE_PX} "
+                        "and between 1/8 and 4 times the input",
+                        option="sizes", value=dst,
+                    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung of a ladder as asked for: the shorter side (`720p`) or a size, and perhaps a bit rate."""
+
+    side: int | None
+    size: tuple[int, int] | None
+    bit_rate: int | None
+
+    def fit(self, width: int, height: int) -> tuple[int, int]:
+        """Return the even size for a `width` x `height` source: aspect kept, to the nearest even sample."""
+        if self.size:
+            return self.size
+        assert self.side is not None
+        short = min(width, height)
+        return tuple(max(MIN_SIDE_PX, 2 * round(Fraction(side * self.side, 2 * short))) for side in (width, height))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class PlannedRung:
+    """One output of a ladder, decided: its name (`720p`), size and bit rate (None: constant QP)."""
+
+    label: str
+    width: int
+    height: int
+    bit_rate: int | None
+
+
+def parse_ladder(text: str) -> tuple[Rung, ...]:
+    """Return the rungs of `1080p,720p@2M,640x360@500k`."""
+    rungs = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        size_text, at, rate_text = word.partition("@")
+        try:
+            rate = parse_rate(rate_text) if at else None
+            if size_text[-1:].lower() == "p" and size_text[:-1].isdecimal():
+                rung = Rung(int(size_text[:-1]), None, rate)
+            else:
+                rung = Rung(None, parse_size(size_text), rate)
+        except ValueError as error:
+            raise InvalidConfig(f"option ladder: rung {word!r}: {error} (write 720p, 720p@2M or 1280x720)") from None
+        if min(rung.size or (rung.side or 0,)) < MIN_SIDE_PX or max(rung.size or (rung.side or 0,)) > MAX_SIDE_PX:
+            raise InvalidConfig(f"option ladder: rung {word!r} is outside {MIN_SIDE_PX}..{MAX_SIDE_PX} luma samples")
+        if rung.size and any(side % 2 for side in rung.size):
+            raise InvalidConfig(f"option ladder: rung {word!r} has an odd side; 4:2:0 is coded in even sizes")
+        if rate is not None and rate < 1_000:
+            raise InvalidConfig(f"option ladder: rung {word!r} is below 1000 bit/s")
+        rungs.append(rung)
+    if not rungs:
+        raise InvalidConfig("option ladder: no rung given; write for example 1080p,720p@2M,360p")
+    if len(rungs) > MAX_RUNGS:
+        raise InvalidConfig(f"option ladder: {len(rungs)} rungs, at most {MAX_RUNGS}")
+    return tuple(rungs)
+
+
+def plan_ladder(
+    rungs: tuple[Rung, ...], width: int, height: int, bit_rate: int | None = None
+) -> tuple[list[PlannedRung], list[str]]:
+    """Decide sizes and rates of a ladder for a source of `width` x `height` (even); return them and warnings.
+
+    Nothing is scaled up. Of the rungs above the source the one nearest to it is coded at the source's size, unless
+    another rung is that size already; the others are left out. Rungs without a rate of their own take a share of
+    `bit_rate` (the rate of the largest rung) by their pixels, or constant QP when there is none.
+    """
+    warnings: list[str] = []
+    above: tuple[int, PlannedRung, str] | None = None
+    planned: list[PlannedRung] = []
+    for rung in rungs:
+        w, h = rung.fit(width, height)
+        label = f"{rung.side}p" if rung.side else f"{w}x{h}"
+        if w > width or h > height:
+            if above is None or w * h < above[0]:
+                above = (w * h, PlannedRung(f"{min(width, height)}p", width, height, rung.bit_rate), label)
+            warnings.append(f"rung {label} is larger than the source ({width}x{height}): never scaled up")
+            continue
+        if any((w, h) == (other.width, other.height) for other in planned):
+            warnings.append(f"rung {label} is there twice: coded once")
+            continue
+        planned.append(PlannedRung(label, w, h, rung.bit_rate))
+    if above and not any((r.width, r.height) == (width, height) for r in planned):
+        warnings.append(f"rung {above[2]} is coded at the source's size, as {above[1].label}")
+        planned.append(above[1])
+    planned.sort(key=lambda r: -r.width * r.height)
+    if bit_rate is not None:
+        top = planned[0].width * planned[0].height
+        planned = [
+            r
+            if r.bit_rate is not None
+            else dataclasses.replace(r, bit_rate=round(bit_rate * (r.width * r.height / top) ** RATE_EXPONENT))
+            for r in planned
+        ]
+    for r in planned:
+        # bounds of the scaler: down to 1/8
+        if r.width * 8 < width or r.height * 8 < height:
+            raise InvalidConfig(f"option ladder: rung {r.label} is less than 1/8 of the source ({width}x{height})")
+    return planned, warnings
