@@ -1,0 +1,1 @@
+"""Chip descriptions (`*.yaml`) and their reader."""
