@@ -32,3 +32,22 @@ ENCODE_WORK = np.dtype(
 def encode_work(count: int) -> np.ndarray:
     """Return cleared rows for `count` macroblocks."""
     return np.zeros(count, ENCODE_WORK)
+
+
+# One row a unit of the scale core: a group of input lines inside one stripe of columns. [output, plane].
+SCALE_WORK = np.dtype(
+    [
+        ("fetch_bytes", "u4"),
+        ("fetch_pieces", "u2"),  # separate rows that these bytes stand in
+        ("scale_lines_in", "u2", (4, 3)),  # input lines filtered horizontally
+        ("scale_lines_out", "u2", (4, 3)),  # output lines that this unit's input completes
+        ("scale_columns", "u2", (4, 3)),  # output samples of one line inside the stripe
+        ("scale_span_x", "u2", (4, 3)),  # filter spans [samples]
+        ("scale_span_y", "u2", (4, 3)),
+        ("scale_tables", "u4", (2,)),  # coefficients generated before this unit, horizontal and vertical
+        ("quality_samples", "u4"),  # samples compared (SSE)
+        ("quality_windows", "u4"),  # SSIM windows closed
+        ("store_bytes", "u4"),
+        ("store_pieces", "u2"),
+    ]
+)
