@@ -1,0 +1,81 @@
+"""Vector primitives with scalar twins, for kernels only: they cannot be called from plain Python.
+
+Each is a numba intrinsic that records generic LLVM vector instructions; with `TASIC_NO_SIMD=1` or
+`NUMBA_DISABLE_JIT=1` the scalar twin of the same name, signature and result runs instead.
+"""
+
+from asic_model.simd.blocks import (
+    add_clip_4xn,
+    add_clip_8xn,
+    add_clip_16xn,
+    average_2xn,
+    average_4xn,
+    average_8xn,
+    average_16xn,
+    copy_2xn,
+    copy_4xn,
+    copy_8xn,
+    copy_16xn,
+    fill_4xn,
+    fill_8xn,
+    fill_16xn,
+    residual_4xn,
+    residual_8xn,
+    residual_16xn,
+)
+from asic_model.simd.compare import (
+    moments_8xn,
+    moments_16xn,
+    sad_4xn,
+    sad_8xn,
+    sad_16x16_quarters,
+    sad_16xn,
+    satd_4xn,
+    satd_8xn,
+    satd_16xn,
+    ssd_4xn,
+    ssd_8xn,
+    ssd_16xn,
+)
+from asic_model.simd.filters import (
+    half_centre_row,
+    half_horizontal_row,
+    half_vertical_row,
+    half_vertical_sums_row,
+)
+
+__all__ = [
+    "add_clip_4xn",
+    "add_clip_8xn",
+    "add_clip_16xn",
+    "average_2xn",
+    "average_4xn",
+    "average_8xn",
+    "average_16xn",
+    "copy_2xn",
+    "copy_4xn",
+    "copy_8xn",
+    "copy_16xn",
+    "fill_4xn",
+    "fill_8xn",
+    "fill_16xn",
+    "half_centre_row",
+    "half_horizontal_row",
+    "half_vertical_row",
+    "half_vertical_sums_row",
+    "moments_8xn",
+    "moments_16xn",
+    "residual_4xn",
+    "residual_8xn",
+    "residual_16xn",
+    "sad_4xn",
+    "sad_8xn",
+    "sad_16x16_quarters",
+    "sad_16xn",
+    "satd_4xn",
+    "satd_8xn",
+    "satd_16xn",
+    "ssd_4xn",
+    "ssd_8xn",
+    "ssd_16xn",
+]

@@ -1,0 +1,123 @@
+"""Each vector primitive gives the result of its scalar twin: all widths, offsets, strides, saturation corners."""
+
+import inspect
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from asic_model import simd
+from asic_model.simd.emit import SCALAR, TWINS
+
+pytestmark = pytest.mark.skipif(SCALAR, reason="the twin is what runs here")
+
+SIZE = 64 * 64
+COMPARE = [name for name in simd.__all__ if name.startswith(("sad_", "satd_", "ssd_"))]
+MOMENTS = [name for name in simd.__all__ if name.startswith("moments_")]
+MOVES = [name for name in simd.__all__ if name.startswith(("copy_", "average_", "residual_"))]
+ADDS = [name for name in simd.__all__ if name.startswith("add_clip_")]
+FILLS = [name for name in simd.__all__ if name.startswith("fill_")]
+HALVES = ["half_horizontal_row", "half_vertical_row", "half_vertical_sums_row"]
+
+
+def compiled(name: str) -> Any:
+    """A callable that runs primitive `name` inside a kernel."""
+    names = ", ".join(inspect.signature(TWINS[name][1]).parameters)
+    scope: dict[str, Any] = {"primitive": getattr(simd, name)}
+    exec(f"def run({names}):\n    return primitive({names})", scope)
+    return numba.njit(scope["run"])
+
+
+def contents() -> list[np.ndarray]:
+    """Flat arrays: random, all 0, all 255, checkered extremes, small values."""
+    rng = np.random.default_rng(7)
+    return [
+        rng.integers(0, 256, SIZE, np.uint8),
+        np.zeros(SIZE, np.uint8),
+        np.full(SIZE, 255, np.uint8),
+        (rng.integers(0, 2, SIZE) * 255).astype(np.uint8),
+        rng.integers(0, 4, SIZE, np.uint8),
+    ]
+
+
+PLACES = [(0, 16), (1, 16), (3, 21), (64, 64), (127, 33), (17, 0)]  # (offset, stride), unaligned ones too
+
+
+def test_every_primitive_is_covered() -> None:
+    assert set(COMPARE + MOMENTS + MOVES + ADDS + FILLS + HALVES + ["half_centre_row"]) >= set(simd.__all__)
+
+
+@pytest.mark.parametrize("name", COMPARE)
+def test_comparisons(name: str) -> None:
+    run, twin = compiled(name), TWINS[name][1]
+    rows_choices = [()] if name.endswith("quarters") else [(4,), (8,), (16,)]
+    for a in contents():
+        for b in contents():
+            for (a_offset, a_stride), (b_offset, b_stride) in zip(PLACES, reversed(PLACES), strict=True):
+                for rows in rows_choices:
+                    arguments = (a, a_offset, a_stride, b, b_offset, b_stride, *rows)
+                    assert run(*arguments) == twin(*arguments), arguments
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_moments(name: str) -> None:
+    run, twin = compiled(name), TWINS[name][1]
+    for a in contents():
+        for offset, stride in PLACES:
+            assert run(a, offset, stride, 16) == twin(a, offset, stride, 16)
+
+
+def same_writes(name: str, destination: np.ndarray, arguments: tuple[Any, ...]) -> None:
+    """The vector form writes what the twin writes, and nowhere else."""
+    ours, theirs = destination.copy(), destination.copy()
+    compiled_forms.setdefault(name, compiled(name))(ours, *arguments)
+    TWINS[name][1](theirs, *arguments)
+    np.testing.assert_array_equal(ours, theirs, err_msg=f"{name} {arguments}")
+    assert not np.array_equal(ours, destination)
+
+
+compiled_forms: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_moves(name: str) -> None:
+    pictures = contents()
+    kind = np.int16 if name.startswith("residual_") else np.uint8
+    destination = np.full(SIZE, 77, kind)
+    for a in pictures:
+        for b in pictures if not name.startswith("copy_") else pictures[:1]:
+            for (a_offset, a_stride), (b_offset, b_stride) in zip(PLACES, reversed(PLACES), strict=True):
+                second = () if name.startswith("copy_") else (b, b_offset, b_stride)
+                same_writes(name, destination, (5, 23, a, a_offset, a_stride, *second, 7))
+
+
+@pytest.mark.parametrize("name", ADDS)
+def test_add_and_clip(name: str) -> None:
+    rng = np.random.default_rng(3)
+    destination = np.full(SIZE, 77, np.uint8)
+    for residual in (rng.integers(-300, 300, SIZE).astype(np.int16), np.full(SIZE, 32767, np.int16)):
+        for a in contents():
+            for (a_offset, a_stride), (b_offset, b_stride) in zip(PLACES, reversed(PLACES), strict=True):
+                for sign in (residual, (-1 - residual).astype(np.int16)):
+                    same_writes(name, destination, (5, 23, a, a_offset, a_stride, sign, b_offset, b_stride, 8))
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_fills(name: str) -> None:
+    for value in (0, 1, 255):
+        same_writes(name, np.full(SIZE, 77, np.uint8), (9, 19, value, 6))
+
+
+@pytest.mark.parametrize("count", [16, 17, 31, 32, 47, 64])
+def test_half_sample_rows(count: int) -> None:
+    for a in contents():
+        if a.max() == 0:
+            continue
+        same_writes("half_horizontal_row", np.full(SIZE, 77, np.uint8), (3, a, 131, count))
+        for stride in (64, 71):
+            same_writes("half_vertical_row", np.full(SIZE, 77, np.uint8), (3, a, 200, stride, count))
+            same_writes("half_vertical_sums_row", np.full(SIZE, 77, np.int16), (3, a, 200, stride, count))
+    sums = np.random.default_rng(5).integers(-2550, 10711, SIZE).astype(np.int16)
+    for source in (sums, np.full(SIZE, -2550, np.int16), np.full(SIZE, 10710, np.int16)):
+        same_writes("half_centre_row", np.full(SIZE, 77, np.uint8), (3, source, 131, count))
