@@ -298,7 +298,7 @@ def primitive(emission: Emission, results: int = 1) -> Callable[[Callable[..., A
             if results == 1:
                 result = types.int64
             elif results:
-                result = types.UniTuple(types.int64, results)
+                result = types.UniTuple(types.int64, results)  # type: ignore[attr-defined]
 
             def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
                 emitter = Emitter(context, builder)
