@@ -1,0 +1,442 @@
+"""Commands, completions and job blocks: the one source of their layout, and the protocol of submission.
+
+Driver and model use the classes below; the firmware uses `firmware/include/tasic_descriptors.h`, which `c_header()`
+makes from the same lists (`python -m asic_model.registers.generate`). All fields are little-endian and naturally
+aligned; bytes that no field covers are reserved and must be 0.
+
+How a job gets to the chip (addresses are byte addresses in device memory, registers as in docs/registers.md):
+
+ 1. Check `id` and `interface_version`. Wait until `firmware_status.state` is RUN (2). Write VERSION to
+    `host_version`, then wait until `negotiation` shows the same version: ACCEPTED (1), or REFUSED (2) and stop here.
+ 2. For a queue n of 0..3: put a command ring and a completion ring in device memory, each of 1 << size_log2 records
+    of 64 bytes, 64-byte aligned, at or above `firmware_area`, not overlapping. Write `queues[n].base_*`,
+    `completion_base_*`, then `control` with `size_log2` and `enable`. `queues[n].status` becomes RUNNING (1) or
+    names what is wrong. Indices start at 0 and run freely (32 bits): slot = index % ring size.
+ 3. To submit: write the job block (256 bytes, 256-byte aligned), write the command record into slot
+    `tail % size`, and last write `tail + 1` to `queues[n].tail`, the doorbell. Several commands may go with one
+    doorbell. The ring is full while tail - `head` = size. Once `head` passed a command, its slot *and its job block*
+    may be reused: the firmware works on its own copies.
+ 4. Everything else that the job names (surfaces, maps, output) belongs to the device until its completion.
+ 5. Every command gives exactly one completion, in slot `completion_tail % size` of the completion ring; the
+    firmware writes the record, then `completion_tail`, then raises event `completion`. The host takes records up to
+    `completion_tail`, then writes `completion_head`. A full completion ring stops the queue from taking commands.
+    Clear `event_status.completion` *before* reading `completion_tail`, or a completion may be missed.
+
+Sessions. OPEN_SESSION (block: SessionBlock) gives back the session's number in its completion; it belongs to the
+queue that opened it. Jobs of one session run one at a time in the order of submission and complete in that order;
+their `sequence` numbers (any start, mod 2**32) must grow, by less than 2**31 each time. RECONFIGURE and CLOSE_SESSION
+take their place in that order. Jobs of different sessions run at the same time.
+
+Fences. A job with `wait_session` != 0 starts only after that session (of the same queue) completed the command with
+`wait_sequence`, or any later one. The command that is waited for must have been submitted before.
+
+Rate control. In a session with `bit_rate` != 0 the firmware chooses the QP of each picture (`qp` in the job block is
+ignored, the completion says which one was used); otherwise the job's own `qp` holds.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from functools import cached_property
+from typing import Any
+
+VERSION = 1  # of all records on this page
+RECORD_BYTES = 64
+BLOCK_BYTES = 256
+BLOCK_ALIGNMENT_BYTES = 256
+STREAM_ALIGNMENT_BYTES = 64  # of stream, map and motion buffers; surfaces: memory.surface.ADDRESS_ALIGNMENT_BYTES
+
+
+class Command(IntEnum):
+    """`type` of a command and of its completion."""
+
+    NOP = 0  # completes; in a session: in the session's order, so it marks "all before me are done"
+    OPEN_SESSION = 1
+    CLOSE_SESSION = 2
+    RECONFIGURE = 3
+    ENCODE = 4
+    SCALE = 5
+    DECODE = 6
+
+
+class CommandFlag(IntFlag):
+    """`flags` of a command."""
+
+    QUIET = 1  # completion raises no event (poll, or let a later one tell)
+
+
+class Kind(IntEnum):
+    """Kind of core, session and job block. Equal to `cores[].kind` in the register map."""
+
+    NONE = 0
+    ENCODE = 1
+    SCALE = 2
+    DECODE = 3
+
+
+class Status(IntEnum):
+    """`status` of a completion. Up to 15: from the core (asic_model/cores/result.py), else from the firmware."""
+
+    OK = 0
+    BAD_FIELD = 1  # detail: number of the field in the job block (its place in the list below)
+    OUTPUT_FULL = 2  # the stream did not fit; nothing usable was written
+    CORRUPT_INPUT = 3  # decoded with concealment; detail: macroblocks concealed
+    BAD_VERSION = 16  # detail: the version found, in the command or its block
+    BAD_TYPE = 17  # unknown command; detail: the type found
+    BAD_COMMAND = 18  # detail: number of the field in the command record; 255 for reserved bytes
+    BAD_BLOCK = 19  # block address misaligned or not readable, wrong kind or size, reserved bytes not 0; detail: cause
+    BAD_SESSION = 20  # not open, or not of this queue, or of another kind; detail: the number found
+    BAD_SEQUENCE = 21  # not greater than the last one of the session; detail: the last one
+    BAD_FENCE = 22  # waits for a command that was not submitted before; detail: wait_sequence
+    NO_CAPACITY = 23  # OPEN_SESSION: detail 0: no session left, 1: encode rate granted is used up
+    NO_CORE = 24  # this chip has no core of that kind
+    ABORTED = 25  # the queue was disabled
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: `code` as in the struct module (B b H h I i Q), inclusive range of legal values, meaning."""
+
+    name: str
+    code: str
+    low: int
+    high: int
+    meaning: str
+
+
+def _field(name: str, code: str, meaning: str, low: int | None = None, high: int | None = None) -> Field:
+    bits = 8 * struct.calcsize(code)
+    signed = code.islower()
+    least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    return Field(name, code, least if low is None else low, most if high is None else high, meaning)
+
+
+class Layout:
+    """A record: its fields, largest first in memory after the header fields, which stand in the given order."""
+
+    def __init__(self, name: str, size_bytes: int, header: Iterable[Field], fields: Iterable[Field]) -> None:
+        self.name = name
+        self.size_bytes = size_bytes
+        self.header = tuple(header)
+        self.body = tuple(fields)  # a field's number is its place in `header + body` or, for job blocks, in `body`
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.header + self.body
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """Byte offset by name. The body is sorted by size (stable), so that all is naturally aligned."""
+        placed: dict[str, int] = {}
+        position = 0
+        for field in (*self.header, *sorted(self.body, key=lambda f: -struct.calcsize(f.code))):
+            size = struct.calcsize(field.code)
+            if position % size:
+                raise ValueError(f"{self.name}.{field.name}: offset {position} is no multiple of {size}")
+            placed[field.name] = position
+            position += size
+        if position > self.size_bytes:
+            raise ValueError(f"{self.name}: {position} bytes of fields in {self.size_bytes}")
+        return placed
+
+    @cached_property
+    def used_bytes(self) -> int:
+        """Bytes up to the end of the last field; what follows is reserved."""
+        return sum(struct.calcsize(field.code) for field in self.fields)
+
+    def pack(self, values: Mapping[str, int] | None = None, **more: int) -> bytes:
+        """Return the record; fields not given are 0. Raises ValueError naming the field that does not fit."""
+        values = {**(values or {}), **more}
+        record = bytearray(self.size_bytes)
+        for field in self.fields:
+            value = values.pop(field.name, 0)
+            try:
+                struct.pack_into(f"<{field.code}", record, self.offsets[field.name], value)
+            except struct.error:
+                raise ValueError(f"{self.name}.{field.name}: {value} does not fit {field.code!r}") from None
+        if values:
+            raise ValueError(f"{self.name} has no field {', '.join(sorted(values))}")
+        return bytes(record)
+
+    def unpack(self, record: bytes) -> dict[str, int]:
+        """Return all fields of a record by name."""
+        if len(record) < self.size_bytes:
+            raise ValueError(f"{self.name}: {len(record)} bytes, {self.size_bytes} needed")
+        offsets = self.offsets
+        return {f.name: struct.unpack_from(f"<{f.code}", record, offsets[f.name])[0] for f in self.fields}
+
+    def number(self, name: str) -> int:
+        """The field's number, as `detail` gives it: its place in `body`."""
+        return [field.name for field in self.body].index(name)
+
+    def check(self, values: Mapping[str, int]) -> None:
+        """Raise ValueError for the first field outside its range (the driver asks before it submits)."""
+        for field in self.fields:
+            value = values.get(field.name, 0)
+            if not field.low <= value <= field.high:
+                raise ValueError(f"{self.name}.{field.name}: {value} is not in {field.low}..{field.high}")
+
+
+COMMAND = Layout(
+    "command",
+    RECORD_BYTES,
+    (),
+    (
+        _field("version", "H", "VERSION"),
+        _field("type", "B", "Command"),
+        _field("flags", "B", "CommandFlag", 0, 1),
+        _field("sequence", "I", "the host's number of the command"),
+        _field("session", "I", "session that the command belongs to; 0: none"),
+        _field("wait_session", "I", "fence: session to wait for; 0: no fence"),
+        _field("wait_sequence", "I", "fence: its command to wait for"),
+        _field("block_address", "Q", "job block or session block; 0 where the type has none"),
+        _field("user_data", "Q", "given back in the completion"),
+    ),
+)
+
+COMPLETION = Layout(
+    "completion",
+    RECORD_BYTES,
+    (),
+    (
+        _field("version", "H", "VERSION"),
+        _field("type", "B", "as in the command"),
+        _field("status", "B", "Status"),
+        _field("sequence", "I", "as in the command"),
+        _field("session", "I", "as in the command; OPEN_SESSION: the new session"),
+        _field("detail", "I", "by status"),
+        _field("submitted", "Q", "when the firmware took the command [ticks of the control clock]"),
+        _field("started", "Q", "when the core started; 0 without a core [ticks]"),
+        _field("finished", "Q", "when the core finished, or the firmware [ticks]"),
+        _field("user_data", "Q", "as in the command"),
+        _field("output_bytes", "I", "bytes of stream or result"),
+        _field("index", "I", "this completion's index + 1: tells a new record from an old one"),
+        _field("core", "B", "number of the core; 255: none"),
+        _field("qp", "B", "ENCODE: QP that was used"),
+    ),
+)
+
+_BLOCK_HEADER = (
+    _field("version", "H", "VERSION", VERSION, VERSION),
+    _field("kind", "B", "Kind of the block"),
+    _field("block_type", "B", "0 session block, 1 job block", 0, 1),
+    _field("size", "I", "BLOCK_BYTES", BLOCK_BYTES, BLOCK_BYTES),
+)
+
+SESSION_BLOCK = Layout(
+    "session_block",
+    BLOCK_BYTES,
+    _BLOCK_HEADER,
+    (
+        _field("width", "H", "luma samples: of all pictures (encode), largest (scale, decode)", 1, 16384),
+        _field("height", "H", "luma rows, likewise", 1, 16384),
+        _field("rate_numerator", "I", "pictures a second: numerator; granted rate of an encode session", 0, 1_000_000),
+        _field("rate_denominator", "I", "denominator", 1, 1_000_000),
+        _field("bit_rate", "I", "target [bits/s]; 0: the jobs give the QP", 0, 2_000_000_000),
+        _field("buffer_bits", "I", "decoder's buffer for rate control [bits]; 0: one second", 0, 2_000_000_000),
+        _field("intra_period", "I", "pictures from one IDR to the next, as far as known; 0: unknown", 0, 1_000_000),
+        _field("qp_min", "B", "smallest QP that rate control may use", 0, 51),
+        _field("qp_max", "B", "largest", 0, 51),
+    ),
+)
+
+# The order of the body is the order of the fields of the core's job class; `surface()` says how big surfaces are.
+ENCODE_BLOCK = Layout(
+    "encode_block",
+    BLOCK_BYTES,
+    _BLOCK_HEADER,
+    (
+        _field("width", "H", "luma samples, even", 16, 4096),
+        _field("height", "H", "luma rows, even", 16, 2304),
+        _field("src_address", "Q", "source surface, width x height"),
+        _field("recon_address", "Q", "reconstruction, coded size"),
+        _field("ref_count", "B", "reference pictures", 0, 4),
+        _field("ref_address_0", "Q", "reference 0, coded size"),
+        _field("ref_address_1", "Q", "reference 1"),
+        _field("ref_address_2", "Q", "reference 2"),
+        _field("ref_address_3", "Q", "reference 3"),
+        _field("motion_in_address", "Q", "co-located motion to read; 0: none"),
+        _field("motion_out_address", "Q", "motion to keep; 0: none"),
+        _field("out_address", "Q", "stream out"),
+        _field("out_capacity", "I", "its room [bytes]", 256, 1 << 28),
+        _field("qp_map_address", "Q", "int8 QP offset a macroblock, raster order; 0: none"),
+        _field("slice_type", "B", "0 P, 2 I", 0, 2),
+        _field("idr", "B", "1: IDR picture", 0, 1),
+        _field("nal_ref_idc", "B", "", 0, 3),
+        _field("frame_num", "I", "", 0, 65535),
+        _field("idr_pic_id", "H", "", 0, 65535),
+        _field("poc_lsb", "I", "", 0, 65535),
+        _field("log2_max_frame_num", "B", "", 4, 16),
+        _field("log2_max_poc_lsb", "B", "", 4, 16),
+        _field("qp", "B", "luma QP of the picture", 0, 51),
+        _field("chroma_qp_offset", "b", "", -12, 12),
+        _field("entropy", "B", "0 CAVLC, 1 CABAC", 0, 1),
+        _field("cabac_init_idc", "B", "", 0, 2),
+        _field("slices", "B", "slices of the picture, at most its macroblock rows", 1, 144),
+        _field("deblock_disable", "B", "disable_deblocking_filter_idc", 0, 2),
+        _field("deblock_alpha", "b", "slice_alpha_c0_offset_div2", -6, 6),
+        _field("deblock_beta", "b", "slice_beta_offset_div2", -6, 6),
+        _field("effort", "B", "0 fast, 1 medium, 2 slow", 0, 2),
+        _field("seed", "I", ""),
+    ),
+)
+
+SCALE_BLOCK = Layout(
+    "scale_block",
+    BLOCK_BYTES,
+    _BLOCK_HEADER,
+    (
+        _field("width", "H", "luma samples of the source (mode 0) or of the region compared (mode 1)", 1, 16384),
+        _field("height", "H", "luma rows, likewise", 1, 16384),
+        _field("src_address", "Q", "source surface, width x height"),
+        _field("mode", "B", "0 scale, 1 quality", 0, 1),
+        _field("chroma_siting", "B", "0 left, 1 centre, 2 top left", 0, 2),
+        _field("output_count", "B", "outputs: 1..4 (mode 0), 0 (mode 1)", 0, 4),
+        *(
+            field
+            for i in range(4)
+            for field in (
+                _field(f"out{i}_width", "H", f"output {i}: luma samples; 0 when unused", 0, 16384),
+                _field(f"out{i}_height", "H", f"output {i}: luma rows; 0 when unused", 0, 16384),
+                _field(f"out{i}_address", "Q", f"output {i}: surface; 0 when unused"),
+            )
+        ),
+        _field("ref_width", "H", "mode 1: luma samples of the picture compared with; 0 in mode 0", 0, 16384),
+        _field("ref_height", "H", "mode 1: its luma rows; 0 in mode 0", 0, 16384),
+        _field("ref_address", "Q", "mode 1: its surface; 0 in mode 0"),
+        _field("result_address", "Q", "mode 1: where the sums go (80 bytes); 0 in mode 0"),
+    ),
+)
+
+JOB_BLOCKS = {Kind.ENCODE: ENCODE_BLOCK, Kind.SCALE: SCALE_BLOCK}
+JOB_COMMANDS = {Command.ENCODE: Kind.ENCODE, Command.SCALE: Kind.SCALE, Command.DECODE: Kind.DECODE}
+QUALITY_RESULT_BYTES = 80
+
+# Detail of BAD_BLOCK.
+BLOCK_CAUSES = {0: "address", 1: "kind", 2: "block_type", 3: "size", 4: "reserved bytes"}
+
+
+def pack_command(type: Command, sequence: int, **fields: int) -> bytes:
+    """Return a 64-byte command of this VERSION."""
+    values = {"version": VERSION, "type": int(type), "sequence": sequence & 0xFFFFFFFF}
+    return COMMAND.pack(values | fields)
+
+
+def unpack_completion(record: bytes) -> dict[str, int]:
+    """Return the fields of a completion."""
+    return COMPLETION.unpack(record)
+
+
+def pack_session(kind: Kind, **fields: int) -> bytes:
+    """Return a 256-byte session block. Ranges are checked."""
+    values = {"version": VERSION, "kind": int(kind), "block_type": 0, "size": BLOCK_BYTES, "rate_denominator": 1}
+    values |= {"qp_max": 51, **fields}
+    SESSION_BLOCK.check(values)
+    return SESSION_BLOCK.pack(values)
+
+
+def pack_job(kind: Kind, fields: Mapping[str, int]) -> bytes:
+    """Return a 256-byte job block of that kind. `fields`: the job class's fields, e.g. dataclasses.asdict(job)."""
+    layout = JOB_BLOCKS[kind]
+    values = {"version": VERSION, "kind": int(kind), "block_type": 1, "size": BLOCK_BYTES, **fields}
+    layout.check(values)
+    return layout.pack(values)
+
+
+def unpack_job(block: bytes) -> tuple[Kind, dict[str, int]]:
+    """Return kind and body fields of a job block: what the core's job class is built from."""
+    kind = Kind(block[ENCODE_BLOCK.offsets["kind"]])
+    layout = JOB_BLOCKS[kind]
+    values = layout.unpack(block)
+    return kind, {field.name: values[field.name] for field in layout.body}
+
+
+_C_TYPES = {"B": "uint8_t", "b": "int8_t", "H": "uint16_t", "h": "int16_t", "I": "uint32_t", "i": "int32_t"}
+_C_TYPES |= {"Q": "uint64_t"}
+
+
+def c_header() -> str:
+    """The layouts, numbers and ranges as a C header for the firmware."""
+    lines = [
+        "// Made by `python -m asic_model.registers.generate` from asic_model/descriptors.py; do not edit.",
+        "",
+        "#ifndef TASIC_DESCRIPTORS_H",
+        "#define TASIC_DESCRIPTORS_H",
+        "",
+        "#include <stddef.h>",
+        "#include <stdint.h>",
+        "",
+        f"#define DESCRIPTOR_VERSION {VERSION}u",
+        f"#define RECORD_BYTES {RECORD_BYTES}u",
+        f"#define BLOCK_BYTES {BLOCK_BYTES}u",
+        f"#define BLOCK_ALIGNMENT_BYTES {BLOCK_ALIGNMENT_BYTES}u",
+        f"#define STREAM_ALIGNMENT_BYTES {STREAM_ALIGNMENT_BYTES}u",
+        f"#define QUALITY_RESULT_BYTES {QUALITY_RESULT_BYTES}u",
+        "",
+    ]
+    for enumeration in (Command, CommandFlag, Kind, Status):
+        prefix = {"CommandFlag": "FLAG"}.get(enumeration.__name__, enumeration.__name__.upper())
+        lines += [f"#define {prefix}_{m.name} {int(m)}u" for m in enumeration]
+        lines.append("")
+    for number, cause in BLOCK_CAUSES.items():
+        lines.append(f"#define BLOCK_CAUSE_{cause.upper().replace(' ', '_')} {number}u")
+    lines += [
+        "",
+        "// Range rule of one field: offset and size in bytes, least and most legal value (as int64_t).",
+        "struct field_rule {",
+        "    uint8_t offset;",
+        "    uint8_t size; // bytes; | 0x80: signed",
+        "    int32_t low;",
+        "    uint32_t high;",
+        "};",
+        "",
+    ]
+    for layout in (COMMAND, COMPLETION, SESSION_BLOCK, *JOB_BLOCKS.values()):
+        lines += _c_layout(layout)
+    lines += ["#endif", ""]
+    return "\n".join(lines)
+
+
+def _c_layout(layout: Layout) -> list[str]:
+    """One struct with its static checks, field numbers and, for blocks, the table of ranges."""
+    upper = layout.name.upper()
+    lines = [f"struct {layout.name} {{"]
+    for field in sorted(layout.fields, key=lambda f: layout.offsets[f.name]):
+        comment = f" // {field.meaning}" if field.meaning else ""
+        lines.append(f"    {_C_TYPES[field.code]} {field.name};{comment}")
+    if layout.used_bytes < layout.size_bytes:
+        lines.append(f"    uint8_t reserved[{layout.size_bytes - layout.used_bytes}];")
+    lines += ["};", f'_Static_assert(sizeof(struct {layout.name}) == {layout.size_bytes}, "{layout.name}");']
+    for field in layout.fields:
+        offset = layout.offsets[field.name]
+        lines.append(f'_Static_assert(offsetof(struct {layout.name}, {field.name}) == {offset}, "{field.name}");')
+    lines.append(f"#define {upper}_USED_BYTES {layout.used_bytes}u")
+    lines += [f"#define {upper}_NUMBER_{f.name.upper()} {n}u" for n, f in enumerate(layout.body)]
+    if layout.header or layout is COMMAND:
+        lines += [f"#define {upper}_RULES {len(layout.body)}u", f"#define {upper}_RULE_TABLE {{ \\"]
+        lines += [f"    {_c_rule(layout, field)}, \\" for field in layout.body]
+        lines.append("}")
+    return [*lines, ""]
+
+
+def _c_rule(layout: Layout, field: Field) -> str:
+    size = struct.calcsize(field.code)
+    # 64-bit fields are addresses: the table lets all of them pass, the rules for addresses judge them.
+    high = min(field.high, 0xFFFFFFFF)
+    return f"{{{layout.offsets[field.name]}, {size | (0x80 if field.code.islower() else 0):#x}, {field.low}, {high}u}}"
+
+
+def describe(layout: Layout) -> list[dict[str, Any]]:
+    """Rows (offset, bytes, name, range, meaning) for reference pages."""
+    return [
+        {
+            "offset": layout.offsets[field.name],
+            "bytes": struct.calcsize(field.code),
+            "name": field.name,
+            "low": field.low,
+            "high": field.high,
+            "meaning": field.meaning,
+        }
+        for field in sorted(layout.fields, key=lambda f: layout.offsets[f.name])
+    ]

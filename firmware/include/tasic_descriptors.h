@@ -1,0 +1,456 @@
+// Made by `python -m asic_model.registers.generate` from asic_model/descriptors.py; do not edit.
+
+#ifndef TASIC_DESCRIPTORS_H
+#define TASIC_DESCRIPTORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DESCRIPTOR_VERSION 1u
+#define RECORD_BYTES 64u
+#define BLOCK_BYTES 256u
+#define BLOCK_ALIGNMENT_BYTES 256u
+#define STREAM_ALIGNMENT_BYTES 64u
+#define QUALITY_RESULT_BYTES 80u
+
+#define COMMAND_NOP 0u
+#define COMMAND_OPEN_SESSION 1u
+#define COMMAND_CLOSE_SESSION 2u
+#define COMMAND_RECONFIGURE 3u
+#define COMMAND_ENCODE 4u
+#define COMMAND_SCALE 5u
+#define COMMAND_DECODE 6u
+
+#define FLAG_QUIET 1u
+
+#define KIND_NONE 0u
+#define KIND_ENCODE 1u
+#define KIND_SCALE 2u
+#define KIND_DECODE 3u
+
+#define STATUS_OK 0u
+#define STATUS_BAD_FIELD 1u
+#define STATUS_OUTPUT_FULL 2u
+#define STATUS_CORRUPT_INPUT 3u
+#define STATUS_BAD_VERSION 16u
+#define STATUS_BAD_TYPE 17u
+#define STATUS_BAD_COMMAND 18u
+#define STATUS_BAD_BLOCK 19u
+#define STATUS_BAD_SESSION 20u
+#define STATUS_BAD_SEQUENCE 21u
+#define STATUS_BAD_FENCE 22u
+#define STATUS_NO_CAPACITY 23u
+#define STATUS_NO_CORE 24u
+#define STATUS_ABORTED 25u
+
+#define BLOCK_CAUSE_ADDRESS 0u
+#define BLOCK_CAUSE_KIND 1u
+#define BLOCK_CAUSE_BLOCK_TYPE 2u
+#define BLOCK_CAUSE_SIZE 3u
+#define BLOCK_CAUSE_RESERVED_BYTES 4u
+
+// Range rule of one field: offset and size in bytes, least and most legal value (as int64_t).
+struct field_rule {
+    uint8_t offset;
+    uint8_t size; // bytes; | 0x80: signed
+    int32_t low;
+    uint32_t high;
+};
+
+struct command {
+    uint64_t block_address; // job block or session block; 0 where the type has none
+    uint64_t user_data; // given back in the completion
+    uint32_t sequence; // the host's number of the command
+    uint32_t session; // session that the command belongs to; 0: none
+    uint32_t wait_session; // fence: session to wait for; 0: no fence
+    uint32_t wait_sequence; // fence: its command to wait for
+    uint16_t version; // VERSION
+    uint8_t type; // Command
+    uint8_t flags; // CommandFlag
+    uint8_t reserved[28];
+};
+_Static_assert(sizeof(struct command) == 64, "command");
+_Static_assert(offsetof(struct command, version) == 32, "version");
+_Static_assert(offsetof(struct command, type) == 34, "type");
+_Static_assert(offsetof(struct command, flags) == 35, "flags");
+_Static_assert(offsetof(struct command, sequence) == 16, "sequence");
+_Static_assert(offsetof(struct command, session) == 20, "session");
+_Static_assert(offsetof(struct command, wait_session) == 24, "wait_session");
+_Static_assert(offsetof(struct command, wait_sequence) == 28, "wait_sequence");
+_Static_assert(offsetof(struct command, block_address) == 0, "block_address");
+_Static_assert(offsetof(struct command, user_data) == 8, "user_data");
+#define COMMAND_USED_BYTES 36u
+#define COMMAND_NUMBER_VERSION 0u
+#define COMMAND_NUMBER_TYPE 1u
+#define COMMAND_NUMBER_FLAGS 2u
+#define COMMAND_NUMBER_SEQUENCE 3u
+#define COMMAND_NUMBER_SESSION 4u
+#define COMMAND_NUMBER_WAIT_SESSION 5u
+#define COMMAND_NUMBER_WAIT_SEQUENCE 6u
+#define COMMAND_NUMBER_BLOCK_ADDRESS 7u
+#define COMMAND_NUMBER_USER_DATA 8u
+#define COMMAND_RULES 9u
+#define COMMAND_RULE_TABLE { \
+    {32, 0x2, 0, 65535u}, \
+    {34, 0x1, 0, 255u}, \
+    {35, 0x1, 0, 1u}, \
+    {16, 0x4, 0, 4294967295u}, \
+    {20, 0x4, 0, 4294967295u}, \
+    {24, 0x4, 0, 4294967295u}, \
+    {28, 0x4, 0, 4294967295u}, \
+    {0, 0x8, 0, 4294967295u}, \
+    {8, 0x8, 0, 4294967295u}, \
+}
+
+struct completion {
+    uint64_t submitted; // when the firmware took the command [ticks of the control clock]
+    uint64_t started; // when the core started; 0 without a core [ticks]
+    uint64_t finished; // when the core finished, or the firmware [ticks]
+    uint64_t user_data; // as in the command
+    uint32_t sequence; // as in the command
+    uint32_t session; // as in the command; OPEN_SESSION: the new session
+    uint32_t detail; // by status
+    uint32_t output_bytes; // bytes of stream or result
+    uint32_t index; // this completion's index + 1: tells a new record from an old one
+    uint16_t version; // VERSION
+    uint8_t type; // as in the command
+    uint8_t status; // Status
+    uint8_t core; // number of the core; 255: none
+    uint8_t qp; // ENCODE: QP that was used
+    uint8_t reserved[6];
+};
+_Static_assert(sizeof(struct completion) == 64, "completion");
+_Static_assert(offsetof(struct completion, version) == 52, "version");
+_Static_assert(offsetof(struct completion, type) == 54, "type");
+_Static_assert(offsetof(struct completion, status) == 55, "status");
+_Static_assert(offsetof(struct completion, sequence) == 32, "sequence");
+_Static_assert(offsetof(struct completion, session) == 36, "session");
+_Static_assert(offsetof(struct completion, detail) == 40, "detail");
+_Static_assert(offsetof(struct completion, submitted) == 0, "submitted");
+_Static_assert(offsetof(struct completion, started) == 8, "started");
+_Static_assert(offsetof(struct completion, finished) == 16, "finished");
+_Static_assert(offsetof(struct completion, user_data) == 24, "user_data");
+_Static_assert(offsetof(struct completion, output_bytes) == 44, "output_bytes");
+_Static_assert(offsetof(struct completion, index) == 48, "index");
+_Static_assert(offsetof(struct completion, core) == 56, "core");
+_Static_assert(offsetof(struct completion, qp) == 57, "qp");
+#define COMPLETION_USED_BYTES 58u
+#define COMPLETION_NUMBER_VERSION 0u
+#define COMPLETION_NUMBER_TYPE 1u
+#define COMPLETION_NUMBER_STATUS 2u
+#define COMPLETION_NUMBER_SEQUENCE 3u
+#define COMPLETION_NUMBER_SESSION 4u
+#define COMPLETION_NUMBER_DETAIL 5u
+#define COMPLETION_NUMBER_SUBMITTED 6u
+#define COMPLETION_NUMBER_STARTED 7u
+#define COMPLETION_NUMBER_FINISHED 8u
+#define COMPLETION_NUMBER_USER_DATA 9u
+#define COMPLETION_NUMBER_OUTPUT_BYTES 10u
+#define COMPLETION_NUMBER_INDEX 11u
+#define COMPLETION_NUMBER_CORE 12u
+#define COMPLETION_NUMBER_QP 13u
+
+struct session_block {
+    uint16_t version; // VERSION
+    uint8_t kind; // Kind of the block
+    uint8_t block_type; // 0 session block, 1 job block
+    uint32_t size; // BLOCK_BYTES
+    uint32_t rate_numerator; // pictures a second: numerator; granted rate of an encode session
+    uint32_t rate_denominator; // denominator
+    uint32_t bit_rate; // target [bits/s]; 0: the jobs give the QP
+    uint32_t buffer_bits; // decoder's buffer for rate control [bits]; 0: one second
+    uint32_t intra_period; // pictures from one IDR to the next, as far as known; 0: unknown
+    uint16_t width; // luma samples: of all pictures (encode), largest (scale, decode)
+    uint16_t height; // luma rows, likewise
+    uint8_t qp_min; // smallest QP that rate control may use
+    uint8_t qp_max; // largest
+    uint8_t reserved[222];
+};
+_Static_assert(sizeof(struct session_block) == 256, "session_block");
+_Static_assert(offsetof(struct session_block, version) == 0, "version");
+_Static_assert(offsetof(struct session_block, kind) == 2, "kind");
+_Static_assert(offsetof(struct session_block, block_type) == 3, "block_type");
+_Static_assert(offsetof(struct session_block, size) == 4, "size");
+_Static_assert(offsetof(struct session_block, width) == 28, "width");
+_Static_assert(offsetof(struct session_block, height) == 30, "height");
+_Static_assert(offsetof(struct session_block, rate_numerator) == 8, "rate_numerator");
+_Static_assert(offsetof(struct session_block, rate_denominator) == 12, "rate_denominator");
+_Static_assert(offsetof(struct session_block, bit_rate) == 16, "bit_rate");
+_Static_assert(offsetof(struct session_block, buffer_bits) == 20, "buffer_bits");
+_Static_assert(offsetof(struct session_block, intra_period) == 24, "intra_period");
+_Static_assert(offsetof(struct session_block, qp_min) == 32, "qp_min");
+_Static_assert(offsetof(struct session_block, qp_max) == 33, "qp_max");
+#define SESSION_BLOCK_USED_BYTES 34u
+#define SESSION_BLOCK_NUMBER_WIDTH 0u
+#define SESSION_BLOCK_NUMBER_HEIGHT 1u
+#define SESSION_BLOCK_NUMBER_RATE_NUMERATOR 2u
+#define SESSION_BLOCK_NUMBER_RATE_DENOMINATOR 3u
+#define SESSION_BLOCK_NUMBER_BIT_RATE 4u
+#define SESSION_BLOCK_NUMBER_BUFFER_BITS 5u
+#define SESSION_BLOCK_NUMBER_INTRA_PERIOD 6u
+#define SESSION_BLOCK_NUMBER_QP_MIN 7u
+#define SESSION_BLOCK_NUMBER_QP_MAX 8u
+#define SESSION_BLOCK_RULES 9u
+#define SESSION_BLOCK_RULE_TABLE { \
+    {28, 0x2, 1, 16384u}, \
+    {30, 0x2, 1, 16384u}, \
+    {8, 0x4, 0, 1000000u}, \
+    {12, 0x4, 1, 1000000u}, \
+    {16, 0x4, 0, 2000000000u}, \
+    {20, 0x4, 0, 2000000000u}, \
+    {24, 0x4, 0, 1000000u}, \
+    {32, 0x1, 0, 51u}, \
+    {33, 0x1, 0, 51u}, \
+}
+
+struct encode_block {
+    uint16_t version; // VERSION
+    uint8_t kind; // Kind of the block
+    uint8_t block_type; // 0 session block, 1 job block
+    uint32_t size; // BLOCK_BYTES
+    uint64_t src_address; // source surface, width x height
+    uint64_t recon_address; // reconstruction, coded size
+    uint64_t ref_address_0; // reference 0, coded size
+    uint64_t ref_address_1; // reference 1
+    uint64_t ref_address_2; // reference 2
+    uint64_t ref_address_3; // reference 3
+    uint64_t motion_in_address; // co-located motion to read; 0: none
+    uint64_t motion_out_address; // motion to keep; 0: none
+    uint64_t out_address; // stream out
+    uint64_t qp_map_address; // int8 QP offset a macroblock, raster order; 0: none
+    uint32_t out_capacity; // its room [bytes]
+    uint32_t frame_num;
+    uint32_t poc_lsb;
+    uint32_t seed;
+    uint16_t width; // luma samples, even
+    uint16_t height; // luma rows, even
+    uint16_t idr_pic_id;
+    uint8_t ref_count; // reference pictures
+    uint8_t slice_type; // 0 P, 2 I
+    uint8_t idr; // 1: IDR picture
+    uint8_t nal_ref_idc;
+    uint8_t log2_max_frame_num;
+    uint8_t log2_max_poc_lsb;
+    uint8_t qp; // luma QP of the picture
+    int8_t chroma_qp_offset;
+    uint8_t entropy; // 0 CAVLC, 1 CABAC
+    uint8_t cabac_init_idc;
+    uint8_t slices; // slices of the picture, at most its macroblock rows
+    uint8_t deblock_disable; // disable_deblocking_filter_idc
+    int8_t deblock_alpha; // slice_alpha_c0_offset_div2
+    int8_t deblock_beta; // slice_beta_offset_div2
+    uint8_t effort; // 0 fast, 1 medium, 2 slow
+    uint8_t reserved[131];
+};
+_Static_assert(sizeof(struct encode_block) == 256, "encode_block");
+_Static_assert(offsetof(struct encode_block, version) == 0, "version");
+_Static_assert(offsetof(struct encode_block, kind) == 2, "kind");
+_Static_assert(offsetof(struct encode_block, block_type) == 3, "block_type");
+_Static_assert(offsetof(struct encode_block, size) == 4, "size");
+_Static_assert(offsetof(struct encode_block, width) == 104, "width");
+_Static_assert(offsetof(struct encode_block, height) == 106, "height");
+_Static_assert(offsetof(struct encode_block, src_address) == 8, "src_address");
+_Static_assert(offsetof(struct encode_block, recon_address) == 16, "recon_address");
+_Static_assert(offsetof(struct encode_block, ref_count) == 110, "ref_count");
+_Static_assert(offsetof(struct encode_block, ref_address_0) == 24, "ref_address_0");
+_Static_assert(offsetof(struct encode_block, ref_address_1) == 32, "ref_address_1");
+_Static_assert(offsetof(struct encode_block, ref_address_2) == 40, "ref_address_2");
+_Static_assert(offsetof(struct encode_block, ref_address_3) == 48, "ref_address_3");
+_Static_assert(offsetof(struct encode_block, motion_in_address) == 56, "motion_in_address");
+_Static_assert(offsetof(struct encode_block, motion_out_address) == 64, "motion_out_address");
+_Static_assert(offsetof(struct encode_block, out_address) == 72, "out_address");
+_Static_assert(offsetof(struct encode_block, out_capacity) == 88, "out_capacity");
+_Static_assert(offsetof(struct encode_block, qp_map_address) == 80, "qp_map_address");
+_Static_assert(offsetof(struct encode_block, slice_type) == 111, "slice_type");
+_Static_assert(offsetof(struct encode_block, idr) == 112, "idr");
+_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 113, "nal_ref_idc");
+_Static_assert(offsetof(struct encode_block, frame_num) == 92, "frame_num");
+_Static_assert(offsetof(struct encode_block, idr_pic_id) == 108, "idr_pic_id");
+_Static_assert(offsetof(struct encode_block, poc_lsb) == 96, "poc_lsb");
+_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 114, "log2_max_frame_num");
+_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 115, "log2_max_poc_lsb");
+_Static_assert(offsetof(struct encode_block, qp) == 116, "qp");
+_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 117, "chroma_qp_offset");
+_Static_assert(offsetof(struct encode_block, entropy) == 118, "entropy");
+_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 119, "cabac_init_idc");
+_Static_assert(offsetof(struct encode_block, slices) == 120, "slices");
+_Static_assert(offsetof(struct encode_block, deblock_disable) == 121, "deblock_disable");
+_Static_assert(offsetof(struct encode_block, deblock_alpha) == 122, "deblock_alpha");
+_Static_assert(offsetof(struct encode_block, deblock_beta) == 123, "deblock_beta");
+_Static_assert(offsetof(struct encode_block, effort) == 124, "effort");
+_Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
+#define ENCODE_BLOCK_USED_BYTES 125u
+#define ENCODE_BLOCK_NUMBER_WIDTH 0u
+#define ENCODE_BLOCK_NUMBER_HEIGHT 1u
+#define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
+#define ENCODE_BLOCK_NUMBER_RECON_ADDRESS 3u
+#define ENCODE_BLOCK_NUMBER_REF_COUNT 4u
+#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_0 5u
+#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_1 6u
+#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_2 7u
+#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_3 8u
+#define ENCODE_BLOCK_NUMBER_MOTION_IN_ADDRESS 9u
+#define ENCODE_BLOCK_NUMBER_MOTION_OUT_ADDRESS 10u
+#define ENCODE_BLOCK_NUMBER_OUT_ADDRESS 11u
+#define ENCODE_BLOCK_NUMBER_OUT_CAPACITY 12u
+#define ENCODE_BLOCK_NUMBER_QP_MAP_ADDRESS 13u
+#define ENCODE_BLOCK_NUMBER_SLICE_TYPE 14u
+#define ENCODE_BLOCK_NUMBER_IDR 15u
+#define ENCODE_BLOCK_NUMBER_NAL_REF_IDC 16u
+#define ENCODE_BLOCK_NUMBER_FRAME_NUM 17u
+#define ENCODE_BLOCK_NUMBER_IDR_PIC_ID 18u
+#define ENCODE_BLOCK_NUMBER_POC_LSB 19u
+#define ENCODE_BLOCK_NUMBER_LOG2_MAX_FRAME_NUM 20u
+#define ENCODE_BLOCK_NUMBER_LOG2_MAX_POC_LSB 21u
+#define ENCODE_BLOCK_NUMBER_QP 22u
+#define ENCODE_BLOCK_NUMBER_CHROMA_QP_OFFSET 23u
+#define ENCODE_BLOCK_NUMBER_ENTROPY 24u
+#define ENCODE_BLOCK_NUMBER_CABAC_INIT_IDC 25u
+#define ENCODE_BLOCK_NUMBER_SLICES 26u
+#define ENCODE_BLOCK_NUMBER_DEBLOCK_DISABLE 27u
+#define ENCODE_BLOCK_NUMBER_DEBLOCK_ALPHA 28u
+#define ENCODE_BLOCK_NUMBER_DEBLOCK_BETA 29u
+#define ENCODE_BLOCK_NUMBER_EFFORT 30u
+#define ENCODE_BLOCK_NUMBER_SEED 31u
+#define ENCODE_BLOCK_RULES 32u
+#define ENCODE_BLOCK_RULE_TABLE { \
+    {104, 0x2, 16, 4096u}, \
+    {106, 0x2, 16, 2304u}, \
+    {8, 0x8, 0, 4294967295u}, \
+    {16, 0x8, 0, 4294967295u}, \
+    {110, 0x1, 0, 4u}, \
+    {24, 0x8, 0, 4294967295u}, \
+    {32, 0x8, 0, 4294967295u}, \
+    {40, 0x8, 0, 4294967295u}, \
+    {48, 0x8, 0, 4294967295u}, \
+    {56, 0x8, 0, 4294967295u}, \
+    {64, 0x8, 0, 4294967295u}, \
+    {72, 0x8, 0, 4294967295u}, \
+    {88, 0x4, 256, 268435456u}, \
+    {80, 0x8, 0, 4294967295u}, \
+    {111, 0x1, 0, 2u}, \
+    {112, 0x1, 0, 1u}, \
+    {113, 0x1, 0, 3u}, \
+    {92, 0x4, 0, 65535u}, \
+    {108, 0x2, 0, 65535u}, \
+    {96, 0x4, 0, 65535u}, \
+    {114, 0x1, 4, 16u}, \
+    {115, 0x1, 4, 16u}, \
+    {116, 0x1, 0, 51u}, \
+    {117, 0x81, -12, 12u}, \
+    {118, 0x1, 0, 1u}, \
+    {119, 0x1, 0, 2u}, \
+    {120, 0x1, 1, 144u}, \
+    {121, 0x1, 0, 2u}, \
+    {122, 0x81, -6, 6u}, \
+    {123, 0x81, -6, 6u}, \
+    {124, 0x1, 0, 2u}, \
+    {100, 0x4, 0, 4294967295u}, \
+}
+
+struct scale_block {
+    uint16_t version; // VERSION
+    uint8_t kind; // Kind of the block
+    uint8_t block_type; // 0 session block, 1 job block
+    uint32_t size; // BLOCK_BYTES
+    uint64_t src_address; // source surface, width x height
+    uint64_t out0_address; // output 0: surface; 0 when unused
+    uint64_t out1_address; // output 1: surface; 0 when unused
+    uint64_t out2_address; // output 2: surface; 0 when unused
+    uint64_t out3_address; // output 3: surface; 0 when unused
+    uint64_t ref_address; // mode 1: its surface; 0 in mode 0
+    uint64_t result_address; // mode 1: where the sums go (80 bytes); 0 in mode 0
+    uint16_t width; // luma samples of the source (mode 0) or of the region compared (mode 1)
+    uint16_t height; // luma rows, likewise
+    uint16_t out0_width; // output 0: luma samples; 0 when unused
+    uint16_t out0_height; // output 0: luma rows; 0 when unused
+    uint16_t out1_width; // output 1: luma samples; 0 when unused
+    uint16_t out1_height; // output 1: luma rows; 0 when unused
+    uint16_t out2_width; // output 2: luma samples; 0 when unused
+    uint16_t out2_height; // output 2: luma rows; 0 when unused
+    uint16_t out3_width; // output 3: luma samples; 0 when unused
+    uint16_t out3_height; // output 3: luma rows; 0 when unused
+    uint16_t ref_width; // mode 1: luma samples of the picture compared with; 0 in mode 0
+    uint16_t ref_height; // mode 1: its luma rows; 0 in mode 0
+    uint8_t mode; // 0 scale, 1 quality
+    uint8_t chroma_siting; // 0 left, 1 centre, 2 top left
+    uint8_t output_count; // outputs: 1..4 (mode 0), 0 (mode 1)
+    uint8_t reserved[165];
+};
+_Static_assert(sizeof(struct scale_block) == 256, "scale_block");
+_Static_assert(offsetof(struct scale_block, version) == 0, "version");
+_Static_assert(offsetof(struct scale_block, kind) == 2, "kind");
+_Static_assert(offsetof(struct scale_block, block_type) == 3, "block_type");
+_Static_assert(offsetof(struct scale_block, size) == 4, "size");
+_Static_assert(offsetof(struct scale_block, width) == 64, "width");
+_Static_assert(offsetof(struct scale_block, height) == 66, "height");
+_Static_assert(offsetof(struct scale_block, src_address) == 8, "src_address");
+_Static_assert(offsetof(struct scale_block, mode) == 88, "mode");
+_Static_assert(offsetof(struct scale_block, chroma_siting) == 89, "chroma_siting");
+_Static_assert(offsetof(struct scale_block, output_count) == 90, "output_count");
+_Static_assert(offsetof(struct scale_block, out0_width) == 68, "out0_width");
+_Static_assert(offsetof(struct scale_block, out0_height) == 70, "out0_height");
+_Static_assert(offsetof(struct scale_block, out0_address) == 16, "out0_address");
+_Static_assert(offsetof(struct scale_block, out1_width) == 72, "out1_width");
+_Static_assert(offsetof(struct scale_block, out1_height) == 74, "out1_height");
+_Static_assert(offsetof(struct scale_block, out1_address) == 24, "out1_address");
+_Static_assert(offsetof(struct scale_block, out2_width) == 76, "out2_width");
+_Static_assert(offsetof(struct scale_block, out2_height) == 78, "out2_height");
+_Static_assert(offsetof(struct scale_block, out2_address) == 32, "out2_address");
+_Static_assert(offsetof(struct scale_block, out3_width) == 80, "out3_width");
+_Static_assert(offsetof(struct scale_block, out3_height) == 82, "out3_height");
+_Static_assert(offsetof(struct scale_block, out3_address) == 40, "out3_address");
+_Static_assert(offsetof(struct scale_block, ref_width) == 84, "ref_width");
+_Static_assert(offsetof(struct scale_block, ref_height) == 86, "ref_height");
+_Static_assert(offsetof(struct scale_block, ref_address) == 48, "ref_address");
+_Static_assert(offsetof(struct scale_block, result_address) == 56, "result_address");
+#define SCALE_BLOCK_USED_BYTES 91u
+#define SCALE_BLOCK_NUMBER_WIDTH 0u
+#define SCALE_BLOCK_NUMBER_HEIGHT 1u
+#define SCALE_BLOCK_NUMBER_SRC_ADDRESS 2u
+#define SCALE_BLOCK_NUMBER_MODE 3u
+#define SCALE_BLOCK_NUMBER_CHROMA_SITING 4u
+#define SCALE_BLOCK_NUMBER_OUTPUT_COUNT 5u
+#define SCALE_BLOCK_NUMBER_OUT0_WIDTH 6u
+#define SCALE_BLOCK_NUMBER_OUT0_HEIGHT 7u
+#define SCALE_BLOCK_NUMBER_OUT0_ADDRESS 8u
+#define SCALE_BLOCK_NUMBER_OUT1_WIDTH 9u
+#define SCALE_BLOCK_NUMBER_OUT1_HEIGHT 10u
+#define SCALE_BLOCK_NUMBER_OUT1_ADDRESS 11u
+#define SCALE_BLOCK_NUMBER_OUT2_WIDTH 12u
+#define SCALE_BLOCK_NUMBER_OUT2_HEIGHT 13u
+#define SCALE_BLOCK_NUMBER_OUT2_ADDRESS 14u
+#define SCALE_BLOCK_NUMBER_OUT3_WIDTH 15u
+#define SCALE_BLOCK_NUMBER_OUT3_HEIGHT 16u
+#define SCALE_BLOCK_NUMBER_OUT3_ADDRESS 17u
+#define SCALE_BLOCK_NUMBER_REF_WIDTH 18u
+#define SCALE_BLOCK_NUMBER_REF_HEIGHT 19u
+#define SCALE_BLOCK_NUMBER_REF_ADDRESS 20u
+#define SCALE_BLOCK_NUMBER_RESULT_ADDRESS 21u
+#define SCALE_BLOCK_RULES 22u
+#define SCALE_BLOCK_RULE_TABLE { \
+    {64, 0x2, 1, 16384u}, \
+    {66, 0x2, 1, 16384u}, \
+    {8, 0x8, 0, 4294967295u}, \
+    {88, 0x1, 0, 1u}, \
+    {89, 0x1, 0, 2u}, \
+    {90, 0x1, 0, 4u}, \
+    {68, 0x2, 0, 16384u}, \
+    {70, 0x2, 0, 16384u}, \
+    {16, 0x8, 0, 4294967295u}, \
+    {72, 0x2, 0, 16384u}, \
+    {74, 0x2, 0, 16384u}, \
+    {24, 0x8, 0, 4294967295u}, \
+    {76, 0x2, 0, 16384u}, \
+    {78, 0x2, 0, 16384u}, \
+    {32, 0x8, 0, 4294967295u}, \
+    {80, 0x2, 0, 16384u}, \
+    {82, 0x2, 0, 16384u}, \
+    {40, 0x8, 0, 4294967295u}, \
+    {84, 0x2, 0, 16384u}, \
+    {86, 0x2, 0, 16384u}, \
+    {48, 0x8, 0, 4294967295u}, \
+    {56, 0x8, 0, 4294967295u}, \
+}
+
+#endif
