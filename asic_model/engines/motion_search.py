@@ -1,0 +1,209 @@
+"""Motion search: whole-sample search of every macroblock in bounded windows of the reference pictures.
+
+Two levels. At 1/4 resolution all positions of the window are compared on 4x4 averages, and the best few that are
+no neighbours of each other become centres. At full resolution a handful of predictors and a small square around
+each centre are compared on all 256 samples; one pass over a candidate serves nine partitions (16x16, two 16x8, two
+8x16, four 8x8), as an adder tree gives them all for nothing.
+
+What a candidate costs besides its SAD, lambda times the bits of its difference to a predicted vector, uses what a
+pipeline can know: vectors found by this engine in the macroblock row above, and the co-located vectors of the picture
+before. The macroblock to the left is still under way when this one starts, so nothing is taken from it.
+
+RTL twin: rtl_tests/rtl/motion_search/. Bench: rtl_tests/motion_search/.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS, VECTOR_BITS, VECTOR_SPAN
+from asic_model.kernel_cache import kernel
+from asic_model.section import Section
+from asic_model.simd.search import sad_4x4_window, smallest, try_candidate
+
+# Partitions in the order of all arrays here.
+WHOLE = 0
+UPPER, LOWER = 1, 2
+LEFT, RIGHT = 3, 4
+QUADRANT = 5  # 5..8 in raster order
+PARTITIONS = 9
+
+BORDER_PX = 24  # a macroblock may be predicted from at most this far beyond the edge of the coded picture
+PAD_PX = 32  # samples that a padded reference repeats on each side: BORDER_PX + fraction + filter taps, rounded up
+GUARD_BYTES = 256  # vector loads run on behind the last sample
+
+_FAR = 1 << 30
+_CANDIDATES_MAX = 1000  # numbers of candidates fit INDEX_BITS of `try_candidate`
+
+
+class Plane(NamedTuple):
+    """Samples in flat memory: (x, y) is data[offset + y * stride + x]."""
+
+    data: np.ndarray  # uint8[...]
+    offset: int
+    stride: int
+
+
+class SearchSettings(NamedTuple):
+    """What the kernel needs of configuration and effort; all int."""
+
+    range_x: int  # whole samples
+    range_y: int
+    centres: int
+    radius: int
+    temporal: int  # 1: co-located vectors are candidates
+    lambda_motion: int  # MOTION_LAMBDA[qp]
+
+
+@kernel
+def decimate(source, source_offset, source_stride, width, height, target, target_offset, target_stride):
+    """Write the rounded means of 4x4 samples; width and height are those of the target."""
+    for y in range(height):
+        row = source_offset + 4 * y * source_stride
+        for x in range(width):
+            total = np.int32(8)
+            for j in range(4):
+                at = row + j * source_stride + 4 * x
+                total += (
+                    np.int32(source[at])
+                    + np.int32(source[at + 1])
+                    + np.int32(source[at + 2])
+                    + np.int32(source[at + 3])
+                )
+            target[target_offset + y * target_stride + x] = total >> 4
+
+
+@kernel
+def _median(a, b, c):
+    return max(min(a, b), min(max(a, b), c))
+
+
+@kernel
+def search_row(
+    mb_y, mb_width, mb_height, current, current_quarter, reference, reference_quarter, colocated, settings, mv, cost, work
+):
+    """Search one macroblock row in one reference.
+
+    current, reference, *_quarter : Plane; the reference planes are padded by PAD_PX (PAD_PX / 4)
+    colocated : int16[n, 2]     vectors of the picture before, quarter samples; read when settings.temporal
+    mv        : int16[n, 9, 2]  result, whole samples, (x, y); the row above must be there already
+    cost      : int32[n, 9]     result, SAD + lambda * bits
+    work      : ENCODE_WORK[n]  candidates are added
+    """
+    groups = settings.range_x // 32  # of 16 positions 4 samples apart: 2 * range_x / 4 / 16
+    columns = groups * 16
+    rows = settings.range_y // 2
+    coarse = np.empty(columns * rows, np.int16)
+    best = np.empty(16, np.int32)
+    tried_x = np.empty(_CANDIDATES_MAX + 1, np.int64)
+    tried_y = np.empty(_CANDIDATES_MAX + 1, np.int64)
+    width, height = 16 * mb_width, 16 * mb_height
+    rate_lambda = settings.lambda_motion
+
+    for mb_x in range(mb_width):
+        mb = mb_y * mb_width + mb_x
+        # Positions that the window and the padding allow.
+        low_x = max(-settings.range_x, -16 * mb_x - BORDER_PX)
+        high_x = min(settings.range_x, width - 16 * mb_x - 16 + BORDER_PX)
+        low_y = max(-settings.range_y, -16 * mb_y - BORDER_PX)
+        high_y = min(settings.range_y, height - 16 * mb_y - 16 + BORDER_PX)
+
+        # Predicted vector: median of the row above, else the co-located one.
+        above = mb - mb_width
+        time_x = time_y = np.int64(0)
+        if settings.temporal:
+            time_x, time_y = (np.int64(colocated[mb, 0]) + 2) >> 2, (np.int64(colocated[mb, 1]) + 2) >> 2
+        predicted_x, predicted_y = time_x, time_y
+        if mb_y > 0:
+            up_x, up_y = np.int64(mv[above, WHOLE, 0]), np.int64(mv[above, WHOLE, 1])
+            predicted_x, predicted_y = up_x, up_y
+            if mb_x + 1 < mb_width:
+                side_x, side_y = np.int64(mv[above + 1, WHOLE, 0]), np.int64(mv[above + 1, WHOLE, 1])
+                if settings.temporal:
+                    predicted_x, predicted_y = _median(up_x, side_x, time_x), _median(up_y, side_y, time_y)
+                elif mb_x > 0:
+                    predicted_x = _median(up_x, side_x, np.int64(mv[above - 1, WHOLE, 0]))
+                    predicted_y = _median(up_y, side_y, np.int64(mv[above - 1, WHOLE, 1]))
+
+        # 1/4 resolution: all positions; the window moves inwards at the picture's edges.
+        start_x = max(-settings.range_x // 4, -((16 * mb_x + BORDER_PX) // 4))
+        start_x = min(start_x, (high_x >> 2) - columns + 1)
+        start_x = max(start_x, -((16 * mb_x + BORDER_PX) // 4))
+        start_y = max(-settings.range_y // 4, -((16 * mb_y + BORDER_PX) // 4))
+        start_y = min(start_y, (high_y >> 2) - rows + 1)
+        start_y = max(start_y, -((16 * mb_y + BORDER_PX) // 4))
+        rows_here = min(rows, (high_y >> 2) - start_y + 1)
+        columns_here = min(columns, (high_x >> 2) - start_x + 1)
+        sad_4x4_window(
+            current_quarter.data,
+            current_quarter.offset + 4 * mb_y * current_quarter.stride + 4 * mb_x,
+            current_quarter.stride,
+            reference_quarter.data,
+            reference_quarter.offset + (4 * mb_y + start_y) * reference_quarter.stride + 4 * mb_x + start_x,
+            reference_quarter.stride,
+            groups,
+            rows_here,
+            coarse,
+        )
+        for dy in range(rows_here):
+            rate_y = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)])
+            for dx in range(columns):
+                bits = rate_y + VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)]
+                # a 4x4 average stands for 16 samples
+                at = dy * columns + dx
+                coarse[at] = coarse[at] + ((rate_lambda * bits) >> (MOTION_LAMBDA_BITS + 4)) if dx < columns_here else 32767
+        work[mb].motion_search_coarse += rows_here * columns_here
+
+        # Full resolution: predictors, then a square around each centre.
+        for p in range(16):
+            best[p] = 0x7FFFFFFF
+        count = 0
+        for candidate in range(5 + settings.centres):
+            radius = 0
+            if candidate == 0:
+                x, y = np.int64(0), np.int64(0)
+            elif candidate == 1:
+                x, y = predicted_x, predicted_y
+            elif candidate == 2:
+                x, y = time_x, time_y
+            elif candidate <= 4:
+                side = above + candidate - 3  # above, above right
+                if mb_y == 0 or (candidate == 4 and mb_x + 1 == mb_width):
+                    continue
+                x, y = np.int64(mv[side, WHOLE, 0]), np.int64(mv[side, WHOLE, 1])
+            else:
+                packed = smallest(coarse, 0, rows_here * groups)
+                at = packed & 0xFFFF
+                if packed >> 16 == 32767:
+                    break
+                row, column = at // columns, at % columns
+                for j in range(max(row - 1, 0), min(row + 2, rows_here)):
+                    for i in range(max(column - 1, 0), min(column + 2, columns)):
+                        coarse[j * columns + i] = 32767
+                x, y = 4 * (start_x + column), 4 * (start_y + row)
+                radius = settings.radius
+            x, y = min(max(x, low_x), high_x), min(max(y, low_y), high_y)
+            for j in range(max(y - radius, low_y), min(y + radius, high_y) + 1):
+                for i in range(max(x - radius, low_x), min(x + radius, high_x) + 1):
+                    bits = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (i - predicted_x)]) + np.int64(
+                        VECTOR_BITS[VECTOR_SPAN + 4 * (j - predicted_y)]
+                    )
+                    tried_x[count], tried_y[count] = i, j
+                    try_candidate(
+                        current.data,
+                        current.offset + 16 * mb_y * current.stride + 16 * mb_x,
+                        current.stride,
+                        reference.data,
+                        reference.offset + (16 * mb_y + j) * reference.stride + 16 * mb_x + i,
+                        reference.stride,
+                        (rate_lambda * bits) >> MOTION_LAMBDA_BITS,
+                        count,
+                        best,
+                    )
+                    count += 1
+        work[mb].motion_search_fine += count
+        for p in range(PARTITIONS):
+            winner = best[p] & 1023
+            mv[mb, p, 0], mv[mb, p, 1] = tried_x[winner], tried_y[winner]
+            cost[mb, p] = best[p] >> 10

@@ -1,0 +1,189 @@
+"""Vector primitives of the searches: whole rows of decimated candidates, SATD by quadrants.
+
+Blocks stand in flat arrays as in `asic_model.simd.compare`.
+"""
+
+import numpy as np
+
+from asic_model.kernel_cache import kernel
+from asic_model.simd.compare import hadamard_magnitudes
+from asic_model.simd.emit import primitive
+
+LANES = 16  # candidates of one row that `sad_4x4_window` compares at once
+
+
+def _window_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, groups, rows, out):  # type: ignore[no-untyped-def]
+    pixels = []
+    for y in range(4):
+        row = cur.load(emitter.row(cur_offset, cur_stride, y), 4).widen_unsigned(16)
+        pixels += [row.shuffle([x] * LANES) for x in range(4)]
+    with emitter.rows(rows) as dy, emitter.rows(groups) as group:
+        start = emitter.add(emitter.row(ref_offset, ref_stride, dy), emitter.mul(group, LANES))
+        total = None
+        for y in range(4):
+            line = emitter.row(start, ref_stride, y)
+            for x in range(4):
+                samples = ref.load(emitter.add(line, x), LANES).widen_unsigned(16)
+                difference = (samples - pixels[4 * y + x]).abs()
+                total = difference if total is None else total + difference
+        at = emitter.mul(emitter.add(emitter.mul(dy, groups), group), LANES)
+        out.store(at, total)
+
+
+@primitive(_window_emission, results=0)
+def sad_4x4_window(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, groups, rows, out):  # type: ignore[no-untyped-def]
+    """SAD of one 4x4 block against 16 * `groups` x `rows` positions of `ref`.
+
+    out : int16[rows * groups * 16], candidate (dx, dy) at `dy * groups * 16 + dx`; position (0, 0) is `ref_offset`.
+    """
+    for dy in range(rows):
+        for dx in range(groups * 16):
+            total = 0
+            for y in range(4):
+                for x in range(4):
+                    sample = np.int32(ref[ref_offset + (dy + y) * ref_stride + dx + x])
+                    total += abs(np.int32(cur[cur_offset + y * cur_stride + x]) - sample)
+            out[dy * groups * 16 + dx] = total
+
+
+def _smallest_emission(emitter, values, offset, groups):  # type: ignore[no-untyped-def]
+    lanes = emitter.constant(list(range(LANES)), 32)
+    best = emitter.variable(emitter.constant([0x7FFFFFFF] * LANES, 32))
+    with emitter.rows(groups) as group:
+        at = emitter.mul(group, LANES)
+        value = values.load(emitter.add(offset, at), LANES).widen(32)
+        packed = (value << 16) + (lanes + emitter.splat(at, LANES, 32))
+        best.set(best.get().min(packed))
+    return best.get()._call("vector.reduce.smin", result=best.get().value.type.element)
+
+
+@primitive(_smallest_emission)
+def smallest(values, offset, groups):  # type: ignore[no-untyped-def]
+    """(value << 16) + index of the smallest of 16 * `groups` values; on a tie the first one wins.
+
+    values : int16[...], from `offset` on; at most 65536 of them
+    """
+    best = 0x7FFFFFFF
+    for index in range(groups * 16):
+        packed = (np.int64(values[offset + index]) << 16) + index
+        if packed < best:
+            best = packed
+    return best
+
+
+def _quarters_emission(average: bool):  # type: ignore[no-untyped-def]
+    def emission(emitter, a, a_offset, a_stride, b, *rest):  # type: ignore[no-untyped-def]
+        b_offset, b_stride = rest[0], rest[-1]
+        sums = []
+        for half in (0, 8):
+            total = None
+            for strip in (half, half + 4):
+                differences = []
+                for y in range(strip, strip + 4):
+                    left = a.load(emitter.row(a_offset, a_stride, y), 16).widen_unsigned(16)
+                    right = b.load(emitter.row(b_offset, b_stride, y), 16).widen_unsigned(16)
+                    if average:
+                        other = b.load(emitter.row(rest[1], b_stride, y), 16).widen_unsigned(16)
+                        right = (right + other + 1) >> 1
+                    differences.append(left - right)
+                magnitudes = hadamard_magnitudes(differences)
+                total = magnitudes if total is None else total + magnitudes
+            sums += [total.part(0, 8).widen(32).sum(), total.part(8, 8).widen(32).sum()]
+        return tuple(sums)
+
+    return emission
+
+
+@kernel
+def _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, stride):  # type: ignore[no-untyped-def]
+    total = 0
+    work = np.empty((4, 4), np.int32)
+    for block in range(4):
+        x0, y0 = (block & 1) * 4, (block >> 1) * 4
+        for y in range(4):
+            p = a_offset + (y0 + y) * a_stride + x0
+            q = (y0 + y) * stride + x0
+            for x in range(4):
+                mean = (np.int32(b[b_offset + q + x]) + np.int32(b[c_offset + q + x]) + 1) >> 1
+                work[y, x] = np.int32(a[p + x]) - mean
+        for y in range(4):
+            s, d = work[y, 0] + work[y, 2], work[y, 0] - work[y, 2]
+            t, e = work[y, 1] + work[y, 3], work[y, 1] - work[y, 3]
+            work[y, 0], work[y, 1], work[y, 2], work[y, 3] = s + t, s - t, d + e, d - e
+        for x in range(4):
+            s, d = work[0, x] + work[2, x], work[0, x] - work[2, x]
+            t, e = work[1, x] + work[3, x], work[1, x] - work[3, x]
+            total += abs(s + t) + abs(s - t) + abs(d + e) + abs(d - e)
+    return total >> 1
+
+
+@primitive(_quarters_emission(False), results=4)
+def satd_16x16_quarters(a, a_offset, a_stride, b, b_offset, b_stride):  # type: ignore[no-untyped-def]
+    """SATDs (as `satd_16xn`) of the four 8x8 quadrants of a macroblock: top left, top right, bottom left, right."""
+    low_a, low_b = a_offset + 8 * a_stride, b_offset + 8 * b_stride
+    return (
+        _satd_8x8(a, a_offset, a_stride, b, b_offset, b_offset, b_stride),
+        _satd_8x8(a, a_offset + 8, a_stride, b, b_offset + 8, b_offset + 8, b_stride),
+        _satd_8x8(a, low_a, a_stride, b, low_b, low_b, b_stride),
+        _satd_8x8(a, low_a + 8, a_stride, b, low_b + 8, low_b + 8, b_stride),
+    )
+
+
+@primitive(_quarters_emission(True), results=4)
+def satd_16x16_quarters_average(a, a_offset, a_stride, b, b_offset, c_offset, b_stride):  # type: ignore[no-untyped-def]
+    """As `satd_16x16_quarters` against the rounded mean of two blocks of `b`, as quarter samples are made (8.4.2.2.1)."""
+    low = 8 * b_stride
+    low_a = a_offset + 8 * a_stride
+    return (
+        _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, b_stride),
+        _satd_8x8(a, a_offset + 8, a_stride, b, b_offset + 8, c_offset + 8, b_stride),
+        _satd_8x8(a, low_a, a_stride, b, b_offset + low, c_offset + low, b_stride),
+        _satd_8x8(a, low_a + 8, a_stride, b, b_offset + low + 8, c_offset + low + 8, b_stride),
+    )
+
+
+# Quadrants that make up each partition, in the order of `PARTITIONS`: whole, 16x8 upper and lower, 8x16 left and
+# right, 8x8 in raster order. Lanes 9..15 are unused.
+_FIRST = [0, 0, 2, 0, 1, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0]
+_SECOND = [1, 1, 3, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]  # lane 4 holds zero
+_THIRD = [2, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]
+_FOURTH = [3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]
+PARTITIONS = 9
+INDEX_BITS = 10  # of a candidate's number in a packed cost
+
+
+def _candidate_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate, number, best):  # type: ignore[no-untyped-def]
+    halves = []
+    for half in (0, 8):
+        total = None
+        for row in range(half, half + 8):
+            left = cur.load(emitter.row(cur_offset, cur_stride, row), 16).widen_unsigned(32)
+            right = ref.load(emitter.row(ref_offset, ref_stride, row), 16).widen_unsigned(32)
+            difference = (left - right).abs()
+            total = difference if total is None else total + difference
+        halves += [total.part(0, 8).sum(), total.part(8, 8).sum()]
+    sads = emitter.constant([0] * 16, 32)
+    for lane, value in enumerate(halves):
+        sads = sads._new(emitter.builder.insert_element(sads.value, value, emitter.i64(lane)))
+    costs = sads.shuffle(_FIRST) + sads.shuffle(_SECOND) + sads.shuffle(_THIRD) + sads.shuffle(_FOURTH)
+    costs = costs + emitter.splat(rate, 16, 32)
+    packed = (costs << INDEX_BITS) + emitter.splat(number, 16, 32)
+    best.store(0, best.load(0, 16).min(packed))
+
+
+@primitive(_candidate_emission, results=0)
+def try_candidate(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate, number, best):  # type: ignore[no-untyped-def]
+    """Compare a macroblock with candidate `number` (0..1023) and keep the better one for each partition.
+
+    best : int32[16]; entry p < PARTITIONS holds (cost << INDEX_BITS) + number of the best candidate of partition p,
+           cost = SAD + `rate`. On a tie the smaller number stays.
+    """
+    sads = [0, 0, 0, 0]
+    for y in range(16):
+        for x in range(16):
+            sample = np.int32(ref[ref_offset + y * ref_stride + x])
+            sads[(y >> 3) * 2 + (x >> 3)] += abs(np.int32(cur[cur_offset + y * cur_stride + x]) - sample)
+    s0, s1, s2, s3 = sads
+    costs = (s0 + s1 + s2 + s3, s0 + s1, s2 + s3, s0 + s2, s1 + s3, s0, s1, s2, s3)
+    for p in range(9):
+        best[p] = min(best[p], ((costs[p] + rate) << 10) + number)
