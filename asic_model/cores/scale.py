@@ -281,9 +281,11 @@ def _scale_plan(job: ScaleJob, cfg: ScaleCoreConfig) -> _Plan:
             lines_in = np.clip(source[plane].height - begin_line, 0, lines)
             left, right = source[plane].width, 0  # columns of the input that this stripe's outputs look at
             for index, (width, height, _) in enumerate(outputs):
-                begin, end = columns[index][0] >> (plane > 0), (columns[index][1] + (plane > 0)) >> (plane > 0)
+                begin, end = columns[index]
                 if begin == end:
                     continue
+                if plane:
+                    begin, end = begin // 2, (end + 1) // 2
                 x, y = across[index][plane > 0], down[index][plane > 0]
                 span_x, span_y = x.coefficients.shape[1], y.coefficients.shape[1]
                 left = min(left, max(int(x.first[begin]), 0))

@@ -1,0 +1,17 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """Folder with test media (`TASIC_MEDIA`, by default ../shared/media beside the project); skips without it."""
+    folder = Path(os.environ.get("TASIC_MEDIA") or PROJECT_DIR.parent / "shared" / "media")
+    if not folder.is_dir():
+        pytest.skip(f"no test media in {folder} (set TASIC_MEDIA)")
+    return folder
