@@ -1,0 +1,359 @@
+"""The control processor: an RV32IM interpreter with a cycle cost per instruction class.
+
+RTL twin: any RV32IM core; PicoRV32 is the one it is compared with. Semantics are those of the unprivileged RISC-V
+specification, RV32I 2.1 and M 2.0, in machine mode without CSRs. Memory map:
+
+    0x0000_0000  its own memory (`control.memory_kib`), the image is loaded at 0, execution starts there
+    0x4000_0000  the chip's registers (asic_model/registers/map.py), word access only
+
+There are no interrupts: the firmware reads register `wait_pending`, which stalls the bus until something happened.
+Device memory is reached through the mover registers, which address all of it from a 32-bit processor. What would
+trap on silicon stops the processor here (`TRAP`, with mcause and mtval), and the chip reports it to the host.
+"""
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from asic_model.kernel_cache import kernel
+
+if TYPE_CHECKING:
+    from asic_model.config import ControlConfig
+
+MMIO_BASE = 0x4000_0000
+MMIO_BYTES = 0x1000
+
+# Where things stand in the state vector, int64[STATE_WORDS]. Registers hold 0..2**32-1.
+PC = 32
+CYCLES = 33
+INSTRUCTIONS = 34
+ADDRESS = 35  # MMIO: byte offset in the register window
+VALUE = 36  # MMIO store: the word
+TARGET = 37  # MMIO load: number of the register that waits for the word
+CAUSE = 38  # trap: mcause
+TRAP_VALUE = 39  # trap: mtval
+STATE_WORDS = 40
+
+
+class Stop(IntEnum):
+    """Why `execute` returned."""
+
+    LIMIT = 0
+    MMIO_LOAD = 1  # `TARGET` waits for the word at `ADDRESS`; PC stands after the load
+    MMIO_STORE = 2  # `VALUE` goes to `ADDRESS`; PC stands after the store
+    WAIT = 3  # WFI; PC stands after it
+    TRAP = 4  # PC stands at the instruction
+
+
+class Cause(IntEnum):
+    """mcause of the privileged specification, as far as it can happen here."""
+
+    FETCH_MISALIGNED = 0
+    FETCH_FAULT = 1
+    ILLEGAL_INSTRUCTION = 2
+    BREAKPOINT = 3
+    LOAD_MISALIGNED = 4
+    LOAD_FAULT = 5
+    STORE_MISALIGNED = 6
+    STORE_FAULT = 7
+    ENVIRONMENT_CALL = 11
+
+
+# Instruction classes, in the order of the cost vector.
+COST_FIELDS = (
+    "alu_cycles",
+    "shift_cycles",
+    "load_cycles",
+    "store_cycles",
+    "branch_cycles",
+    "branch_taken_cycles",
+    "jump_cycles",
+    "multiply_cycles",
+    "divide_cycles",
+    "system_cycles",
+    "mmio_cycles",
+)
+ALU, SHIFT, LOAD, STORE, BRANCH, TAKEN, JUMP, MULTIPLY, DIVIDE, SYSTEM, MMIO = range(len(COST_FIELDS))
+
+_STOP_LIMIT, _STOP_MMIO_LOAD, _STOP_MMIO_STORE, _STOP_WAIT, _STOP_TRAP = (int(stop) for stop in Stop)
+_MASK = 0xFFFFFFFF
+
+
+@kernel
+def execute(state: Any, memory: Any, costs: Any, limit_cycles: Any) -> Any:
+    """Run until `state[CYCLES]` reaches `limit_cycles` or something needs the chip; return a `Stop`.
+
+    state  : int64[STATE_WORDS]  registers 0..31 (as unsigned), then as named above
+    memory : uint32[words]       the processor's own memory, little-endian words
+    costs  : int64[11]           cycles by class, order of COST_FIELDS
+
+    An instruction is done whole: the last one may end beyond `limit_cycles`.
+    """
+    pc = state[32]
+    cycles = state[33]
+    instructions = state[34]
+    size = memory.shape[0] * 4
+    stop = _STOP_LIMIT
+    while cycles < limit_cycles:
+        if pc >= size:
+            stop, state[38], state[39] = _STOP_TRAP, 1, pc
+            break
+        word = np.int64(memory[pc >> 2])
+        opcode = word & 0x7F
+        rd = (word >> 7) & 31
+        funct3 = (word >> 12) & 7
+        a = state[(word >> 15) & 31]
+        b = state[(word >> 20) & 31]
+        signed_word = word - ((word & 0x80000000) << 1)
+        next_pc = pc + 4
+        result = np.int64(0)
+        cost = ALU
+        writes = True
+        legal = True
+
+        if opcode == 0x13 or opcode == 0x33:  # OP-IMM, OP
+            funct7 = word >> 25
+            if opcode == 0x13:
+                b = (signed_word >> 20) & _MASK
+                # Only shifts have a funct7 among the immediates.
+                if funct3 == 1:
+                    legal = funct7 == 0
+                elif funct3 == 5:
+                    legal = funct7 == 0 or funct7 == 0x20
+                else:
+                    funct7 = np.int64(0)
+            if funct7 == 0 or (funct7 == 0x20 and (funct3 == 0 or funct3 == 5)):
+                if funct3 == 0:
+                    result = a - b if funct7 else a + b
+                elif funct3 == 1:
+                    result = a << (b & 31)
+                    cost = SHIFT
+                elif funct3 == 2:
+                    result = np.int64((a ^ 0x80000000) < (b ^ 0x80000000))
+                elif funct3 == 3:
+                    result = np.int64(a < b)
+                elif funct3 == 4:
+                    result = a ^ b
+                elif funct3 == 5:
+                    cost = SHIFT
+                    result = (a - ((a & 0x80000000) << 1) if funct7 else a) >> (b & 31)
+                elif funct3 == 6:
+                    result = a | b
+                else:
+                    result = a & b
+            elif funct7 == 1:  # M
+                signed_a = a - ((a & 0x80000000) << 1)
+                signed_b = b - ((b & 0x80000000) << 1)
+                cost = MULTIPLY if funct3 < 4 else DIVIDE
+                if funct3 == 0:
+                    result = signed_a * signed_b
+                elif funct3 == 1:
+                    result = (signed_a * signed_b) >> 32
+                elif funct3 == 2:
+                    result = (signed_a * b) >> 32
+                elif funct3 == 3:
+                    # The unsigned product needs 64 bits: add up 16 x 32 bit halves.
+                    result = ((a >> 16) * b + (((a & 0xFFFF) * b) >> 16)) >> 16
+                elif b == 0:
+                    result = np.int64(_MASK) if funct3 < 6 else a
+                elif funct3 == 5:
+                    result = a // b
+                elif funct3 == 7:
+                    result = a % b
+                else:
+                    # Division truncates; magnitudes of int32 fit, so -2**31 / -1 wraps back by the mask.
+                    quotient = abs(signed_a) // abs(signed_b)
+                    if (signed_a < 0) != (signed_b < 0):
+                        quotient = -quotient
+                    result = quotient if funct3 == 4 else signed_a - quotient * signed_b
+            else:
+                legal = False
+        elif opcode == 0x03:  # LOAD
+            address = (a + (signed_word >> 20)) & _MASK
+            if funct3 == 3 or funct3 > 5:
+                legal = False
+            elif address & ((1 << (funct3 & 3)) - 1):
+                stop, state[38], state[39] = _STOP_TRAP, 4, address
+                break
+            elif address < size:
+                cost = LOAD
+                result = np.int64(memory[address >> 2]) >> ((address & 3) * 8)
+                if funct3 == 0:
+                    result = ((result & 0xFF) ^ 0x80) - 0x80
+                elif funct3 == 1:
+                    result = ((result & 0xFFFF) ^ 0x8000) - 0x8000
+                elif funct3 == 4:
+                    result = result & 0xFF
+                elif funct3 == 5:
+                    result = result & 0xFFFF
+            elif 0x40000000 <= address < 0x40001000 and funct3 == 2:
+                state[35] = address - 0x40000000
+                state[37] = rd
+                cost = MMIO
+                writes = False
+                stop = _STOP_MMIO_LOAD
+            else:
+                stop, state[38], state[39] = _STOP_TRAP, 5, address
+                break
+        elif opcode == 0x23:  # STORE
+            writes = False
+            address = (a + (((signed_word >> 25) << 5) | rd)) & _MASK
+            if funct3 > 2:
+                legal = False
+            elif address & ((1 << funct3) - 1):
+                stop, state[38], state[39] = _STOP_TRAP, 6, address
+                break
+            elif address < size:
+                cost = STORE
+                if funct3 == 2:
+                    memory[address >> 2] = np.uint32(b)
+                else:
+                    shift = (address & 3) * 8
+                    mask = (0xFF if funct3 == 0 else 0xFFFF) << shift
+                    old = np.int64(memory[address >> 2])
+                    memory[address >> 2] = np.uint32((old & ~mask) | ((b << shift) & mask))
+            elif 0x40000000 <= address < 0x40001000 and funct3 == 2:
+                state[35] = address - 0x40000000
+                state[36] = b
+                cost = MMIO
+                stop = _STOP_MMIO_STORE
+            else:
+                stop, state[38], state[39] = _STOP_TRAP, 7, address
+                break
+        elif opcode == 0x63:  # BRANCH
+            writes = False
+            flip = np.int64(0x80000000) if funct3 < 6 else np.int64(0)
+            if funct3 < 2:
+                taken = a == b
+            elif funct3 < 4:
+                taken = False
+                legal = False
+            else:
+                taken = (a ^ flip) < (b ^ flip)
+            cost = BRANCH
+            if legal and taken != ((funct3 & 1) == 1):
+                cost = TAKEN
+                offset = (
+                    ((signed_word >> 31) << 12) | ((word << 4) & 0x800) | ((word >> 20) & 0x7E0) | ((word >> 7) & 0x1E)
+                )
+                next_pc = (pc + offset) & _MASK
+        elif opcode == 0x37:  # LUI
+            result = word & 0xFFFFF000
+        elif opcode == 0x17:  # AUIPC
+            result = pc + (word & 0xFFFFF000)
+        elif opcode == 0x6F:  # JAL
+            result = next_pc
+            offset = ((signed_word >> 31) << 20) | (word & 0xFF000) | ((word >> 9) & 0x800) | ((word >> 20) & 0x7FE)
+            next_pc = (pc + offset) & _MASK
+            cost = JUMP
+        elif opcode == 0x67 and funct3 == 0:  # JALR
+            result = next_pc
+            next_pc = (a + (signed_word >> 20)) & 0xFFFFFFFE
+            cost = JUMP
+        elif opcode == 0x0F and funct3 < 2:  # FENCE, FENCE.I: memory is in order and not cached
+            writes = False
+            cost = SYSTEM
+        elif word == 0x10500073:  # WFI
+            writes = False
+            cost = SYSTEM
+            stop = _STOP_WAIT
+        elif word == 0x00000073:  # ECALL
+            stop, state[38], state[39] = _STOP_TRAP, 11, 0
+            break
+        elif word == 0x00100073:  # EBREAK
+            stop, state[38], state[39] = _STOP_TRAP, 3, pc
+            break
+        else:
+            legal = False
+
+        if not legal:
+            stop, state[38], state[39] = _STOP_TRAP, 2, word
+            break
+        if next_pc & 3:
+            stop, state[38], state[39] = _STOP_TRAP, 0, next_pc
+            break
+        if writes and rd:
+            state[rd] = result & _MASK
+        pc = next_pc
+        cycles += costs[cost]
+        instructions += 1
+        if stop != _STOP_LIMIT:
+            break
+    state[32] = pc
+    state[33] = cycles
+    state[34] = instructions
+    return stop
+
+
+class Fault(NamedTuple):
+    """A trap that stopped the processor."""
+
+    cause: int
+    pc: int
+    value: int
+
+
+class Processor:
+    """The control processor with its memory. Holds no clock: cycles count up, the chip says up to which it may run."""
+
+    def __init__(self, config: "ControlConfig") -> None:
+        self.memory = np.zeros(config.memory_kib * 256, np.uint32)
+        self.state = np.zeros(STATE_WORDS, np.int64)
+        self.costs = np.array([getattr(config, name) for name in COST_FIELDS], np.int64)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles since the start, stalls included."""
+        return int(self.state[CYCLES])
+
+    @property
+    def instructions(self) -> int:
+        return int(self.state[INSTRUCTIONS])
+
+    @property
+    def fault(self) -> Fault:
+        """The trap, after `run` returned TRAP."""
+        return Fault(int(self.state[CAUSE]), int(self.state[PC]), int(self.state[TRAP_VALUE]))
+
+    @property
+    def access(self) -> tuple[int, int]:
+        """(byte offset in the register window, word stored) after an MMIO stop."""
+        return int(self.state[ADDRESS]), int(self.state[VALUE])
+
+    def load(self, image: bytes) -> None:
+        """Put `image` at address 0 and restart there; all else, registers and memory, becomes 0. Cycles go on."""
+        if len(image) > self.memory.nbytes:
+            raise ValueError(f"firmware image of {len(image)} bytes in {self.memory.nbytes} bytes of memory")
+        cycles, instructions = self.state[CYCLES], self.state[INSTRUCTIONS]
+        self.memory[:] = 0
+        self.memory.view(np.uint8)[: len(image)] = np.frombuffer(image, np.uint8)
+        self.state[:] = 0
+        self.state[CYCLES], self.state[INSTRUCTIONS] = cycles, instructions
+
+    def run(self, limit_cycles: int) -> Stop:
+        """Run up to `limit_cycles` (of `cycles`), or until the chip is needed."""
+        return Stop(execute(self.state, self.memory, self.costs, limit_cycles))
+
+    def stall_until(self, cycles: int) -> None:
+        """Let time pass without instructions, up to `cycles`."""
+        self.state[CYCLES] = max(int(self.state[CYCLES]), cycles)
+
+    def finish_load(self, value: int) -> None:
+        """Answer an MMIO_LOAD."""
+        target = int(self.state[TARGET])
+        if target:
+            self.state[target] = value & _MASK
+
+    def read(self, address: int, size: int) -> bytes | None:
+        """`size` bytes of its memory; None where there is none."""
+        if address < 0 or address + size > self.memory.nbytes:
+            return None
+        return self.memory.view(np.uint8)[address : address + size].tobytes()
+
+    def write(self, address: int, data: bytes) -> bool:
+        """Write its memory from outside (the mover); False where there is none."""
+        if address < 0 or address + len(data) > self.memory.nbytes:
+            return False
+        self.memory.view(np.uint8)[address : address + len(data)] = np.frombuffer(data, np.uint8)
+        return True
