@@ -1,8 +1,7 @@
 """Vector primitives that compare blocks of samples: SAD, SATD, SSD, sums.
 
 Blocks stand in flat uint8 arrays: sample (x, y) of block a is `a[a_offset + y * a_stride + x]`; strides may have any
-value. `rows` is a multiple of 4 (of 8 for SATD of 8 or more columns never; 4 suffices) and at most 16: accumulators
-of SATD are 16 bits wide. A constant `rows` in the caller lets LLVM unroll.
+value. `rows` is a multiple of 4 and at most 16 (SATD is summed up in 16 bits). A constant `rows` lets LLVM unroll.
 """
 
 from typing import Any

@@ -164,6 +164,16 @@ class Mask(Vector):
     def invert(self) -> "Mask":
         return Mask(self.builder, self.builder.not_(self.value))
 
+    def count(self) -> Any:
+        """Number of true lanes, an i64."""
+        bits = ir.IntType(self.lanes)
+        packed = self.builder.bitcast(self.value, bits)
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(bits, [bits]), f"llvm.ctpop.i{self.lanes}"
+        )
+        total = self.builder.call(function, [packed])
+        return total if self.lanes == 64 else self.builder.zext(total, I64)
+
     def any(self) -> Any:
         return self._call("vector.reduce.or", result=I1)
 
@@ -271,6 +281,11 @@ class Emitter:
         """Loop `count` times; yields the index. LLVM unrolls it where the caller's count is a constant."""
         with cgutils.for_range(self.builder, self.i64(count)) as loop:
             yield loop.index
+
+    def choose(self, condition: Any, true: Vector, false: Vector) -> Vector:
+        """`true` where the i64 scalar `condition` is not 0, else `false`."""
+        chosen = self.builder.icmp_signed("!=", condition, self.i64(0))
+        return Vector(self.builder, self.builder.select(chosen, true.value, false.value))
 
     @contextmanager
     def when(self, condition: Any) -> Iterator[None]:

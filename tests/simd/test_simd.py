@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from asic_model import simd
+from asic_model.simd import transforms
 from asic_model.simd.emit import SCALAR, TWINS
 
 pytestmark = pytest.mark.skipif(SCALAR, reason="the twin is what runs here")
@@ -24,7 +25,7 @@ HALVES = ["half_horizontal_row", "half_vertical_row", "half_vertical_sums_row"]
 def compiled(name: str) -> Any:
     """A callable that runs primitive `name` inside a kernel."""
     names = ", ".join(inspect.signature(TWINS[name][1]).parameters)
-    scope: dict[str, Any] = {"primitive": getattr(simd, name)}
+    scope: dict[str, Any] = {"primitive": TWINS[name][0]}
     exec(f"def run({names}):\n    return primitive({names})", scope)
     return numba.njit(scope["run"])
 
@@ -121,3 +122,44 @@ def test_half_sample_rows(count: int) -> None:
     sums = np.random.default_rng(5).integers(-2550, 10711, SIZE).astype(np.int16)
     for source in (sums, np.full(SIZE, -2550, np.int16), np.full(SIZE, 10710, np.int16)):
         same_writes("half_centre_row", np.full(SIZE, 77, np.uint8), (3, source, 131, count))
+
+
+@pytest.mark.parametrize("field", [0, 1])
+@pytest.mark.parametrize("name", [name for name in dir(transforms) if name.startswith(("forward_", "inverse_"))])
+def test_transforms(name: str, field: int) -> None:
+    """Any 16-bit coefficient, not only what conforming streams hold."""
+    run, twin = compiled(name), TWINS[name][1]
+    rng = np.random.default_rng(9)
+    for a in contents():
+        for b in contents():
+            coefs = rng.integers(-32768, 32768, 256).astype(np.int16)
+            if name.startswith("forward_"):
+                theirs = coefs.copy()
+                blocks = (a, 70, 64, b, 133, 33, field)
+                run(coefs, 16, *blocks)
+                twin(theirs, 16, *blocks)
+                np.testing.assert_array_equal(coefs, theirs)
+            else:
+                ours, theirs = np.full(SIZE, 77, np.uint8), np.full(SIZE, 77, np.uint8)
+                place = (a, 70, 64, coefs // (1 + int(b[0])), 16, field)
+                run(ours, 9, 31, *place)
+                twin(theirs, 9, 31, *place)
+                np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("count", [16, 64])
+def test_quantisation_and_scaling(count: int) -> None:
+    rng = np.random.default_rng(10)
+    quantise, scale = compiled(f"quantise_{count}"), compiled(f"scale_{count}")
+    for _ in range(50):
+        coefs = rng.integers(-16320, 16321, 256).astype(np.int16)
+        factor = rng.integers(1, 50000, 256).astype(np.int32)
+        ours, theirs = np.zeros(256, np.int16), np.zeros(256, np.int16)
+        arguments = (coefs, 5, factor, 7, int(rng.integers(0, 1 << 22)), int(rng.integers(15, 25)))
+        assert quantise(ours, 3, *arguments) == TWINS[f"quantise_{count}"][1](theirs, 3, *arguments)
+        np.testing.assert_array_equal(ours, theirs)
+        levels = rng.integers(-32768, 32768, 256).astype(np.int16)
+        factor = rng.integers(1, 1 << 21, 256).astype(np.int32)
+        scale(ours, 3, levels, 5, factor, 7)
+        TWINS[f"scale_{count}"][1](theirs, 3, levels, 5, factor, 7)
+        np.testing.assert_array_equal(ours, theirs)
