@@ -41,6 +41,8 @@ from enum import IntEnum, IntFlag
 from functools import cached_property
 from typing import Any
 
+from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, PITCH_ALIGNMENT_BYTES
+
 VERSION = 1  # of all records on this page
 RECORD_BYTES = 64
 BLOCK_BYTES = 256
@@ -94,6 +96,19 @@ class Status(IntEnum):
     ABORTED = 25  # the queue was disabled
 
 
+class LogCode(IntEnum):
+    """What a record of the firmware's log says, with its figures a, b, c, d."""
+
+    BOOT = 1  # firmware version, encode, scale, decode cores
+    VERSION = 2  # descriptor version asked for, answer
+    QUEUE_STATE = 3  # queue, state, tail, head
+    REJECTED = 4  # queue, sequence, status, detail
+    SESSION_OPENED = 5  # session, queue, kind, width << 16 | height
+    SESSION_CLOSED = 6  # session, last sequence
+    JOB_FAILED = 7  # session, sequence, status, detail
+    STRAY_CORE = 8  # core that finished without a job
+
+
 @dataclass(frozen=True)
 class Field:
     """One field: `code` as in the struct module (B b H h I i Q), inclusive range of legal values, meaning."""
@@ -119,11 +134,16 @@ class Layout:
         self.name = name
         self.size_bytes = size_bytes
         self.header = tuple(header)
-        self.body = tuple(fields)  # a field's number is its place in `header + body` or, for job blocks, in `body`
+        self.body = tuple(fields)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
         return self.header + self.body
+
+    @property
+    def numbered(self) -> tuple[Field, ...]:
+        """The fields whose place is their number in `detail`: of a block the body, of a record all."""
+        return self.body if self.size_bytes == BLOCK_BYTES else self.fields
 
     @cached_property
     def offsets(self) -> dict[str, int]:
@@ -167,8 +187,8 @@ class Layout:
         return {f.name: struct.unpack_from(f"<{f.code}", record, offsets[f.name])[0] for f in self.fields}
 
     def number(self, name: str) -> int:
-        """The field's number, as `detail` gives it: its place in `body`."""
-        return [field.name for field in self.body].index(name)
+        """The field's number, as `detail` gives it."""
+        return [field.name for field in self.numbered].index(name)
 
     def check(self, values: Mapping[str, int]) -> None:
         """Raise ValueError for the first field outside its range (the driver asks before it submits)."""
@@ -181,12 +201,13 @@ class Layout:
 COMMAND = Layout(
     "command",
     RECORD_BYTES,
-    (),
     (
         _field("version", "H", "VERSION"),
         _field("type", "B", "Command"),
         _field("flags", "B", "CommandFlag", 0, 1),
         _field("sequence", "I", "the host's number of the command"),
+    ),
+    (
         _field("session", "I", "session that the command belongs to; 0: none"),
         _field("wait_session", "I", "fence: session to wait for; 0: no fence"),
         _field("wait_sequence", "I", "fence: its command to wait for"),
@@ -198,12 +219,13 @@ COMMAND = Layout(
 COMPLETION = Layout(
     "completion",
     RECORD_BYTES,
-    (),
     (
         _field("version", "H", "VERSION"),
         _field("type", "B", "as in the command"),
         _field("status", "B", "Status"),
         _field("sequence", "I", "as in the command"),
+    ),
+    (
         _field("session", "I", "as in the command; OPEN_SESSION: the new session"),
         _field("detail", "I", "by status"),
         _field("submitted", "Q", "when the firmware took the command [ticks of the control clock]"),
@@ -214,6 +236,21 @@ COMPLETION = Layout(
         _field("index", "I", "this completion's index + 1: tells a new record from an old one"),
         _field("core", "B", "number of the core; 255: none"),
         _field("qp", "B", "ENCODE: QP that was used"),
+    ),
+)
+
+LOG_RECORD = Layout(
+    "log_record",
+    RECORD_BYTES,
+    (),
+    (
+        _field("ticks", "Q", "when [ticks of the control clock]"),
+        _field("index", "I", "number of the record, from 0; `log_count` is the next one"),
+        _field("code", "I", "LogCode"),
+        _field("a", "I", "by code"),
+        _field("b", "I", "by code"),
+        _field("c", "I", "by code"),
+        _field("d", "I", "by code"),
     ),
 )
 
@@ -231,11 +268,12 @@ SESSION_BLOCK = Layout(
     (
         _field("width", "H", "luma samples: of all pictures (encode), largest (scale, decode)", 1, 16384),
         _field("height", "H", "luma rows, likewise", 1, 16384),
-        _field("rate_numerator", "I", "pictures a second: numerator; granted rate of an encode session", 0, 1_000_000),
+        _field("rate_numerator", "I", "pictures a second: numerator; not 0 with a bit rate", 0, 1_000_000),
         _field("rate_denominator", "I", "denominator", 1, 1_000_000),
         _field("bit_rate", "I", "target [bits/s]; 0: the jobs give the QP", 0, 2_000_000_000),
         _field("buffer_bits", "I", "decoder's buffer for rate control [bits]; 0: one second", 0, 2_000_000_000),
         _field("intra_period", "I", "pictures from one IDR to the next, as far as known; 0: unknown", 0, 1_000_000),
+        _field("reserve_kilosamples", "I", "encode rate to reserve [1000 luma samples/s]; 0: as time allows"),
         _field("qp_min", "B", "smallest QP that rate control may use", 0, 51),
         _field("qp_max", "B", "largest", 0, 51),
     ),
@@ -251,6 +289,8 @@ ENCODE_BLOCK = Layout(
         _field("height", "H", "luma rows, even", 16, 2304),
         _field("src_address", "Q", "source surface, width x height"),
         _field("recon_address", "Q", "reconstruction, coded size"),
+        _field("out_address", "Q", "stream out"),
+        _field("out_capacity", "I", "its room [bytes]", 256, 1 << 28),
         _field("ref_count", "B", "reference pictures", 0, 4),
         _field("ref_address_0", "Q", "reference 0, coded size"),
         _field("ref_address_1", "Q", "reference 1"),
@@ -258,8 +298,6 @@ ENCODE_BLOCK = Layout(
         _field("ref_address_3", "Q", "reference 3"),
         _field("motion_in_address", "Q", "co-located motion to read; 0: none"),
         _field("motion_out_address", "Q", "motion to keep; 0: none"),
-        _field("out_address", "Q", "stream out"),
-        _field("out_capacity", "I", "its room [bytes]", 256, 1 << 28),
         _field("qp_map_address", "Q", "int8 QP offset a macroblock, raster order; 0: none"),
         _field("slice_type", "B", "0 P, 2 I", 0, 2),
         _field("idr", "B", "1: IDR picture", 0, 1),
@@ -268,7 +306,7 @@ ENCODE_BLOCK = Layout(
         _field("idr_pic_id", "H", "", 0, 65535),
         _field("poc_lsb", "I", "", 0, 65535),
         _field("log2_max_frame_num", "B", "", 4, 16),
-        _field("log2_max_poc_lsb", "B", "", 4, 16),
+        _field("log2_max_poc_lsb", "B", "0: pic_order_cnt_type 2, no poc_lsb; or 4..16", 0, 16),
         _field("qp", "B", "luma QP of the picture", 0, 51),
         _field("chroma_qp_offset", "b", "", -12, 12),
         _field("entropy", "B", "0 CAVLC, 1 CABAC", 0, 1),
@@ -287,8 +325,8 @@ SCALE_BLOCK = Layout(
     BLOCK_BYTES,
     _BLOCK_HEADER,
     (
-        _field("width", "H", "luma samples of the source (mode 0) or of the region compared (mode 1)", 1, 16384),
-        _field("height", "H", "luma rows, likewise", 1, 16384),
+        _field("width", "H", "luma samples of the source (mode 0) or of the region compared (mode 1)", 2, 8192),
+        _field("height", "H", "luma rows, likewise", 2, 8192),
         _field("src_address", "Q", "source surface, width x height"),
         _field("mode", "B", "0 scale, 1 quality", 0, 1),
         _field("chroma_siting", "B", "0 left, 1 centre, 2 top left", 0, 2),
@@ -297,13 +335,13 @@ SCALE_BLOCK = Layout(
             field
             for i in range(4)
             for field in (
-                _field(f"out{i}_width", "H", f"output {i}: luma samples; 0 when unused", 0, 16384),
-                _field(f"out{i}_height", "H", f"output {i}: luma rows; 0 when unused", 0, 16384),
+                _field(f"out{i}_width", "H", f"output {i}: luma samples; 0 when unused", 0, 8192),
+                _field(f"out{i}_height", "H", f"output {i}: luma rows; 0 when unused", 0, 8192),
                 _field(f"out{i}_address", "Q", f"output {i}: surface; 0 when unused"),
             )
         ),
-        _field("ref_width", "H", "mode 1: luma samples of the picture compared with; 0 in mode 0", 0, 16384),
-        _field("ref_height", "H", "mode 1: its luma rows; 0 in mode 0", 0, 16384),
+        _field("ref_width", "H", "mode 1: luma samples of the picture compared with; 0 in mode 0", 0, 8192),
+        _field("ref_height", "H", "mode 1: its luma rows; 0 in mode 0", 0, 8192),
         _field("ref_address", "Q", "mode 1: its surface; 0 in mode 0"),
         _field("result_address", "Q", "mode 1: where the sums go (80 bytes); 0 in mode 0"),
     ),
@@ -312,6 +350,7 @@ SCALE_BLOCK = Layout(
 JOB_BLOCKS = {Kind.ENCODE: ENCODE_BLOCK, Kind.SCALE: SCALE_BLOCK}
 JOB_COMMANDS = {Command.ENCODE: Kind.ENCODE, Command.SCALE: Kind.SCALE, Command.DECODE: Kind.DECODE}
 QUALITY_RESULT_BYTES = 80
+MOTION_BYTES = 32  # co-located motion of one macroblock
 
 # Detail of BAD_BLOCK.
 BLOCK_CAUSES = {0: "address", 1: "kind", 2: "block_type", 3: "size", 4: "reserved bytes"}
@@ -372,11 +411,14 @@ def c_header() -> str:
         f"#define BLOCK_BYTES {BLOCK_BYTES}u",
         f"#define BLOCK_ALIGNMENT_BYTES {BLOCK_ALIGNMENT_BYTES}u",
         f"#define STREAM_ALIGNMENT_BYTES {STREAM_ALIGNMENT_BYTES}u",
+        f"#define SURFACE_ALIGNMENT_BYTES {ADDRESS_ALIGNMENT_BYTES}u",
+        f"#define PITCH_ALIGNMENT_BYTES {PITCH_ALIGNMENT_BYTES}u",
         f"#define QUALITY_RESULT_BYTES {QUALITY_RESULT_BYTES}u",
+        f"#define MOTION_BYTES {MOTION_BYTES}u",
         "",
     ]
-    for enumeration in (Command, CommandFlag, Kind, Status):
-        prefix = {"CommandFlag": "FLAG"}.get(enumeration.__name__, enumeration.__name__.upper())
+    for enumeration in (Command, CommandFlag, Kind, Status, LogCode):
+        prefix = {"CommandFlag": "FLAG", "LogCode": "LOG"}.get(enumeration.__name__, enumeration.__name__.upper())
         lines += [f"#define {prefix}_{m.name} {int(m)}u" for m in enumeration]
         lines.append("")
     for number, cause in BLOCK_CAUSES.items():
@@ -392,7 +434,7 @@ def c_header() -> str:
         "};",
         "",
     ]
-    for layout in (COMMAND, COMPLETION, SESSION_BLOCK, *JOB_BLOCKS.values()):
+    for layout in (COMMAND, COMPLETION, LOG_RECORD, SESSION_BLOCK, *JOB_BLOCKS.values()):
         lines += _c_layout(layout)
     lines += ["#endif", ""]
     return "\n".join(lines)
@@ -412,8 +454,8 @@ def _c_layout(layout: Layout) -> list[str]:
         offset = layout.offsets[field.name]
         lines.append(f'_Static_assert(offsetof(struct {layout.name}, {field.name}) == {offset}, "{field.name}");')
     lines.append(f"#define {upper}_USED_BYTES {layout.used_bytes}u")
-    lines += [f"#define {upper}_NUMBER_{f.name.upper()} {n}u" for n, f in enumerate(layout.body)]
-    if layout.header or layout is COMMAND:
+    lines += [f"#define {upper}_NUMBER_{f.name.upper()} {n}u" for n, f in enumerate(layout.numbered)]
+    if layout.size_bytes == BLOCK_BYTES:
         lines += [f"#define {upper}_RULES {len(layout.body)}u", f"#define {upper}_RULE_TABLE {{ \\"]
         lines += [f"    {_c_rule(layout, field)}, \\" for field in layout.body]
         lines.append("}")

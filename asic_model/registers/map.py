@@ -181,7 +181,7 @@ TIME_HIGH_TICKS = Field(0, 32)
 CLOCK_PERIOD = 0x054
 CLOCK_PERIOD_PS = Field(0, 32)
 
-# The firmware's log: a ring of 64-byte records in device memory.
+# The firmware's log: a ring of 64-byte records (LOG_RECORD) in device memory.
 LOG_BASE = 0x058
 LOG_BASE_ADDRESS = Field(0, 32)
 
@@ -301,10 +301,6 @@ PREFETCH_LOW_ADDRESS = Field(0, 32)
 PREFETCH_HIGH = 0x228
 PREFETCH_HIGH_ADDRESS = Field(0, 24)
 PREFETCH_HIGH_KIND = Field(24, 8)
-
-# Where a self-check of the firmware's image at boot leaves its sum (CRC-32 of the loaded image).
-IMAGE_CRC = 0x22C
-IMAGE_CRC_CRC = Field(0, 32)
 
 # Enables the queue. The firmware reads base, size and completion base when it sees the change.
 QUEUES_CONTROL = 0x400
@@ -447,7 +443,6 @@ REGISTERS: dict[int, Register] = {
     MOVER_STATUS: Register("mover_status", 0x000, 0x000, 0x000, False),
     PREFETCH_LOW: Register("prefetch_low", 0x000, 0xFFFFFFFF, 0x000, False),
     PREFETCH_HIGH: Register("prefetch_high", 0x000, 0xFFFFFFFF, 0x000, False),
-    IMAGE_CRC: Register("image_crc", 0x000, 0xFFFFFFFF, 0x000, False),
     QUEUES_CONTROL: Register("queues.control", 0x000, 0x01F, 0x000, False),
     QUEUES_STATUS: Register("queues.status", 0x000, 0x0FF, 0x000, False),
     QUEUES_BASE_LOW: Register("queues.base_low", 0x000, 0xFFFFFFFF, 0x000, False),

@@ -11,7 +11,10 @@
 #define BLOCK_BYTES 256u
 #define BLOCK_ALIGNMENT_BYTES 256u
 #define STREAM_ALIGNMENT_BYTES 64u
+#define SURFACE_ALIGNMENT_BYTES 4096u
+#define PITCH_ALIGNMENT_BYTES 64u
 #define QUALITY_RESULT_BYTES 80u
+#define MOTION_BYTES 32u
 
 #define COMMAND_NOP 0u
 #define COMMAND_OPEN_SESSION 1u
@@ -43,6 +46,15 @@
 #define STATUS_NO_CORE 24u
 #define STATUS_ABORTED 25u
 
+#define LOG_BOOT 1u
+#define LOG_VERSION 2u
+#define LOG_QUEUE_STATE 3u
+#define LOG_REJECTED 4u
+#define LOG_SESSION_OPENED 5u
+#define LOG_SESSION_CLOSED 6u
+#define LOG_JOB_FAILED 7u
+#define LOG_STRAY_CORE 8u
+
 #define BLOCK_CAUSE_ADDRESS 0u
 #define BLOCK_CAUSE_KIND 1u
 #define BLOCK_CAUSE_BLOCK_TYPE 2u
@@ -58,27 +70,27 @@ struct field_rule {
 };
 
 struct command {
-    uint64_t block_address; // job block or session block; 0 where the type has none
-    uint64_t user_data; // given back in the completion
-    uint32_t sequence; // the host's number of the command
-    uint32_t session; // session that the command belongs to; 0: none
-    uint32_t wait_session; // fence: session to wait for; 0: no fence
-    uint32_t wait_sequence; // fence: its command to wait for
     uint16_t version; // VERSION
     uint8_t type; // Command
     uint8_t flags; // CommandFlag
+    uint32_t sequence; // the host's number of the command
+    uint64_t block_address; // job block or session block; 0 where the type has none
+    uint64_t user_data; // given back in the completion
+    uint32_t session; // session that the command belongs to; 0: none
+    uint32_t wait_session; // fence: session to wait for; 0: no fence
+    uint32_t wait_sequence; // fence: its command to wait for
     uint8_t reserved[28];
 };
 _Static_assert(sizeof(struct command) == 64, "command");
-_Static_assert(offsetof(struct command, version) == 32, "version");
-_Static_assert(offsetof(struct command, type) == 34, "type");
-_Static_assert(offsetof(struct command, flags) == 35, "flags");
-_Static_assert(offsetof(struct command, sequence) == 16, "sequence");
-_Static_assert(offsetof(struct command, session) == 20, "session");
-_Static_assert(offsetof(struct command, wait_session) == 24, "wait_session");
-_Static_assert(offsetof(struct command, wait_sequence) == 28, "wait_sequence");
-_Static_assert(offsetof(struct command, block_address) == 0, "block_address");
-_Static_assert(offsetof(struct command, user_data) == 8, "user_data");
+_Static_assert(offsetof(struct command, version) == 0, "version");
+_Static_assert(offsetof(struct command, type) == 2, "type");
+_Static_assert(offsetof(struct command, flags) == 3, "flags");
+_Static_assert(offsetof(struct command, sequence) == 4, "sequence");
+_Static_assert(offsetof(struct command, session) == 24, "session");
+_Static_assert(offsetof(struct command, wait_session) == 28, "wait_session");
+_Static_assert(offsetof(struct command, wait_sequence) == 32, "wait_sequence");
+_Static_assert(offsetof(struct command, block_address) == 8, "block_address");
+_Static_assert(offsetof(struct command, user_data) == 16, "user_data");
 #define COMMAND_USED_BYTES 36u
 #define COMMAND_NUMBER_VERSION 0u
 #define COMMAND_NUMBER_TYPE 1u
@@ -89,49 +101,37 @@ _Static_assert(offsetof(struct command, user_data) == 8, "user_data");
 #define COMMAND_NUMBER_WAIT_SEQUENCE 6u
 #define COMMAND_NUMBER_BLOCK_ADDRESS 7u
 #define COMMAND_NUMBER_USER_DATA 8u
-#define COMMAND_RULES 9u
-#define COMMAND_RULE_TABLE { \
-    {32, 0x2, 0, 65535u}, \
-    {34, 0x1, 0, 255u}, \
-    {35, 0x1, 0, 1u}, \
-    {16, 0x4, 0, 4294967295u}, \
-    {20, 0x4, 0, 4294967295u}, \
-    {24, 0x4, 0, 4294967295u}, \
-    {28, 0x4, 0, 4294967295u}, \
-    {0, 0x8, 0, 4294967295u}, \
-    {8, 0x8, 0, 4294967295u}, \
-}
 
 struct completion {
+    uint16_t version; // VERSION
+    uint8_t type; // as in the command
+    uint8_t status; // Status
+    uint32_t sequence; // as in the command
     uint64_t submitted; // when the firmware took the command [ticks of the control clock]
     uint64_t started; // when the core started; 0 without a core [ticks]
     uint64_t finished; // when the core finished, or the firmware [ticks]
     uint64_t user_data; // as in the command
-    uint32_t sequence; // as in the command
     uint32_t session; // as in the command; OPEN_SESSION: the new session
     uint32_t detail; // by status
     uint32_t output_bytes; // bytes of stream or result
     uint32_t index; // this completion's index + 1: tells a new record from an old one
-    uint16_t version; // VERSION
-    uint8_t type; // as in the command
-    uint8_t status; // Status
     uint8_t core; // number of the core; 255: none
     uint8_t qp; // ENCODE: QP that was used
     uint8_t reserved[6];
 };
 _Static_assert(sizeof(struct completion) == 64, "completion");
-_Static_assert(offsetof(struct completion, version) == 52, "version");
-_Static_assert(offsetof(struct completion, type) == 54, "type");
-_Static_assert(offsetof(struct completion, status) == 55, "status");
-_Static_assert(offsetof(struct completion, sequence) == 32, "sequence");
-_Static_assert(offsetof(struct completion, session) == 36, "session");
-_Static_assert(offsetof(struct completion, detail) == 40, "detail");
-_Static_assert(offsetof(struct completion, submitted) == 0, "submitted");
-_Static_assert(offsetof(struct completion, started) == 8, "started");
-_Static_assert(offsetof(struct completion, finished) == 16, "finished");
-_Static_assert(offsetof(struct completion, user_data) == 24, "user_data");
-_Static_assert(offsetof(struct completion, output_bytes) == 44, "output_bytes");
-_Static_assert(offsetof(struct completion, index) == 48, "index");
+_Static_assert(offsetof(struct completion, version) == 0, "version");
+_Static_assert(offsetof(struct completion, type) == 2, "type");
+_Static_assert(offsetof(struct completion, status) == 3, "status");
+_Static_assert(offsetof(struct completion, sequence) == 4, "sequence");
+_Static_assert(offsetof(struct completion, session) == 40, "session");
+_Static_assert(offsetof(struct completion, detail) == 44, "detail");
+_Static_assert(offsetof(struct completion, submitted) == 8, "submitted");
+_Static_assert(offsetof(struct completion, started) == 16, "started");
+_Static_assert(offsetof(struct completion, finished) == 24, "finished");
+_Static_assert(offsetof(struct completion, user_data) == 32, "user_data");
+_Static_assert(offsetof(struct completion, output_bytes) == 48, "output_bytes");
+_Static_assert(offsetof(struct completion, index) == 52, "index");
 _Static_assert(offsetof(struct completion, core) == 56, "core");
 _Static_assert(offsetof(struct completion, qp) == 57, "qp");
 #define COMPLETION_USED_BYTES 58u
@@ -150,37 +150,66 @@ _Static_assert(offsetof(struct completion, qp) == 57, "qp");
 #define COMPLETION_NUMBER_CORE 12u
 #define COMPLETION_NUMBER_QP 13u
 
+struct log_record {
+    uint64_t ticks; // when [ticks of the control clock]
+    uint32_t index; // number of the record, from 0; `log_count` is the next one
+    uint32_t code; // LogCode
+    uint32_t a; // by code
+    uint32_t b; // by code
+    uint32_t c; // by code
+    uint32_t d; // by code
+    uint8_t reserved[32];
+};
+_Static_assert(sizeof(struct log_record) == 64, "log_record");
+_Static_assert(offsetof(struct log_record, ticks) == 0, "ticks");
+_Static_assert(offsetof(struct log_record, index) == 8, "index");
+_Static_assert(offsetof(struct log_record, code) == 12, "code");
+_Static_assert(offsetof(struct log_record, a) == 16, "a");
+_Static_assert(offsetof(struct log_record, b) == 20, "b");
+_Static_assert(offsetof(struct log_record, c) == 24, "c");
+_Static_assert(offsetof(struct log_record, d) == 28, "d");
+#define LOG_RECORD_USED_BYTES 32u
+#define LOG_RECORD_NUMBER_TICKS 0u
+#define LOG_RECORD_NUMBER_INDEX 1u
+#define LOG_RECORD_NUMBER_CODE 2u
+#define LOG_RECORD_NUMBER_A 3u
+#define LOG_RECORD_NUMBER_B 4u
+#define LOG_RECORD_NUMBER_C 5u
+#define LOG_RECORD_NUMBER_D 6u
+
 struct session_block {
     uint16_t version; // VERSION
     uint8_t kind; // Kind of the block
     uint8_t block_type; // 0 session block, 1 job block
     uint32_t size; // BLOCK_BYTES
-    uint32_t rate_numerator; // pictures a second: numerator; granted rate of an encode session
+    uint32_t rate_numerator; // pictures a second: numerator; not 0 with a bit rate
     uint32_t rate_denominator; // denominator
     uint32_t bit_rate; // target [bits/s]; 0: the jobs give the QP
     uint32_t buffer_bits; // decoder's buffer for rate control [bits]; 0: one second
     uint32_t intra_period; // pictures from one IDR to the next, as far as known; 0: unknown
+    uint32_t reserve_kilosamples; // encode rate to reserve [1000 luma samples/s]; 0: as time allows
     uint16_t width; // luma samples: of all pictures (encode), largest (scale, decode)
     uint16_t height; // luma rows, likewise
     uint8_t qp_min; // smallest QP that rate control may use
     uint8_t qp_max; // largest
-    uint8_t reserved[222];
+    uint8_t reserved[218];
 };
 _Static_assert(sizeof(struct session_block) == 256, "session_block");
 _Static_assert(offsetof(struct session_block, version) == 0, "version");
 _Static_assert(offsetof(struct session_block, kind) == 2, "kind");
 _Static_assert(offsetof(struct session_block, block_type) == 3, "block_type");
 _Static_assert(offsetof(struct session_block, size) == 4, "size");
-_Static_assert(offsetof(struct session_block, width) == 28, "width");
-_Static_assert(offsetof(struct session_block, height) == 30, "height");
+_Static_assert(offsetof(struct session_block, width) == 32, "width");
+_Static_assert(offsetof(struct session_block, height) == 34, "height");
 _Static_assert(offsetof(struct session_block, rate_numerator) == 8, "rate_numerator");
 _Static_assert(offsetof(struct session_block, rate_denominator) == 12, "rate_denominator");
 _Static_assert(offsetof(struct session_block, bit_rate) == 16, "bit_rate");
 _Static_assert(offsetof(struct session_block, buffer_bits) == 20, "buffer_bits");
 _Static_assert(offsetof(struct session_block, intra_period) == 24, "intra_period");
-_Static_assert(offsetof(struct session_block, qp_min) == 32, "qp_min");
-_Static_assert(offsetof(struct session_block, qp_max) == 33, "qp_max");
-#define SESSION_BLOCK_USED_BYTES 34u
+_Static_assert(offsetof(struct session_block, reserve_kilosamples) == 28, "reserve_kilosamples");
+_Static_assert(offsetof(struct session_block, qp_min) == 36, "qp_min");
+_Static_assert(offsetof(struct session_block, qp_max) == 37, "qp_max");
+#define SESSION_BLOCK_USED_BYTES 38u
 #define SESSION_BLOCK_NUMBER_WIDTH 0u
 #define SESSION_BLOCK_NUMBER_HEIGHT 1u
 #define SESSION_BLOCK_NUMBER_RATE_NUMERATOR 2u
@@ -188,19 +217,21 @@ _Static_assert(offsetof(struct session_block, qp_max) == 33, "qp_max");
 #define SESSION_BLOCK_NUMBER_BIT_RATE 4u
 #define SESSION_BLOCK_NUMBER_BUFFER_BITS 5u
 #define SESSION_BLOCK_NUMBER_INTRA_PERIOD 6u
-#define SESSION_BLOCK_NUMBER_QP_MIN 7u
-#define SESSION_BLOCK_NUMBER_QP_MAX 8u
-#define SESSION_BLOCK_RULES 9u
+#define SESSION_BLOCK_NUMBER_RESERVE_KILOSAMPLES 7u
+#define SESSION_BLOCK_NUMBER_QP_MIN 8u
+#define SESSION_BLOCK_NUMBER_QP_MAX 9u
+#define SESSION_BLOCK_RULES 10u
 #define SESSION_BLOCK_RULE_TABLE { \
-    {28, 0x2, 1, 16384u}, \
-    {30, 0x2, 1, 16384u}, \
+    {32, 0x2, 1, 16384u}, \
+    {34, 0x2, 1, 16384u}, \
     {8, 0x4, 0, 1000000u}, \
     {12, 0x4, 1, 1000000u}, \
     {16, 0x4, 0, 2000000000u}, \
     {20, 0x4, 0, 2000000000u}, \
     {24, 0x4, 0, 1000000u}, \
-    {32, 0x1, 0, 51u}, \
-    {33, 0x1, 0, 51u}, \
+    {28, 0x4, 0, 4294967295u}, \
+    {36, 0x1, 0, 51u}, \
+    {37, 0x1, 0, 51u}, \
 }
 
 struct encode_block {
@@ -210,13 +241,13 @@ struct encode_block {
     uint32_t size; // BLOCK_BYTES
     uint64_t src_address; // source surface, width x height
     uint64_t recon_address; // reconstruction, coded size
+    uint64_t out_address; // stream out
     uint64_t ref_address_0; // reference 0, coded size
     uint64_t ref_address_1; // reference 1
     uint64_t ref_address_2; // reference 2
     uint64_t ref_address_3; // reference 3
     uint64_t motion_in_address; // co-located motion to read; 0: none
     uint64_t motion_out_address; // motion to keep; 0: none
-    uint64_t out_address; // stream out
     uint64_t qp_map_address; // int8 QP offset a macroblock, raster order; 0: none
     uint32_t out_capacity; // its room [bytes]
     uint32_t frame_num;
@@ -230,7 +261,7 @@ struct encode_block {
     uint8_t idr; // 1: IDR picture
     uint8_t nal_ref_idc;
     uint8_t log2_max_frame_num;
-    uint8_t log2_max_poc_lsb;
+    uint8_t log2_max_poc_lsb; // 0: pic_order_cnt_type 2, no poc_lsb; or 4..16
     uint8_t qp; // luma QP of the picture
     int8_t chroma_qp_offset;
     uint8_t entropy; // 0 CAVLC, 1 CABAC
@@ -251,15 +282,15 @@ _Static_assert(offsetof(struct encode_block, width) == 104, "width");
 _Static_assert(offsetof(struct encode_block, height) == 106, "height");
 _Static_assert(offsetof(struct encode_block, src_address) == 8, "src_address");
 _Static_assert(offsetof(struct encode_block, recon_address) == 16, "recon_address");
-_Static_assert(offsetof(struct encode_block, ref_count) == 110, "ref_count");
-_Static_assert(offsetof(struct encode_block, ref_address_0) == 24, "ref_address_0");
-_Static_assert(offsetof(struct encode_block, ref_address_1) == 32, "ref_address_1");
-_Static_assert(offsetof(struct encode_block, ref_address_2) == 40, "ref_address_2");
-_Static_assert(offsetof(struct encode_block, ref_address_3) == 48, "ref_address_3");
-_Static_assert(offsetof(struct encode_block, motion_in_address) == 56, "motion_in_address");
-_Static_assert(offsetof(struct encode_block, motion_out_address) == 64, "motion_out_address");
-_Static_assert(offsetof(struct encode_block, out_address) == 72, "out_address");
+_Static_assert(offsetof(struct encode_block, out_address) == 24, "out_address");
 _Static_assert(offsetof(struct encode_block, out_capacity) == 88, "out_capacity");
+_Static_assert(offsetof(struct encode_block, ref_count) == 110, "ref_count");
+_Static_assert(offsetof(struct encode_block, ref_address_0) == 32, "ref_address_0");
+_Static_assert(offsetof(struct encode_block, ref_address_1) == 40, "ref_address_1");
+_Static_assert(offsetof(struct encode_block, ref_address_2) == 48, "ref_address_2");
+_Static_assert(offsetof(struct encode_block, ref_address_3) == 56, "ref_address_3");
+_Static_assert(offsetof(struct encode_block, motion_in_address) == 64, "motion_in_address");
+_Static_assert(offsetof(struct encode_block, motion_out_address) == 72, "motion_out_address");
 _Static_assert(offsetof(struct encode_block, qp_map_address) == 80, "qp_map_address");
 _Static_assert(offsetof(struct encode_block, slice_type) == 111, "slice_type");
 _Static_assert(offsetof(struct encode_block, idr) == 112, "idr");
@@ -284,15 +315,15 @@ _Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
 #define ENCODE_BLOCK_NUMBER_HEIGHT 1u
 #define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
 #define ENCODE_BLOCK_NUMBER_RECON_ADDRESS 3u
-#define ENCODE_BLOCK_NUMBER_REF_COUNT 4u
-#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_0 5u
-#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_1 6u
-#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_2 7u
-#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_3 8u
-#define ENCODE_BLOCK_NUMBER_MOTION_IN_ADDRESS 9u
-#define ENCODE_BLOCK_NUMBER_MOTION_OUT_ADDRESS 10u
-#define ENCODE_BLOCK_NUMBER_OUT_ADDRESS 11u
-#define ENCODE_BLOCK_NUMBER_OUT_CAPACITY 12u
+#define ENCODE_BLOCK_NUMBER_OUT_ADDRESS 4u
+#define ENCODE_BLOCK_NUMBER_OUT_CAPACITY 5u
+#define ENCODE_BLOCK_NUMBER_REF_COUNT 6u
+#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_0 7u
+#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_1 8u
+#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_2 9u
+#define ENCODE_BLOCK_NUMBER_REF_ADDRESS_3 10u
+#define ENCODE_BLOCK_NUMBER_MOTION_IN_ADDRESS 11u
+#define ENCODE_BLOCK_NUMBER_MOTION_OUT_ADDRESS 12u
 #define ENCODE_BLOCK_NUMBER_QP_MAP_ADDRESS 13u
 #define ENCODE_BLOCK_NUMBER_SLICE_TYPE 14u
 #define ENCODE_BLOCK_NUMBER_IDR 15u
@@ -318,15 +349,15 @@ _Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
     {106, 0x2, 16, 2304u}, \
     {8, 0x8, 0, 4294967295u}, \
     {16, 0x8, 0, 4294967295u}, \
-    {110, 0x1, 0, 4u}, \
     {24, 0x8, 0, 4294967295u}, \
+    {88, 0x4, 256, 268435456u}, \
+    {110, 0x1, 0, 4u}, \
     {32, 0x8, 0, 4294967295u}, \
     {40, 0x8, 0, 4294967295u}, \
     {48, 0x8, 0, 4294967295u}, \
     {56, 0x8, 0, 4294967295u}, \
     {64, 0x8, 0, 4294967295u}, \
     {72, 0x8, 0, 4294967295u}, \
-    {88, 0x4, 256, 268435456u}, \
     {80, 0x8, 0, 4294967295u}, \
     {111, 0x1, 0, 2u}, \
     {112, 0x1, 0, 1u}, \
@@ -335,7 +366,7 @@ _Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
     {108, 0x2, 0, 65535u}, \
     {96, 0x4, 0, 65535u}, \
     {114, 0x1, 4, 16u}, \
-    {115, 0x1, 4, 16u}, \
+    {115, 0x1, 0, 16u}, \
     {116, 0x1, 0, 51u}, \
     {117, 0x81, -12, 12u}, \
     {118, 0x1, 0, 1u}, \
@@ -429,26 +460,26 @@ _Static_assert(offsetof(struct scale_block, result_address) == 56, "result_addre
 #define SCALE_BLOCK_NUMBER_RESULT_ADDRESS 21u
 #define SCALE_BLOCK_RULES 22u
 #define SCALE_BLOCK_RULE_TABLE { \
-    {64, 0x2, 1, 16384u}, \
-    {66, 0x2, 1, 16384u}, \
+    {64, 0x2, 2, 8192u}, \
+    {66, 0x2, 2, 8192u}, \
     {8, 0x8, 0, 4294967295u}, \
     {88, 0x1, 0, 1u}, \
     {89, 0x1, 0, 2u}, \
     {90, 0x1, 0, 4u}, \
-    {68, 0x2, 0, 16384u}, \
-    {70, 0x2, 0, 16384u}, \
+    {68, 0x2, 0, 8192u}, \
+    {70, 0x2, 0, 8192u}, \
     {16, 0x8, 0, 4294967295u}, \
-    {72, 0x2, 0, 16384u}, \
-    {74, 0x2, 0, 16384u}, \
+    {72, 0x2, 0, 8192u}, \
+    {74, 0x2, 0, 8192u}, \
     {24, 0x8, 0, 4294967295u}, \
-    {76, 0x2, 0, 16384u}, \
-    {78, 0x2, 0, 16384u}, \
+    {76, 0x2, 0, 8192u}, \
+    {78, 0x2, 0, 8192u}, \
     {32, 0x8, 0, 4294967295u}, \
-    {80, 0x2, 0, 16384u}, \
-    {82, 0x2, 0, 16384u}, \
+    {80, 0x2, 0, 8192u}, \
+    {82, 0x2, 0, 8192u}, \
     {40, 0x8, 0, 4294967295u}, \
-    {84, 0x2, 0, 16384u}, \
-    {86, 0x2, 0, 16384u}, \
+    {84, 0x2, 0, 8192u}, \
+    {86, 0x2, 0, 8192u}, \
     {48, 0x8, 0, 4294967295u}, \
     {56, 0x8, 0, 4294967295u}, \
 }

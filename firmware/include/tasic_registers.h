@@ -411,12 +411,6 @@ extern "C" {
 #define TASIC__PREFETCH_HIGH__KIND_bw 8
 #define TASIC__PREFETCH_HIGH__KIND_reset 0x0
 
-// reg - tasic.image_crc
-#define TASIC__IMAGE_CRC__CRC_bm 0xffffffff
-#define TASIC__IMAGE_CRC__CRC_bp 0
-#define TASIC__IMAGE_CRC__CRC_bw 32
-#define TASIC__IMAGE_CRC__CRC_reset 0x0
-
 // reg - tasic.queues[].control
 #define TASIC__QUEUESX__CONTROL__ENABLE_bm 0x1
 #define TASIC__QUEUESX__CONTROL__ENABLE_bp 0
@@ -632,8 +626,7 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t mover_status;
     uint32_t prefetch_low;
     uint32_t prefetch_high;
-    uint32_t image_crc;
-    uint8_t RESERVED_230_3ff[0x1d0];
+    uint8_t RESERVED_22c_3ff[0x1d4];
     tasic__queuesx__stride40_t queues[4];
     uint8_t RESERVED_500_7ff[0x300];
     tasic__coresx__stride40_t cores[32];

@@ -274,7 +274,6 @@ module tasic_registers (
         logic mover_status;
         logic prefetch_low;
         logic prefetch_high;
-        logic image_crc;
         struct {
             logic control;
             logic status;
@@ -364,7 +363,6 @@ module tasic_registers (
         decoded_reg_strb.mover_status = cpuif_req_masked & (cpuif_addr == 12'h220) & !cpuif_req_is_wr;
         decoded_reg_strb.prefetch_low = cpuif_req_masked & (cpuif_addr == 12'h224);
         decoded_reg_strb.prefetch_high = cpuif_req_masked & (cpuif_addr == 12'h228);
-        decoded_reg_strb.image_crc = cpuif_req_masked & (cpuif_addr == 12'h22c);
         for(int i0=0; i0<4; i0++) begin
             decoded_reg_strb.queues[i0].control = cpuif_req_masked & (cpuif_addr == 12'h400 + (12)'(i0) * 12'h40);
             decoded_reg_strb.queues[i0].status = cpuif_req_masked & (cpuif_addr == 12'h404 + (12)'(i0) * 12'h40);
@@ -647,12 +645,6 @@ module tasic_registers (
                 logic load_next;
             } kind;
         } prefetch_high;
-        struct {
-            struct {
-                logic [31:0] next;
-                logic load_next;
-            } crc;
-        } image_crc;
         struct {
             struct {
                 struct {
@@ -938,11 +930,6 @@ module tasic_registers (
                 logic [7:0] value;
             } kind;
         } prefetch_high;
-        struct {
-            struct {
-                logic [31:0] value;
-            } crc;
-        } image_crc;
         struct {
             struct {
                 struct {
@@ -2142,28 +2129,6 @@ module tasic_registers (
     end
     assign hwif_out.prefetch_high.kind.value = field_storage.prefetch_high.kind.value;
     assign hwif_out.prefetch_high.kind.swmod = decoded_reg_strb.prefetch_high && decoded_req_is_wr && |(decoded_wr_biten[31:24]);
-    // Field: tasic.image_crc.crc
-    always_comb begin
-        automatic logic [31:0] next_c;
-        automatic logic load_next_c;
-        next_c = field_storage.image_crc.crc.value;
-        load_next_c = '0;
-        if(decoded_reg_strb.image_crc && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage.image_crc.crc.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
-            load_next_c = '1;
-        end
-        field_combo.image_crc.crc.next = next_c;
-        field_combo.image_crc.crc.load_next = load_next_c;
-    end
-    always_ff @(posedge clk) begin
-        if(~rst_n) begin
-            field_storage.image_crc.crc.value <= 32'h0;
-        end else begin
-            if(field_combo.image_crc.crc.load_next) begin
-                field_storage.image_crc.crc.value <= field_combo.image_crc.crc.next;
-            end
-        end
-    end
     for(genvar i0=0; i0<4; i0++) begin
         // Field: tasic.queues[].control.enable
         always_comb begin
@@ -2679,9 +2644,6 @@ module tasic_registers (
         if(rd_mux_addr == 12'h228) begin
             readback_data_var[23:0] = field_storage.prefetch_high.address.value;
             readback_data_var[31:24] = field_storage.prefetch_high.kind.value;
-        end
-        if(rd_mux_addr == 12'h22c) begin
-            readback_data_var[31:0] = field_storage.image_crc.crc.value;
         end
         for(int i0=0; i0<4; i0++) begin
             if(rd_mux_addr == 12'h400 + (12)'(i0) * 12'h40) begin
