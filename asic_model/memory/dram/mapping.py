@@ -1,0 +1,120 @@
+"""Address mapping: which channel, rank, bank group, bank, row and column a byte address stands in.
+
+A mapping is an order of bit fields, from the top: Ro row, Ba bank, Bg bank group, Ra rank, Co column, Ch channel.
+The lowest column bits stand below `Ch`, so that `interleave_bytes` consecutive bytes share a channel and a row.
+"""
+
+from typing import NamedTuple
+
+from asic_model.kernel_cache import kernel
+from asic_model.memory.timings import Timing
+
+# From the top. The first and the last are those of the simulators that the controller is compared with.
+ORDERS = {
+    "RoBaRaCoCh": ("Ro", "Ba", "Bg", "Ra", "Co", "Ch"),
+    "RoRaBaCoCh": ("Ro", "Ra", "Ba", "Bg", "Co", "Ch"),
+    "RoCoRaBaCh": ("Ro", "Co", "Ra", "Ba", "Bg", "Ch"),
+    "MOP4CLXOR": ("Ro", "Co", "Ba", "Bg", "Ra", "Ch"),
+}
+MOP_BURSTS = 4  # MOP4CLXOR: consecutive bursts that stay in one row
+
+
+class Mapping(NamedTuple):
+    """Shifts and masks of each field, in bits of a byte address. All ints, for kernels."""
+
+    burst_shift: int
+    chunk_bytes: int  # aligned bytes that always share channel, bank and row
+    low_bits: int  # column bits below the channel
+    column_shift: int
+    column_mask: int
+    channel_shift: int
+    channel_mask: int
+    rank_shift: int
+    rank_mask: int
+    group_shift: int
+    group_mask: int
+    bank_shift: int
+    bank_mask: int
+    row_shift: int
+    row_mask: int
+    xor: int  # 1: bank bits are XORed with the lowest column bits (MOP4CLXOR)
+    rank_bits: int
+    group_bits: int
+    bank_bits: int
+
+
+class Place(NamedTuple):
+    """Where a burst stands. `bank` counts over rank, bank group and bank of its channel."""
+
+    channel: int
+    rank: int
+    group: int  # counts over rank and bank group
+    bank: int
+    row: int
+    column: int  # in bursts
+
+
+def bits_of(count: int) -> int:
+    """Bits that number `count` things; `count` is a power of two."""
+    return count.bit_length() - 1
+
+
+def mapping(name: str, timing: Timing, channels: int, ranks: int, interleave_bytes: int) -> Mapping:
+    """Return the mapping called `name` for this memory; channels, ranks and interleave are powers of two."""
+    burst_shift = bits_of(timing.burst_bytes)
+    low_bytes = MOP_BURSTS * timing.burst_bytes if name == "MOP4CLXOR" else interleave_bytes
+    low_bits = bits_of(low_bytes) - burst_shift
+    widths = {
+        "Ch": bits_of(channels),
+        "Ra": bits_of(ranks),
+        "Bg": bits_of(timing.bank_groups),
+        "Ba": bits_of(timing.banks),
+        "Co": bits_of(timing.row_bytes) - burst_shift - low_bits,
+        "Ro": bits_of(timing.rows),
+    }
+    shifts = {}
+    at = burst_shift + low_bits
+    for field in reversed(ORDERS[name]):
+        shifts[field] = at
+        at += widths[field]
+    whole_row = channels == 1 and name in ("RoBaRaCoCh", "RoRaBaCoCh")
+    masks = {field: (1 << width) - 1 for field, width in widths.items()}
+    return Mapping(
+        burst_shift=burst_shift,
+        chunk_bytes=timing.row_bytes if whole_row else low_bytes,
+        low_bits=low_bits,
+        column_shift=shifts["Co"],
+        column_mask=masks["Co"],
+        channel_shift=shifts["Ch"],
+        channel_mask=masks["Ch"],
+        rank_shift=shifts["Ra"],
+        rank_mask=masks["Ra"],
+        group_shift=shifts["Bg"],
+        group_mask=masks["Bg"],
+        bank_shift=shifts["Ba"],
+        bank_mask=masks["Ba"],
+        row_shift=shifts["Ro"],
+        row_mask=masks["Ro"],
+        xor=int(name == "MOP4CLXOR"),
+        rank_bits=widths["Ra"],
+        group_bits=widths["Bg"],
+        bank_bits=widths["Ba"],
+    )
+
+
+@kernel
+def place(m, address):
+    """Return the Place of byte `address` under Mapping `m`. Addresses beyond the memory wrap at the top row bit."""
+    low = (address >> m.burst_shift) & ((1 << m.low_bits) - 1)
+    column = (((address >> m.column_shift) & m.column_mask) << m.low_bits) | low
+    rank = (address >> m.rank_shift) & m.rank_mask
+    group = (address >> m.group_shift) & m.group_mask
+    bank = (address >> m.bank_shift) & m.bank_mask
+    if m.xor:
+        rank ^= column & m.rank_mask
+        group ^= (column >> m.rank_bits) & m.group_mask
+        bank ^= (column >> (m.rank_bits + m.group_bits)) & m.bank_mask
+    group |= rank << m.group_bits
+    bank |= group << m.bank_bits
+    row = (address >> m.row_shift) & m.row_mask
+    return Place((address >> m.channel_shift) & m.channel_mask, rank, group, bank, row, column)
