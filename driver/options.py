@@ -283,8 +283,8 @@ class ScalerConfig(_Config):
             for name, src, dst in (("width", self.width, width), ("height", self.height, height)):
                 if dst % 2 or dst < MIN_SIDE_PX or not src <= dst * 8 or not dst <= src * 4:
                     raise InvalidConfig(
-                        f"option sizes: {name} {src} to {dst} is not possible; outputs are even, at least {MIN_SIDE_PX} "
-                        "and between 1/8 and 4 times the input",
+                        f"option sizes: {name} {src} to {dst} is not possible; outputs are even, at least "
+                        f"{MIN_SIDE_PX} and between 1/8 and 4 times the input",
                         option="sizes", value=dst,
                     )  # fmt: skip
 

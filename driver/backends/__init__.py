@@ -1,0 +1,51 @@
+"""Backends: what stands behind the driver. Each offers the same few calls and no more.
+
+A backend is opened by name, `model:vcu` or `null:path/chip.yaml`; `open_backend` knows them all.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from driver.errors import NoSuchDevice
+from driver.options import near
+
+
+class Backend(Protocol):
+    """Registers, device memory, one event. Addresses are byte addresses; times are simulated."""
+
+    def read32(self, address: int) -> int: ...
+
+    def write32(self, address: int, value: int) -> None: ...
+
+    def memory_read(self, address: int, size: int) -> bytes: ...
+
+    def memory_write(self, address: int, data: Any) -> None: ...
+
+    def wait(self, timeout_us: int) -> bool:
+        """Let time pass until the event line is up (True) or `timeout_us` passed (False)."""
+
+    def close(self) -> None: ...
+
+
+def _model(chip: str, **options: Any) -> Backend:
+    from driver.backends.model import ModelBackend
+
+    return ModelBackend(chip, **options)
+
+
+def _null(chip: str, **options: Any) -> Backend:
+    from driver.backends.null import NullBackend
+
+    return NullBackend(chip, **options)
+
+
+BACKENDS: dict[str, Callable[..., Backend]] = {"model": _model, "null": _null}
+
+
+def open_backend(name: str, **options: Any) -> Backend:
+    """Open `kind:chip`, e.g. `model:vcu`; `kind` alone takes the default chip."""
+    kind, _, chip = name.partition(":")
+    if kind not in BACKENDS:
+        known = list(BACKENDS)
+        raise NoSuchDevice(f"no backend {kind!r}; one of {', '.join(known)}{near(kind, known)}", name=name)
+    return BACKENDS[kind](chip, **options)

@@ -1,0 +1,51 @@
+"""Backend `model`: the chip's functional and timing model in this process."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from driver.errors import InvalidConfig, NoSuchDevice
+
+
+def load(chip: str, changes: Mapping[str, Any] | None = None) -> Any:
+    """Return the ChipConfig of a name or a YAML file ("": the default chip), its errors as the driver's."""
+    from asic_model.chips.reader import ConfigError
+    from asic_model.config import DEFAULT_CHIP, list_chips, load_chip, with_changes
+    from driver.options import near
+
+    name = chip or DEFAULT_CHIP
+    known = list_chips()
+    if name not in known and not Path(name).suffix:
+        raise NoSuchDevice(f"no chip {name!r}; one of {', '.join(known)} or a .yaml file{near(name, known)}", chip=name)
+    try:
+        config = load_chip(name)
+        return with_changes(config, changes) if changes else config
+    except ConfigError as error:
+        raise InvalidConfig(str(error), chip=name) from None
+
+
+class ModelBackend:
+    """The calls of a backend, handed to the chip; `stats()` is what the model measured."""
+
+    functional = True
+
+    def __init__(
+        self, chip: str, *, seed: int = 0, host_threads: int | None = None, changes: Mapping[str, Any] | None = None
+    ) -> None:
+        self.config = load(chip, changes)
+        from asic_model.chip import Chip
+
+        self.chip = Chip(self.config, functional=self.functional, host_threads=host_threads, seed=seed)
+        self.read32 = self.chip.read32
+        self.write32 = self.chip.write32
+        self.memory_read = self.chip.memory_read
+        self.memory_write = self.chip.memory_write
+        self.wait = self.chip.wait
+        self.stats = self.chip.stats
+
+    @property
+    def now_ps(self) -> int:
+        return int(self.chip.now_ps)
+
+    def close(self) -> None:
+        self.chip.close()

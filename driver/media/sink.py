@@ -1,0 +1,171 @@
+"""Writing: packets of one encoded video, with the source's audio, into mp4, mkv, ts or a raw stream."""
+
+import contextlib
+import io
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+
+from driver.errors import InvalidConfig, OutputError
+from driver.media.output_file import OutputFile
+from driver.media.source import AudioPacket, Source
+from driver.options import near
+
+# Suffix -> FFmpeg's name of the format; raw streams are written as they are.
+FORMATS = {
+    ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts", ".m2ts": "mpegts",
+    ".264": "", ".h264": "", ".avc": "",
+}  # fmt: skip
+RAW = ""
+# Tags of the whole file that make sense on the copy.
+KEPT_METADATA = ("title", "artist", "album", "date", "comment", "description", "copyright", "language")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPacket:
+    """One coded picture: whole NAL units with start codes, SPS and PPS before an IDR picture.
+
+    pts, dts and duration are in units of `time_base` (seconds).
+    """
+
+    data: bytes
+    pts: int
+    dts: int
+    duration: int
+    time_base: Fraction
+    is_keyframe: bool
+    qp: int = 0
+    latency_ps: int = 0  # from submission to completion, on the chip's clock
+
+
+def format_of(path: str) -> str:
+    """Return FFmpeg's format name for the suffix of `path`, "" for a raw stream; refuse unknown suffixes."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        known = list(FORMATS)
+        raise InvalidConfig(
+            f"{path}: cannot tell the format from {suffix or 'no suffix'!r}; "
+            f"one of {', '.join(known)}{near(suffix, known)}"
+        )
+    return FORMATS[suffix]
+
+
+class Sink:
+    """One output file. It takes its final name in `commit()`; `discard()` leaves what was there before."""
+
+    def __init__(self, path: str, source: Source | None = None) -> None:
+        self.path = path
+        self.warnings: list[str] = []
+        self.bytes = 0  # video, without the container
+        self._format = format_of(path)
+        self._source = source
+        self._file = OutputFile(path)
+        self._container: Any = None
+        self._video: Any = None
+        self._audio: dict[int, Any] = {}
+        self._waiting: list[AudioPacket] = []  # audio that came before the first picture
+        self._start: bytes | None = None
+
+    def write_video(self, packet: EncodedPacket) -> None:
+        """Append one coded picture; the first must be an IDR picture with its parameter sets."""
+        self.bytes += len(packet.data)
+        try:
+            if self._format == RAW:
+                self._file.write(packet.data)
+                return
+            if self._container is None:
+                self._open(packet)
+                for early in self._waiting:
+                    self._mux_audio(early)
+                self._waiting.clear()
+            out = av.Packet(packet.data)
+            out.stream = self._video
+            out.time_base = packet.time_base
+            out.pts, out.dts, out.duration = packet.pts, packet.dts, packet.duration
+            out.is_keyframe = packet.is_keyframe
+            self._container.mux(out)
+        except (OSError, av.error.FFmpegError) as error:
+            raise self._failure(error) from None
+
+    def write_audio(self, packet: AudioPacket) -> None:
+        """Append one audio packet of the source, unchanged."""
+        if self._format == RAW:
+            return
+        try:
+            if self._container is None:
+                self._waiting.append(packet)
+            else:
+                self._mux_audio(packet)
+        except (OSError, av.error.FFmpegError) as error:
+            raise self._failure(error) from None
+
+    def _open(self, first: EncodedPacket) -> None:
+        # FFmpeg reads size, profile, level, aspect and colour from the stream itself
+        with av.open(io.BytesIO(first.data), format="h264") as probe:
+            # bitexact: no random identifiers, no version of the library, so the same input gives the same bytes
+            options = {"fflags": "+bitexact"}
+            container = av.open(self._file, "w", format=self._format, options=options)
+            self._container = container
+            self._video = container.add_stream_from_template(probe.streams.video[0])
+        source = self._source
+        self._video.time_base = first.time_base
+        if source is None:
+            return
+        if source.display_matrix is not None:
+            self._video.set_display_matrix(source.display_matrix)
+            if self._format == "mpegts" and source.rotation:
+                self.warnings.append(f"{self.path}: MPEG-TS carries no rotation ({source.rotation} degrees lost)")
+        container.metadata.update({key: value for key, value in source.metadata.items() if key in KEPT_METADATA})
+        for number, stream in enumerate(source.audio):
+            self._add_audio(number, stream)
+
+    def _add_audio(self, number: int, stream: Any) -> None:
+        name = stream.codec_context.name
+        if name not in self._container.supported_codecs:
+            self.warnings.append(f"{self.path}: {self._format} cannot carry {name} audio: left out (use .mkv)")
+            return
+        copy = self._container.add_stream_from_template(stream)
+        copy.time_base = stream.time_base
+        if stream.language:
+            copy.metadata["language"] = stream.language
+        self._audio[number] = copy
+
+    def _mux_audio(self, packet: AudioPacket) -> None:
+        stream = self._audio.get(packet.stream)
+        if stream is None:
+            return
+        out = av.Packet(packet.data)
+        out.stream = stream
+        out.time_base = packet.time_base
+        out.pts, out.dts, out.duration = packet.pts, packet.dts, packet.duration
+        out.is_keyframe = True
+        for side in packet.side_data:
+            out.set_sidedata(side)
+        self._container.mux(out)
+
+    def _failure(self, error: Exception) -> OutputError:
+        cause = self._file.error or error
+        return OutputError(f"{self.path}: {getattr(cause, 'strerror', None) or cause}")
+
+    def commit(self) -> None:
+        """Write the container's tail and put the file under its name."""
+        try:
+            if self._container is not None:
+                self._container.close()
+        except (OSError, av.error.FFmpegError) as error:
+            failure = self._failure(error)
+            self.discard()
+            raise failure from None
+        self._file.commit()
+
+    def discard(self) -> None:
+        """Drop the file; what stood under its name before stays."""
+        if self._container is not None:
+            with contextlib.suppress(OSError, av.error.FFmpegError):  # the tail has nowhere to go
+                self._container.close()
+            self._container = None
+        self._file.discard()

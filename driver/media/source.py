@@ -1,0 +1,412 @@
+"""Reading: whatever FFmpeg opens becomes even-sized 8-bit 4:2:0 pictures with times, and audio packets as they are."""
+
+import heapq
+from collections import deque
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import av.filter
+import numpy as np
+
+from driver.errors import BadMedia, UnsupportedInput
+from driver.media.picture import Picture, even_planes
+from driver.options import MAX_SIDE_PX, MIN_SIDE_PX
+
+# The scaler takes sources of up to twice the encoder's side.
+MAX_SOURCE_SIDE_PX = 2 * MAX_SIDE_PX
+DEFAULT_RATE = Fraction(25)
+# Formats whose planes are taken as they are; all others go through swscale to 4:2:0.
+DIRECT = ("yuv420p", "yuvj420p", "nv12", "gray")
+RANGE_FULL = 2  # AVCOL_RANGE_JPEG
+SPACE_UNSPECIFIED = 2  # Table E-5
+SPACE_BT709 = 1
+SPACE_RGB = 0
+# After the last video frame that is wanted, audio is read on for this long: interleaving may lag behind.
+AUDIO_TAIL_SECONDS = 10
+
+
+class AudioPacket:
+    """One audio packet on its way from input to outputs, untouched; `stream` indexes `Source.audio`."""
+
+    __slots__ = ("data", "dts", "duration", "pts", "side_data", "stream", "time_base")
+
+    def __init__(self, packet: Any, stream: int) -> None:
+        self.stream = stream
+        self.data = bytes(packet)
+        self.pts, self.dts, self.duration = packet.pts, packet.dts, packet.duration
+        self.time_base: Fraction = packet.time_base
+        self.side_data = list(packet.iter_sidedata())  # the first packet's says how many samples of priming to skip
+
+
+def _open(path: str, raw_size: tuple[int, int] | None, rate: Fraction | None) -> Any:
+    """Open the container or raise BadMedia with one line that says what is wrong."""
+    if "://" not in path:
+        file = Path(path)
+        if not file.exists():
+            raise BadMedia(f"{path}: no such file")
+        if file.is_dir():
+            raise BadMedia(f"{path}: is a folder, not a file")
+        if file.is_file() and not file.stat().st_size:
+            raise BadMedia(f"{path}: the file is empty")
+    try:
+        if raw_size:
+            options = {"video_size": f"{raw_size[0]}x{raw_size[1]}", "pixel_format": "yuv420p"}
+            return av.open(path, format="rawvideo", options={**options, "framerate": str(rate or DEFAULT_RATE)})
+        return av.open(path, metadata_errors="replace")
+    except PermissionError:
+        raise BadMedia(f"{path}: no permission to read it") from None
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, av.error.InvalidDataError):
+            why = "not a media file that FFmpeg knows, or damaged beyond opening"
+        else:
+            why = getattr(error, "strerror", None) or str(error)
+        raise BadMedia(f"{path}: {why}") from None
+
+
+class Source:
+    """A media file opened for reading, its first picture already decoded.
+
+    `items()` gives pictures (in presentation order) and audio packets; figures such as `concealed` and `warnings`
+    are complete when it is exhausted.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        raw_size: tuple[int, int] | None = None,
+        rate: Fraction | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.path = path
+        self.warnings: list[str] = []
+        self.pictures = 0
+        self.concealed = 0  # pictures replaced by the last good one
+        self.decode_errors = 0  # packets and pictures that the decoder complained about
+        self.retimed = 0  # pictures whose time did not lie after their predecessor's
+        self._limit = limit
+        self._container = _open(path, raw_size, rate)
+        try:
+            self._select_streams()
+            self._start()
+        except BaseException:
+            self._container.close()
+            raise
+
+    # -- opening --------------------------------------------------------------------------------------------------
+
+    def _select_streams(self) -> None:
+        streams = self._container.streams
+        pictured = av.stream.Disposition.attached_pic
+        video = [stream for stream in streams.video if not stream.disposition & pictured]
+        if not video:
+            held = sorted({stream.type for stream in streams})
+            raise BadMedia(f"{self.path}: has no video stream ({', '.join(held) or 'no stream at all'} only)")
+        self._video = video[0]
+        context = self._video.codec_context
+        if context is None or context.codec is None:
+            raise UnsupportedInput(f"{self.path}: FFmpeg has no decoder for its video")
+        self._check_size(context.width, context.height)
+        context.thread_type = "SLICE"  # with frame threads an error would come back with a later packet
+        self.codec_name: str = context.codec.name
+        self.audio = [stream for stream in streams.audio if stream.codec_context is not None]
+        self._audio_index = {stream.index: number for number, stream in enumerate(self.audio)}
+        left_out = len(streams.subtitles) + len(streams.data) + len(video) - 1 + len(streams.audio) - len(self.audio)
+        if left_out:
+            self.warnings.append(f"{left_out} further stream(s) (subtitles, data, more video) left out")
+        self.metadata: dict[str, str] = dict(self._container.metadata)
+
+    def _check_size(self, width: int, height: int) -> None:
+        """Refuse sizes that the chip cannot take; (0, 0) is a size that the container does not tell."""
+        if max(width, height) > MAX_SOURCE_SIDE_PX:
+            raise UnsupportedInput(
+                f"{self.path}: {width}x{height} is larger than {MAX_SOURCE_SIDE_PX}x{MAX_SOURCE_SIDE_PX}"
+            )
+        if width and height and min(width, height) < MIN_SIDE_PX:
+            raise UnsupportedInput(f"{self.path}: {width}x{height} is smaller than {MIN_SIDE_PX}x{MIN_SIDE_PX}")
+
+    def _start(self) -> None:
+        """Decode up to the first picture: it, not the container, says what the samples are."""
+        self.time_base: Fraction = self._video.time_base or Fraction(1, 90000)
+        rate = self._video.average_rate or self._video.guessed_rate or DEFAULT_RATE
+        self.frame_rate = Fraction(rate) if Fraction(1, 100) <= rate <= 480 else DEFAULT_RATE
+        self._frame_ticks = max(1, round(1 / (self.frame_rate * self.time_base)))
+        self._deinterlacer: Any = None
+        self._failed: list[int] = []  # heap: times of packets that gave no picture
+        self._last: Picture | None = None
+        self._last_pts: int | None = None
+        self._early: deque[AudioPacket] = deque()
+        self._reader = self._decoded()
+        first = None
+        for item in self._reader:
+            if isinstance(item, AudioPacket):
+                self._early.append(item)
+            else:
+                first = item
+                break
+        if first is None:
+            raise BadMedia(f"{self.path}: not one picture could be decoded ({self.codec_name})")
+        self._check_size(first.width, first.height)
+        self._first_frame = first
+        self._describe(first)
+
+    def _describe(self, frame: Any) -> None:
+        """Take size, aspect, colour and rotation from the first picture and note what will be converted."""
+        self.source_width, self.source_height = frame.width, frame.height
+        self.width, self.height = frame.width + frame.width % 2, frame.height + frame.height % 2
+        if (self.width, self.height) != (frame.width, frame.height):
+            self.warnings.append(
+                f"odd size {frame.width}x{frame.height} is coded as {self.width}x{self.height}: "
+                "last column or row repeated"
+            )
+        aspect = self._video.sample_aspect_ratio
+        self.sample_aspect_ratio = Fraction(aspect) if aspect and 0 < aspect < 65536 else Fraction(1)
+        self.pix_fmt = frame.format.name
+        # yuvj formats are the full-range ones of old
+        self.full_range = frame.color_range == RANGE_FULL or self.pix_fmt.startswith("yuvj")
+        self.color_primaries = int(frame.color_primaries) & 0xFF
+        self.color_trc = int(frame.color_trc) & 0xFF
+        self.colorspace = int(frame.colorspace) & 0xFF
+        self.display_matrix: tuple[int, ...] | None = None
+        for side in frame.side_data:
+            if side.type.name == "DISPLAYMATRIX":
+                self.display_matrix = tuple(int(v) for v in np.frombuffer(bytes(side), np.int32)[:9])
+        self.rotation = int(frame.rotation)
+        parts = frame.format.components
+        depth = max((part.bits for part in parts), default=8)
+        if self._is_rgb(frame):
+            self.colorspace, self.full_range = SPACE_BT709, False
+            self.warnings.append(f"{self.pix_fmt} input is converted to 8-bit 4:2:0 (BT.709)")
+        elif depth > 8:
+            self.warnings.append(f"{depth}-bit input ({self.pix_fmt}) is converted to 8-bit 4:2:0")
+        elif self.pix_fmt not in DIRECT:
+            self.warnings.append(f"{self.pix_fmt} input is converted to 4:2:0")
+        self.frame_count: int | None = self._frames_expected()
+
+    def _frames_expected(self) -> int | None:
+        """Return how many pictures the container announces, None when it does not say: for the progress bar only."""
+        count = self._video.frames or 0
+        if not count and self._video.duration:
+            count = round(self._video.duration * self.time_base * self.frame_rate)
+        if not count and self._container.duration:
+            count = round(Fraction(self._container.duration, av.time_base) * self.frame_rate)
+        if self._limit is not None:
+            return min(count, self._limit) if count else self._limit
+        return count or None
+
+    @staticmethod
+    def _is_rgb(frame: Any) -> bool:
+        return bool(frame.format.is_rgb) or frame.format.name.startswith("pal")
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def items(self) -> Iterator[Picture | AudioPacket]:
+        """Yield pictures and audio packets; at most `limit` pictures, and the audio up to their end."""
+        yield from self._until_end(self._ordered())
+        self._note_errors()
+
+    def pictures_only(self) -> Iterator[Picture]:
+        """Yield the pictures."""
+        return (item for item in self.items() if isinstance(item, Picture))
+
+    def _until_end(self, items: Iterator[Picture | AudioPacket]) -> Iterator[Picture | AudioPacket]:
+        end_seconds: Fraction | None = None
+        open_audio = set(range(len(self.audio)))
+        for item in items:
+            if isinstance(item, Picture):
+                if end_seconds is None:
+                    yield item
+                    self.pictures += 1
+                    if self.pictures == self._limit:
+                        end_seconds = (item.pts + item.duration) * item.time_base
+                elif item.pts * item.time_base > end_seconds + AUDIO_TAIL_SECONDS:
+                    return
+            elif end_seconds is None or item.pts is None or item.pts * item.time_base < end_seconds:
+                yield item
+            else:
+                open_audio.discard(item.stream)
+            if end_seconds is not None and not open_audio:
+                return
+
+    def _ordered(self) -> Iterator[Picture | AudioPacket]:
+        """Yield the early audio, then pictures with lost ones filled in, each later than the one before."""
+        yield from self._early
+        self._early.clear()
+        yield from self._with_repeats(self._first_frame)
+        self._first_frame = None
+        for item in self._reader:
+            if isinstance(item, AudioPacket):
+                yield item
+            else:
+                yield from self._with_repeats(item)
+        while self._failed and self._last is not None:
+            yield from self._repeat(heapq.heappop(self._failed))
+
+    def _with_repeats(self, frame: Any) -> Iterator[Picture]:
+        pts = self._pts_of(frame)
+        while self._failed and self._failed[0] < pts:
+            lost = heapq.heappop(self._failed)
+            if self._last is not None:
+                yield from self._repeat(lost)
+        if self._failed and self._failed[0] == pts:
+            heapq.heappop(self._failed)
+        if frame.is_corrupt:
+            self.decode_errors += 1
+            if self._last is not None:
+                yield from self._repeat(pts)
+                return
+        picture = self._picture(frame, pts)
+        if self._last_pts is not None and pts <= self._last_pts:
+            self.retimed += 1
+            picture.pts = self._last_pts + 1
+        self._last, self._last_pts = picture, picture.pts
+        yield picture
+
+    def _repeat(self, pts: int) -> Iterator[Picture]:
+        """Conceal: the last good picture again, at the time of the lost one."""
+        assert self._last is not None
+        assert self._last_pts is not None
+        if pts <= self._last_pts:
+            return
+        self.concealed += 1
+        self._last_pts = pts
+        good = self._last
+        yield Picture(good.y, good.cb, good.cr, pts, self._frame_ticks, self.time_base)
+
+    def _pts_of(self, frame: Any) -> int:
+        """Return the frame's time in `time_base`; streams without times get the nominal rate."""
+        if frame.pts is None:
+            return 0 if self._last_pts is None else self._last_pts + self._frame_ticks
+        if frame.time_base and frame.time_base != self.time_base:
+            return round(frame.pts * frame.time_base / self.time_base)
+        return int(frame.pts)
+
+    def _decoded(self) -> Generator[Any, None, None]:
+        """Yield decoded (and deinterlaced) frames and audio packets in file order."""
+        context = self._video.codec_context
+        wanted = [self._video, *self.audio]
+        packets = self._container.demux(wanted)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                self.warnings.append(f"the input breaks off: {error.strerror}")
+                packet = None
+            if packet is None:
+                break
+            number = self._audio_index.get(packet.stream_index)
+            if number is not None:
+                if packet.size:
+                    yield AudioPacket(packet, number)
+            elif packet.size:
+                yield from self._deinterlaced(self._decode(context, packet))
+        yield from self._deinterlaced(self._decode(context, None))
+        if self._deinterlacer is not None:
+            self._deinterlacer.vpush(None)
+            yield from self._pulled()
+
+    def _decode(self, context: Any, packet: Any) -> list[Any]:
+        try:
+            return list(context.decode(packet))
+        except (av.error.FFmpegError, EOFError):
+            self.decode_errors += 1
+            if packet is not None and packet.pts is not None and not packet.is_discard:
+                heapq.heappush(self._failed, packet.pts)
+            return []
+
+    def _deinterlaced(self, frames: list[Any]) -> Iterator[Any]:
+        """Pass progressive frames on; from the first interlaced one on all go through FFmpeg's `bwdif`."""
+        for frame in frames:
+            if self._deinterlacer is None and frame.interlaced_frame:
+                self.warnings.append("interlaced input is deinterlaced (bwdif), one picture a frame")
+                self._deinterlacer = self._deinterlace_graph(frame)
+                self._deinterlacer_size = (frame.width, frame.height, frame.format.name)
+            if self._deinterlacer is None:
+                yield frame
+                continue
+            if (frame.width, frame.height, frame.format.name) != self._deinterlacer_size:
+                self._deinterlacer.vpush(None)
+                yield from self._pulled()
+                self._deinterlacer = self._deinterlace_graph(frame)
+                self._deinterlacer_size = (frame.width, frame.height, frame.format.name)
+            self._deinterlacer.vpush(frame)
+            yield from self._pulled()
+
+    def _deinterlace_graph(self, frame: Any) -> Any:
+        graph = av.filter.Graph()
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or self.time_base
+        )
+        bwdif = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+        sink = graph.add("buffersink")
+        source.link_to(bwdif)
+        bwdif.link_to(sink)
+        graph.configure()
+        return graph
+
+    def _pulled(self) -> Iterator[Any]:
+        while True:
+            try:
+                yield self._deinterlacer.vpull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+
+    # -- samples --------------------------------------------------------------------------------------------------
+
+    def _picture(self, frame: Any, pts: int) -> Picture:
+        if (frame.width, frame.height) != (self.source_width, self.source_height):
+            note = f"the size changes to {frame.width}x{frame.height} mid-stream: scaled to the first one"
+            if note not in self.warnings:
+                self.warnings.append(note)
+            frame = self._converted(frame, self.source_width, self.source_height)
+        elif frame.format.name not in DIRECT:
+            frame = self._converted(frame, frame.width, frame.height)
+        name = frame.format.name
+        y = _plane(frame.planes[0], frame.width, frame.height)
+        half_width, half_height = (frame.width + 1) // 2, (frame.height + 1) // 2
+        if name == "nv12":
+            pairs = _plane(frame.planes[1], 2 * half_width, half_height)
+            cb, cr = pairs[:, 0::2].copy(), pairs[:, 1::2].copy()
+        elif name == "gray":
+            cb = cr = np.full((half_height, half_width), 128, np.uint8)
+        else:
+            cb = _plane(frame.planes[1], half_width, half_height)
+            cr = _plane(frame.planes[2], half_width, half_height)
+        y, cb, cr = even_planes(y, cb, cr)
+        return Picture(y, cb, cr, pts, frame.duration or self._frame_ticks, self.time_base)
+
+    def _converted(self, frame: Any, width: int, height: int) -> Any:
+        """Return the frame as 8-bit 4:2:0 of the range and matrix that the output announces."""
+        levels = RANGE_FULL if self.full_range else 1
+        if self._is_rgb(frame):
+            return frame.reformat(width, height, "yuv420p", dst_colorspace=SPACE_BT709, dst_color_range=levels)
+        return frame.reformat(width, height, "yuv420p", src_color_range=levels, dst_color_range=levels)
+
+    def _note_errors(self) -> None:
+        if self.decode_errors:
+            self.warnings.append(
+                f"{self.decode_errors} damaged packet(s) or picture(s): "
+                f"{self.concealed} concealed by the last good picture"
+            )
+        if self.retimed:
+            self.warnings.append(f"{self.retimed} picture(s) had a time before their predecessor's: moved after it")
+
+    def close(self) -> None:
+        self._reader.close()
+        self._container.close()
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+
+def _plane(plane: Any, width: int, height: int) -> np.ndarray:
+    """Return uint8[height, width] of an FFmpeg plane: a view when its rows are whole, else a view with its stride."""
+    rows = np.frombuffer(plane, np.uint8)[: plane.line_size * height]
+    return rows.reshape(height, plane.line_size)[:, :width]

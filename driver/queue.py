@@ -1,0 +1,212 @@
+"""One command queue: a ring of commands down, a ring of completions up, a doorbell, and fences for those who wait.
+
+Indices run freely in 32 bits, slot = index mod size; asic_model/descriptors.py says the whole protocol. Job blocks
+stand in their own ring beside the commands: block slot = command slot, so both are free again together.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from asic_model import descriptors
+from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Command, Status
+from asic_model.registers import map as regs
+from driver.errors import (
+    BadJob,
+    CapacityExceeded,
+    DeviceLost,
+    JobFailed,
+    OutputOverflow,
+    QueueFull,
+    TasicError,
+    UnsupportedInput,
+)
+
+if TYPE_CHECKING:
+    from driver.device import Device
+
+RING_LOG2 = 8
+MASK32 = 0xFFFFFFFF
+QUEUE_STATE_REASONS = {
+    regs.QueueState.STOPPED: "it is stopped",
+    regs.QueueState.BAD_VERSION: "no descriptor version was agreed on",
+    regs.QueueState.BAD_RING: "the firmware refuses its rings",
+    regs.QueueState.BAD_INDEX: "an index left its ring",
+    regs.QueueState.DRAINING: "it is being stopped",
+}
+
+
+class Fence:
+    """The promise of one command's completion."""
+
+    __slots__ = ("_device", "callback", "completion", "sequence", "session")
+
+    def __init__(self, device: "Device", sequence: int, session: int) -> None:
+        self._device = device
+        self.sequence = sequence
+        self.session = session
+        self.completion: dict[str, int] | None = None
+        self.callback: Callable[[dict[str, int]], None] | None = None  # called once, by the thread that collects
+
+    @property
+    def done(self) -> bool:
+        return self.completion is not None
+
+    def wait(self, timeout_us: int | None = None) -> dict[str, int]:
+        """Let simulated time pass until the command completed; return its completion record.
+
+        Raises TryAgain after `timeout_us` (None: no limit but the device's deadline), DeviceLost when it stopped.
+        """
+        self._device.wait_until(lambda: self.done, timeout_us, what=f"command {self.sequence}")
+        assert self.completion is not None
+        return self.completion
+
+
+class Queue:
+    """Queue `number` of a device. All calls come from the device, under its lock."""
+
+    def __init__(self, device: "Device", number: int) -> None:
+        self._device = device
+        self._backend = device.backend
+        self.number = number
+        self.size = 1 << RING_LOG2
+        self._offset = number * regs.QUEUES_STRIDE
+        self._spans = [
+            device.allocator.allocate(self.size * RECORD_BYTES, RECORD_BYTES, "a command ring"),
+            device.allocator.allocate(self.size * RECORD_BYTES, RECORD_BYTES, "a completion ring"),
+            device.allocator.allocate(self.size * BLOCK_BYTES, BLOCK_BYTES, "job blocks"),
+        ]
+        self._commands, self._completions, self._blocks = (span.address for span in self._spans)
+        self._tail = self._head = self._completion_head = 0
+        self._sequence = 0
+        self._fences: dict[int, Fence] = {}
+        self._staged: list[bytes] = []  # records of the commands behind the last doorbell
+        self._order: deque[int] = deque()
+        self._enable()
+
+    def _register(self, address: int) -> int:
+        return address + self._offset
+
+    def _enable(self) -> None:
+        write = self._backend.write32
+        for low, high, address in (
+            (regs.QUEUES_BASE_LOW, regs.QUEUES_BASE_HIGH, self._commands),
+            (regs.QUEUES_COMPLETION_BASE_LOW, regs.QUEUES_COMPLETION_BASE_HIGH, self._completions),
+        ):
+            write(self._register(low), address & MASK32)
+            write(self._register(high), address >> 32)
+        control = regs.QUEUES_CONTROL_SIZE_LOG2.put(RING_LOG2, regs.QUEUES_CONTROL_ENABLE.put(1))
+        write(self._register(regs.QUEUES_CONTROL), control)
+        self._device.wait_register(
+            lambda: self.state() not in (regs.QueueState.STOPPED, regs.QueueState.DRAINING), f"queue {self.number}"
+        )
+        self.check()
+
+    def state(self) -> regs.QueueState:
+        word = self._backend.read32(self._register(regs.QUEUES_STATUS))
+        return regs.QueueState(regs.QUEUES_STATUS_STATE.get(word))
+
+    def check(self) -> None:
+        """Raise DeviceLost when the firmware stopped this queue."""
+        state = self.state()
+        if state is not regs.QueueState.RUNNING:
+            raise DeviceLost(f"queue {self.number} does not run: {QUEUE_STATE_REASONS[state]}", queue=self.number)
+
+    @property
+    def room(self) -> int:
+        """Free command slots; asks the device only when none is known to be free."""
+        free = self.size - (self._tail - self._head & MASK32)
+        if free <= 0:
+            self._head = self._backend.read32(self._register(regs.QUEUES_HEAD))
+            free = self.size - (self._tail - self._head & MASK32)
+        # a completion slot is kept for every command, so the completion ring cannot stop the queue
+        return min(free, self.size - len(self._fences))
+
+    def stage(
+        self, command: Command, *, session: int = 0, block: bytes | None = None, wait_session: int = 0,
+        wait_sequence: int = 0,
+    ) -> Fence:  # fmt: skip
+        """Write one command and its block into the rings, behind the doorbell; `ring()` makes them visible."""
+        if self.room <= 0:
+            raise QueueFull(f"queue {self.number} is full ({self.size} commands)", queue=self.number, size=self.size)
+        slot = self._tail % self.size
+        address = 0
+        if block is not None:
+            address = self._blocks + slot * BLOCK_BYTES
+            self._backend.memory_write(address, block)
+        self._sequence += 1
+        record = descriptors.pack_command(
+            command, self._sequence, session=session, wait_session=wait_session, wait_sequence=wait_sequence,
+            block_address=address, user_data=self._sequence,
+        )  # fmt: skip
+        self._backend.memory_write(self._commands + slot * RECORD_BYTES, record)
+        self._tail = self._tail + 1 & MASK32
+        fence = Fence(self._device, self._sequence, session)
+        self._fences[self._sequence] = fence
+        return fence
+
+    def ring(self) -> None:
+        """The doorbell: all staged commands belong to the firmware now."""
+        self._backend.write32(self._register(regs.QUEUES_TAIL), self._tail)
+
+    def collect(self) -> int:
+        """Take the completions that are there, call their fences back; return how many there were."""
+        tail = self._backend.read32(self._register(regs.QUEUES_COMPLETION_TAIL))
+        waiting = tail - self._completion_head & MASK32
+        if waiting > self.size:
+            raise DeviceLost(f"queue {self.number}: {waiting} completions in a ring of {self.size}")
+        count = 0
+        while count < waiting:
+            slot = self._completion_head % self.size
+            piece = min(waiting - count, self.size - slot)  # up to the end of the ring, in one transfer
+            records = self._backend.memory_read(self._completions + slot * RECORD_BYTES, piece * RECORD_BYTES)
+            for at in range(0, piece * RECORD_BYTES, RECORD_BYTES):
+                self._finish(descriptors.unpack_completion(records[at : at + RECORD_BYTES]))
+            self._completion_head = self._completion_head + piece & MASK32
+            count += piece
+        if count:
+            self._backend.write32(self._register(regs.QUEUES_COMPLETION_HEAD), self._completion_head)
+        return count
+
+    def _finish(self, completion: dict[str, int]) -> None:
+        fence = self._fences.pop(completion["user_data"], None)
+        if fence is None:
+            raise DeviceLost(f"queue {self.number}: completion of a command that nobody sent", completion=completion)
+        fence.completion = completion
+        if fence.callback is not None:
+            fence.callback(completion)
+
+    @property
+    def outstanding(self) -> int:
+        return len(self._fences)
+
+    def close(self) -> None:
+        """Stop the queue and give its memory back."""
+        self._backend.write32(self._register(regs.QUEUES_CONTROL), 0)
+        self._device.wait_register(lambda: self.state() is regs.QueueState.STOPPED, f"queue {self.number} to stop")
+        self._device.allocator.release(self._spans)
+
+
+def failure(completion: dict[str, int], kind: descriptors.Kind | None = None) -> TasicError | None:
+    """Return the error that a completion stands for, None when all is well."""
+    status, detail = completion["status"], completion["detail"]
+    if status == Status.OK:
+        return None
+    info = {"status": status, "detail": detail, "sequence": completion["sequence"]}
+    if status == Status.BAD_FIELD:
+        layout = descriptors.JOB_BLOCKS.get(kind) if kind is not None else None
+        field = layout.body[detail] if layout and detail < len(layout.body) else None
+        if field is None:
+            return BadJob(f"the chip refuses field {detail} of a job", **info)
+        return BadJob(f"the chip refuses {field.name}: legal is {field.low}..{field.high}", field=field.name, **info)
+    if status == Status.OUTPUT_FULL:
+        return OutputOverflow("a coded picture did not fit its stream buffer", **info)
+    if status == Status.NO_CAPACITY:
+        why = "the encode rate is granted already" if detail == 1 else "all sessions are open"
+        return CapacityExceeded(f"the chip takes no further session: {why}", **info)
+    if status == Status.NO_CORE:
+        return UnsupportedInput("this chip has no core of that kind", **info)
+    if status >= Status.BAD_VERSION:
+        known = {int(member): member.name for member in Status}
+        return BadJob(f"the firmware refuses a command: {known.get(status, status)} (detail {detail})", **info)
+    return JobFailed(f"a core failed with status {status} (detail {detail})", **info)

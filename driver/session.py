@@ -1,0 +1,503 @@
+"""Sessions: a stream of pictures through the chip, with bounded buffers on both sides.
+
+`send_frame` and `receive_packet` never wait longer than asked (TryAgain); the generators `encode`, `scale` and
+`transcode` wrap them with the back-pressure inside. The device owns a picture's surfaces from the doorbell to the
+completion; pools are sized at opening, so memory does not grow with the number of pictures.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, Self
+
+from asic_model.descriptors import Command, Kind, pack_job, pack_session
+from asic_model.memory.surface import surface
+from driver.device import Device
+from driver.errors import EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
+from driver.media.picture import Picture
+from driver.media.sink import EncodedPacket
+from driver.options import EncoderConfig, ScalerConfig
+from driver.quality import QualityMeter
+from driver.queue import Fence, Queue, failure
+from driver.stream import I_QP_OFFSET, PictureOrder, parameter_sets
+from driver.surfaces import PooledSurface, Span, SurfacePool, Uploader, download
+
+# Room for the worst picture: I_PCM is 384 bytes a macroblock, emulation prevention adds at most half, and slice
+# headers a little.
+STREAM_BYTES_PER_MB = 600
+STREAM_BYTES_MORE = 8192
+MAX_SCALE_OUTPUTS = 4
+
+
+class Session:
+    """What all sessions share: closing, and the first error, which every later call repeats."""
+
+    def __init__(self, device: Device, queue: Queue | None = None) -> None:
+        self.device = device
+        self.queue = queue or device.next_queue()
+        self._error: TasicError | None = None
+        self._closed = False
+        self._draining = False
+        self._firmware_sessions: list[int] = []
+        self._pools: list[SurfacePool] = []
+        self._spans: list[Span] = []
+        device.register_session(self)
+
+    @property
+    def in_flight(self) -> int:
+        """Pictures that the device has and has not finished."""
+        raise NotImplementedError
+
+    def _open_firmware_session(self, kind: Kind, width: int, height: int, **fields: int) -> int:
+        number = self.device.open_session(self.queue, kind, width, height, **fields)
+        self._firmware_sessions.append(number)
+        return number
+
+    def _pool(self, width: int, height: int, count: int, what: str) -> SurfacePool:
+        pool = SurfacePool(self.device.allocator, width, height, count, what)
+        self._pools.append(pool)
+        return pool
+
+    def _buffer(self, size: int, what: str) -> Span:
+        span = self.device.allocator.allocate(size, what=what)
+        self._spans.append(span)
+        return span
+
+    def _check_open(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._closed:
+            raise SessionClosed("the session is closed")
+
+    def _failed(self, completion: dict[str, int], kind: Kind) -> bool:
+        """Keep the first error of a completion; True when it has one."""
+        error = failure(completion, kind)
+        if error is not None and self._error is None:
+            self._error = error
+        return error is not None
+
+    def flush(self) -> None:
+        """Wait for everything in flight; finished packets stay to be received."""
+        self.device.wait_until(lambda: not self.in_flight or self._error is not None, what="the session")
+
+    def close(self) -> None:
+        """Let the device finish what it has, then give everything back. Harmless when closed already."""
+        with self.device.lock:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self.device.wait_until(lambda: not self.in_flight, what="closing the session")
+                for number in self._firmware_sessions:
+                    self.device.command(self.queue, Command.CLOSE_SESSION, session=number)
+            finally:
+                self.device.forget_session(self)
+                for pool in self._pools:
+                    pool.close()
+                self.device.allocator.release(self._spans)
+                self._spans = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
+        # after an interrupt or a lost device nothing can be waited for: the device's own end cleans up
+        if kind is None or issubclass(kind, Exception):
+            try:
+                self.close()
+            except TasicError:
+                if kind is None:
+                    raise
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One picture on its way through an encode session."""
+
+    fence: Fence
+    header: bytes  # parameter sets, before IDR pictures
+    is_idr: bool
+    pts: int
+    duration: int
+    time_base: Fraction
+    source: PooledSurface
+    reconstruction: PooledSurface
+    stream: Span
+    submitted_ps: int = 0
+
+
+class EncodeSession(Session):
+    """Pictures in, H.264 access units out, one each, in order."""
+
+    def __init__(
+        self, device: Device, config: EncoderConfig, *, queue: Queue | None = None, upload: bool = True,
+        quality: bool = False, keep_reconstruction: bool = False,
+    ) -> None:  # fmt: skip
+        """`upload=False`: pictures come from elsewhere on the chip (`submit`). `quality`: PSNR and SSIM on the chip.
+
+        `keep_reconstruction`: every packet's reconstruction is downloaded too (`reconstructions`).
+        """
+        check_limits(device, config.width, config.height)
+        super().__init__(device, queue)
+        self.config = config
+        self.frames = self.bytes = self.qp_sum = 0
+        self.reconstructions: deque[Picture] = deque()
+        self._keep_reconstruction = keep_reconstruction
+        self._order = PictureOrder(config.gop_size, config.references)
+        self._header = parameter_sets(config)
+        self._flights: deque[_Flight] = deque()
+        self._ready: deque[EncodedPacket] = deque()
+        self._references: list[PooledSurface] = []  # newest first
+        self._qp = config.qp
+        self.quality: QualityMeter | None = None
+        coded_width, coded_height = -(-config.width // 16) * 16, -(-config.height // 16) * 16
+        try:
+            self.number = self._open_firmware_session(
+                Kind.ENCODE, config.width, config.height, **self._session_fields(config)
+            )
+            depth = config.queue_depth
+            self._source_pool = self._pool(config.width, config.height, depth + 1, "source") if upload else None
+            self._uploader = Uploader(config.width, config.height) if upload else None
+            self._recon_pool = self._pool(coded_width, coded_height, config.references + depth + 1, "reconstruction")
+            capacity = coded_width * coded_height // 256 * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
+            self._streams = deque(self._buffer(capacity, "stream buffer") for _ in range(depth))
+            if quality:
+                self.quality = QualityMeter(self, coded_width, coded_height, depth)
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _session_fields(config: EncoderConfig) -> dict[str, int]:
+        rate = config.fps.limit_denominator(1_000_000)
+        if rate.numerator > 1_000_000:
+            rate = Fraction(round(rate))
+        return {
+            "rate_numerator": rate.numerator,
+            "rate_denominator": rate.denominator,
+            "bit_rate": config.bit_rate or 0,
+            "intra_period": config.gop_size,
+        }
+
+    @property
+    def in_flight(self) -> int:
+        measuring = self.quality.in_flight if self.quality is not None else 0
+        return len(self._flights) + measuring
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another picture can be submitted now."""
+        return (
+            bool(self._streams)
+            and len(self._flights) + len(self._ready) < self.config.queue_depth
+            and (self.quality is None or self.quality.has_room)
+        )
+
+    def force_keyframe(self) -> None:
+        """Make the next picture an IDR picture."""
+        self._order.force_idr()
+
+    def reconfigure(self, *, bit_rate: int | None = None, qp: int | None = None) -> None:
+        """Change the target of the pictures sent from now on: a bit rate, or a constant QP."""
+        self._check_open()
+        changes: dict[str, Any] = {}
+        if bit_rate is not None:
+            changes["bit_rate"] = bit_rate
+        if qp is not None:
+            changes["qp"] = qp
+        config: EncoderConfig = self.config.replace(**changes)
+        if bit_rate is not None:
+            block = pack_session(Kind.ENCODE, width=config.width, height=config.height, **self._session_fields(config))
+            self.device.command(self.queue, Command.RECONFIGURE, session=self.number, block=block)
+        self.config, self._qp = config, config.qp
+
+    # -- pictures in ----------------------------------------------------------------------------------------------
+
+    def send_frame(self, picture: Picture | None, timeout_us: int = 0) -> Fence | None:
+        """Upload one picture and submit it; None: no more will come. Return the fence of its job.
+
+        Raises TryAgain when `queue_depth` pictures are on their way and none finished in `timeout_us`.
+        """
+        self._check_open()
+        if picture is None:
+            self._draining = True
+            return None
+        if self._draining:
+            raise EndOfStream("the session is draining: no picture after send_frame(None)")
+        if self._source_pool is None or self._uploader is None:
+            raise InvalidConfig("this session takes its pictures from the chip")
+        check_picture(picture, self.config.width, self.config.height)
+        if not self.has_room:
+            if self._ready and not self._flights:
+                raise TryAgain("packets are waiting: receive them first")
+            self.device.wait_until(lambda: self.has_room or bool(self._error), timeout_us, what="a free slot")
+            self._check_open()
+        with self.device.lock:
+            source = self._source_pool.acquire()
+            self._uploader.upload(self.device.backend, source.layout, picture)
+            fence = self.submit(source, picture.pts, picture.duration, picture.time_base)
+            self.queue.ring()
+        return fence
+
+    def submit(
+        self, source: PooledSurface, pts: int, duration: int, time_base: Fraction, wait_session: int = 0,
+        wait_sequence: int = 0,
+    ) -> Fence:  # fmt: skip
+        """Stage one encode job (the caller rings the doorbell). The session takes over one hold on `source`."""
+        header = self._order.next()
+        if header.idr:
+            self._drop_references(keep=0)
+        reconstruction = self._recon_pool.acquire()
+        stream = self._streams.popleft()
+        config = self.config
+        qp = min(51, max(0, self._qp + (I_QP_OFFSET if header.idr else 0)))
+        job = {
+            "width": config.width,
+            "height": config.height,
+            "src_address": source.layout.address,
+            "recon_address": reconstruction.layout.address,
+            "ref_count": header.references,
+            "out_address": stream.address,
+            "out_capacity": stream.size,
+            "qp": qp,
+            "chroma_qp_offset": config.chroma_qp_offset,
+            "entropy": int(config.cabac),
+            "cabac_init_idc": config.cabac_init_idc,
+            "slices": config.slices,
+            "deblock_disable": int(not config.loop_filter),
+            "deblock_alpha": config.deblock_alpha,
+            "deblock_beta": config.deblock_beta,
+            "effort": config.effort,
+            "seed": config.seed,
+            **header.fields,
+        }
+        for number, reference in enumerate(self._references[: header.references]):
+            job[f"ref_address_{number}"] = reference.layout.address
+        fence = self.queue.stage(
+            Command.ENCODE, session=self.number, block=pack_job(Kind.ENCODE, job), wait_session=wait_session,
+            wait_sequence=wait_sequence,
+        )  # fmt: skip
+        flight = _Flight(
+            fence, self._header if header.idr else b"", header.idr, pts, duration, time_base, source, reconstruction,
+            stream,
+        )  # fmt: skip
+        fence.callback = lambda completion: self._completed(flight, completion)
+        self._flights.append(flight)
+        # Jobs of a session run in order: a surface dropped here is written again at the earliest by the next job.
+        self._references.insert(0, reconstruction.hold())
+        self._drop_references(keep=config.references)
+        if self.quality is not None:
+            self.quality.submit(source, reconstruction, self.number, fence.sequence)
+        return fence
+
+    def _drop_references(self, keep: int) -> None:
+        while len(self._references) > keep:
+            self._references.pop().release()
+
+    def _completed(self, flight: _Flight, completion: dict[str, int]) -> None:
+        """Completions of a session come in its order: `flight` is the oldest one."""
+        self._flights.popleft()
+        if not self._failed(completion, Kind.ENCODE):
+            size = completion["output_bytes"]
+            backend = self.device.backend
+            data = flight.header + (backend.memory_read(flight.stream.address, size) if size else b"")
+            latency = completion["finished"] - completion["submitted"]
+            self._ready.append(
+                EncodedPacket(
+                    data, flight.pts, flight.pts, flight.duration, flight.time_base, flight.is_idr, completion["qp"],
+                    latency * self.device.capabilities.clock_period_ps,
+                )
+            )  # fmt: skip
+            self.frames += 1
+            self.bytes += len(data)
+            self.qp_sum += completion["qp"]
+            if self._keep_reconstruction:
+                self.reconstructions.append(
+                    download(
+                        backend, flight.reconstruction.layout, self.config.width, self.config.height, flight.pts,
+                        flight.duration, flight.time_base,
+                    )
+                )  # fmt: skip
+        self._streams.append(flight.stream)
+        flight.source.release()
+        flight.reconstruction.release()
+
+    # -- packets out ----------------------------------------------------------------------------------------------
+
+    def receive_packet(self, timeout_us: int | None = 0) -> EncodedPacket:
+        """Return the next packet. TryAgain: none finished in `timeout_us`; EndOfStream: drained."""
+        if self._ready:
+            return self._ready.popleft()
+        self._check_open()
+        if not self._flights:
+            if self._draining:
+                raise EndOfStream("all packets were received")
+            raise TryAgain("no picture is on its way")
+        self.device.wait_until(lambda: bool(self._ready or self._error), timeout_us, what="a packet")
+        if not self._ready:
+            self._check_open()
+        return self._ready.popleft()
+
+    def ready_packet(self) -> EncodedPacket | None:
+        """Return a finished packet without any waiting, None when there is none."""
+        return self._ready.popleft() if self._ready else None
+
+    def encode(self, pictures: Iterable[Picture]) -> Iterator[EncodedPacket]:
+        """Code all pictures, keeping the chip busy; yield the packets in order, then drain."""
+        for picture in pictures:
+            while not self.has_room:
+                yield self.receive_packet(timeout_us=None)
+            self.send_frame(picture)
+        self.send_frame(None)
+        while self._flights or self._ready:
+            yield self.receive_packet(timeout_us=None)
+        self.flush()
+        self._check_open()
+
+    def stats(self) -> dict[str, Any]:
+        """Figures of this session so far."""
+        return {
+            "width": self.config.width,
+            "height": self.config.height,
+            "frames": self.frames,
+            "bytes": self.bytes,
+            "mean_qp": self.qp_sum / self.frames if self.frames else None,
+            "quality": self.quality.summary() if self.quality is not None else None,
+        }
+
+
+def check_limits(device: Device, width: int, height: int) -> None:
+    """Raise UnsupportedInput when the chip's cores do not take pictures of that size."""
+    limits = device.capabilities
+    if width > limits.max_width or height > limits.max_height:
+        raise UnsupportedInput(
+            f"{width}x{height} is larger than this chip takes ({limits.max_width}x{limits.max_height})",
+            width=width, height=height,
+        )  # fmt: skip
+
+
+def check_picture(picture: Picture, width: int, height: int) -> None:
+    """Raise InvalidConfig when a picture is not of the session's size."""
+    if (picture.width, picture.height) != (width, height):
+        raise InvalidConfig(f"a picture of {picture.width}x{picture.height} in a session of {width}x{height}")
+
+
+class ScaleSession(Session):
+    """Pictures in, the same pictures at other sizes out, in order."""
+
+    def __init__(self, device: Device, config: ScalerConfig, *, queue: Queue | None = None) -> None:
+        check_limits(device, config.width, config.height)
+        super().__init__(device, queue)
+        self.config = config
+        self._flights: deque[tuple[Picture, list[Fence], list[PooledSurface]]] = deque()
+        try:
+            self.scaler = LadderScaler(self, config.width, config.height, config.sizes, config.queue_depth)
+            self._source_pool = self._pool(config.width, config.height, config.queue_depth + 1, "source")
+            self._uploader = Uploader(config.width, config.height)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def in_flight(self) -> int:
+        return sum(not fence.done for _, fences, _ in self._flights for fence in fences)
+
+    def send_frame(self, picture: Picture) -> None:
+        """Upload one picture and submit its scale jobs; TryAgain when `queue_depth` pictures wait to be received."""
+        self._check_open()
+        check_picture(picture, self.config.width, self.config.height)
+        if len(self._flights) >= self.config.queue_depth:
+            raise TryAgain(f"{len(self._flights)} pictures wait to be received")
+        with self.device.lock:
+            source = self._source_pool.acquire()
+            self._uploader.upload(self.device.backend, source.layout, picture)
+            outputs, fences = self.scaler.submit(source)
+            source.release()
+            self._flights.append((picture, fences, outputs))
+            self.queue.ring()
+
+    def receive_frame(self, timeout_us: int | None = 0) -> list[Picture]:
+        """Return the oldest picture at all sizes, in the order of `config.sizes`."""
+        self._check_open()
+        if not self._flights:
+            raise TryAgain("no picture is on its way")
+        picture, fences, outputs = self._flights[0]
+        self.device.wait_until(lambda: all(fence.done for fence in fences), timeout_us, what="a scaled picture")
+        self._check_open()
+        self._flights.popleft()
+        scaled = []
+        for output in outputs:
+            layout = output.layout
+            scaled.append(
+                download(
+                    self.device.backend, layout, layout.width, layout.height, picture.pts, picture.duration,
+                    picture.time_base,
+                )
+            )  # fmt: skip
+            output.release()
+        return scaled
+
+    def scale(self, pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+        """Scale all pictures; yield each at all sizes, in order."""
+        for picture in pictures:
+            if len(self._flights) >= self.config.queue_depth:
+                yield self.receive_frame(timeout_us=None)
+            self.send_frame(picture)
+        while self._flights:
+            yield self.receive_frame(timeout_us=None)
+
+
+class LadderScaler:
+    """The scale jobs of one picture: up to four outputs a job, as many jobs as the sizes need."""
+
+    def __init__(
+        self, owner: Session, width: int, height: int, sizes: Iterable[tuple[int, int]], depth: int,
+        chroma_siting: int = 0,
+    ) -> None:  # fmt: skip
+        self._owner = owner
+        self._size = (width, height)
+        self._chroma_siting = chroma_siting
+        self.number = owner._open_firmware_session(Kind.SCALE, width, height)
+        self.pools = [owner._pool(w, h, depth + 1, "scaled picture") for w, h in sizes]
+
+    def submit(self, source: PooledSurface) -> tuple[list[PooledSurface], list[Fence]]:
+        """Stage the jobs; return the output surfaces (held for the caller) and one fence a job."""
+        outputs = [pool.acquire() for pool in self.pools]
+        fences = []
+        for first in range(0, len(outputs), MAX_SCALE_OUTPUTS):
+            group = outputs[first : first + MAX_SCALE_OUTPUTS]
+            job = {
+                "width": self._size[0],
+                "height": self._size[1],
+                "src_address": source.layout.address,
+                "mode": 0,
+                "chroma_siting": self._chroma_siting,
+                "output_count": len(group),
+            }
+            for number, output in enumerate(group):
+                job[f"out{number}_width"] = output.layout.width
+                job[f"out{number}_height"] = output.layout.height
+                job[f"out{number}_address"] = output.layout.address
+            fence = self._owner.queue.stage(Command.SCALE, session=self.number, block=pack_job(Kind.SCALE, job))
+            held = [source.hold(), *(output.hold() for output in group)]
+
+            def completed(completion: dict[str, int], held: list[PooledSurface] = held) -> None:
+                self._owner._failed(completion, Kind.SCALE)
+                for one in held:
+                    one.release()
+
+            fence.callback = completed
+            fences.append(fence)
+        return outputs, fences
+
+
+def scaled_aspect(aspect: Fraction, width: int, height: int, new_width: int, new_height: int) -> Fraction:
+    """Return the sample aspect ratio that keeps the display aspect ratio after scaling."""
+    return aspect * Fraction(width * new_height, height * new_width)
+
+
+def surface_bytes(width: int, height: int) -> int:
+    """Return device bytes of one picture."""
+    return surface(width, height).size_bytes

@@ -1,0 +1,165 @@
+"""Device memory from the host's side: who owns which bytes, and pictures going up and down."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, Surface, surface
+from driver.backends import Backend
+from driver.errors import CapacityExceeded, TryAgain
+from driver.media.picture import Picture
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """Bytes `address .. address + size - 1` of device memory."""
+
+    address: int
+    size: int
+
+
+class Allocator:
+    """First fit over device memory, neighbouring free spans joined again."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self._free = [Span(start, end - start)]  # ascending, never touching each other
+        self.total_bytes = end - start
+
+    @property
+    def free_bytes(self) -> int:
+        return sum(span.size for span in self._free)
+
+    def allocate(self, size: int, alignment: int = ADDRESS_ALIGNMENT_BYTES, what: str = "a buffer") -> Span:
+        """Return a span of `size` bytes, or raise CapacityExceeded saying needed, free and total."""
+        for number, span in enumerate(self._free):
+            address = -(-span.address // alignment) * alignment
+            if address + size <= span.address + span.size:
+                rest = [
+                    Span(span.address, address - span.address),
+                    Span(address + size, span.address + span.size - address - size),
+                ]
+                self._free[number : number + 1] = [piece for piece in rest if piece.size]
+                return Span(address, size)
+        raise CapacityExceeded(
+            f"no device memory for {what}: {size} bytes needed, {self.free_bytes} of {self.total_bytes} free",
+            needed=size, free=self.free_bytes, total=self.total_bytes,
+        )  # fmt: skip
+
+    def release(self, spans: Iterable[Span]) -> None:
+        """Give spans back; each must have come from `allocate` and not been released since."""
+        merged: list[Span] = []
+        for span in sorted([*self._free, *spans]):
+            if merged and merged[-1].address + merged[-1].size > span.address:
+                raise ValueError(f"span at {span.address:#x} released twice")
+            if merged and merged[-1].address + merged[-1].size == span.address:
+                merged[-1] = Span(merged[-1].address, merged[-1].size + span.size)
+            else:
+                merged.append(span)
+        self._free = merged
+
+
+class PooledSurface:
+    """One surface of a pool. Every user holds it once; the last `release()` gives it back."""
+
+    __slots__ = ("_pool", "holders", "layout")
+
+    def __init__(self, pool: "SurfacePool", layout: Surface) -> None:
+        self._pool = pool
+        self.layout = layout
+        self.holders = 0
+
+    def hold(self) -> "PooledSurface":
+        self.holders += 1
+        return self
+
+    def release(self) -> None:
+        if self.holders <= 0:
+            raise ValueError("surface released more often than held")
+        self.holders -= 1
+        if not self.holders:
+            self._pool.give_back(self)
+
+
+class SurfacePool:
+    """A fixed number of surfaces of one size: memory does not grow with the number of pictures."""
+
+    def __init__(self, allocator: Allocator, width: int, height: int, count: int, what: str) -> None:
+        self.what = what
+        self.count = count
+        self._allocator = allocator
+        self._spans: list[Span] = []
+        self._idle: deque[PooledSurface] = deque()
+        size = surface(width, height).size_bytes
+        try:
+            for _ in range(count):
+                span = allocator.allocate(size, ADDRESS_ALIGNMENT_BYTES, f"{what} {width}x{height}")
+                self._spans.append(span)
+                self._idle.append(PooledSurface(self, surface(width, height, span.address)))
+        except CapacityExceeded:
+            self.close()
+            raise
+        self.low_water = count  # fewest that were ever idle
+
+    @property
+    def idle(self) -> int:
+        return len(self._idle)
+
+    def acquire(self) -> PooledSurface:
+        """Return an idle surface, held once by the caller; TryAgain when all are in use."""
+        if not self._idle:
+            raise TryAgain(f"all {self.count} surfaces ({self.what}) are in use; receive packets first")
+        taken = self._idle.popleft().hold()
+        self.low_water = min(self.low_water, len(self._idle))
+        return taken
+
+    def give_back(self, returned: PooledSurface) -> None:
+        self._idle.append(returned)
+
+    def close(self) -> None:
+        self._allocator.release(self._spans)
+        self._spans = []
+        self._idle.clear()
+
+
+class Uploader:
+    """Puts pictures into surfaces of one size, in one transfer each, through one staging buffer."""
+
+    def __init__(self, width: int, height: int) -> None:
+        layout = surface(width, height)
+        self.width, self.height = width, height
+        self._staging = np.zeros(layout.size_bytes, np.uint8)
+        self._planes = plane_views(self._staging, layout)
+
+    def upload(self, backend: Backend, target: Surface, picture: Picture) -> None:
+        for plane, samples in zip(self._planes, (picture.y, picture.cb, picture.cr), strict=True):
+            plane[:] = samples
+        backend.memory_write(target.address, self._staging)
+
+
+def plane_views(memory: np.ndarray, layout: Surface) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return writable views (Y, Cb, Cr) of uint8[size_bytes] that holds a surface whose address is 0."""
+    base = layout.address
+    views = []
+    for address, pitch, width, height in (
+        (layout.address, layout.pitch, layout.width, layout.height),
+        (layout.cb_address, layout.chroma_pitch, layout.chroma_width, layout.chroma_height),
+        (layout.cr_address, layout.chroma_pitch, layout.chroma_width, layout.chroma_height),
+    ):
+        start = address - base
+        views.append(memory[start : start + pitch * height].reshape(height, pitch)[:, :width])
+    return views[0], views[1], views[2]
+
+
+def download(
+    backend: Backend, layout: Surface, width: int, height: int, pts: int = 0, duration: int = 1,
+    time_base: Fraction = Fraction(1, 25),
+) -> Picture:  # fmt: skip
+    """Return the upper left `width` x `height` samples of a surface (even sizes: cropping as the SPS says it)."""
+    memory = np.frombuffer(backend.memory_read(layout.address, layout.size_bytes), np.uint8)
+    y, cb, cr = plane_views(memory, layout)
+    return Picture(
+        y[:height, :width], cb[: height // 2, : width // 2], cr[: height // 2, : width // 2], pts, duration, time_base
+    )
