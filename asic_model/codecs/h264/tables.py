@@ -39,7 +39,8 @@ DEBLOCK_ALPHA = _frozen(table("table_8_16_alpha"), np.uint8)  # [indexA]
 DEBLOCK_BETA = _frozen(table("table_8_16_beta"), np.uint8)  # [indexB]
 DEBLOCK_TC0 = _frozen(table("table_8_17_tC0"), np.uint8)  # [indexA][bS - 1]
 CABAC_MN = _frozen(table("table_9_12_to_9_33_cabac_mn"), np.int16)  # [I, idc 0, 1, 2][ctxIdx][m, n]
-RANGE_TAB_LPS = _frozen(table("table_9_44_rangeTabLPS"), np.uint8)  # [pStateIdx][qCodIRangeIdx]
+# [pStateIdx][qCodIRangeIdx]; the file lists the rows from pStateIdx 63 down
+RANGE_TAB_LPS = _frozen(table("table_9_44_rangeTabLPS")[::-1], np.uint8)
 TRANS_IDX_LPS = _frozen(table("table_9_45_transIdxLPS"), np.uint8)
 TRANS_IDX_MPS = _frozen(table("table_9_45_transIdxMPS"), np.uint8)
 NORM_ADJUST_4X4 = _frozen(table("normAdjust4x4"), np.int32)  # [QP % 6][position class]
