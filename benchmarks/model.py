@@ -1,0 +1,54 @@
+"""A clip through the whole chip: driver, rings, firmware on the control processor, cores, memory and time."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import Clip, Encoded, Stopwatch, slice_bytes
+from driver.device import Device
+from driver.media.picture import Picture
+from driver.options import EncoderConfig
+from driver.session import EncodeSession
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """The stream with its host time, and the chip's own time for it."""
+
+    encoded: Encoded
+    chip_seconds: float
+
+
+def pictures(frames: Iterable[np.ndarray], rate: Fraction) -> Iterator[Picture]:
+    """Turn planar 4:2:0 arrays into pictures: views, nothing is copied."""
+    for number, planar in enumerate(frames):
+        width = planar.shape[1]
+        height = planar.shape[0] * 2 // 3
+        y = planar[:height]
+        chroma = planar[height:].reshape(2, height // 2, width // 2)
+        yield Picture(y, chroma[0], chroma[1], number, 1, 1 / rate)
+
+
+def configure(clip: Clip, qp: int, preset: str = "medium", **options: Any) -> EncoderConfig:
+    """Return the session's configuration: fixed QP, IDR every 250 pictures as in x264."""
+    return EncoderConfig(width=clip.width, height=clip.height, fps=clip.rate, qp=qp, preset=preset, **options)
+
+
+def encode(
+    clip: Clip, qp: int, *, chip: str = "vcu", preset: str = "medium", host_threads: int = 1, **options: Any
+) -> ModelRun:
+    """Encode on a chip of its own. Host time counts from the first picture to the last packet: uploads, firmware and
+    timing included, opening the device left out (as with x264's)."""
+    config = configure(clip, qp, preset, **options)
+    with (
+        Device.open(f"model:{chip}", host_threads=host_threads) as device,
+        EncodeSession(device, config) as session,
+    ):
+        begin_ps = device.now_ps()
+        with Stopwatch() as watch:
+            stream = b"".join(packet.data for packet in session.encode(pictures(clip.frames, clip.rate)))
+        chip_seconds = (device.now_ps() - begin_ps) * 1e-12
+    return ModelRun(Encoded(stream, slice_bytes(stream), watch.cpu_seconds, watch.wall_seconds), chip_seconds)

