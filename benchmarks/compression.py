@@ -73,8 +73,9 @@ def main() -> None:
     name = f"x264 {arguments.test_x264}" if arguments.test_x264 else f"tasic {arguments.chip} {arguments.preset}"
     print(measure.statement())
     print(f"{name} against x264 medium, no B, 1 reference, no 8x8dct, tune psnr; {arguments.frames} frames\n")
-    head = f"{'kbit/s':>10} {'PSNR-Y':>7} {'SSIM-Y':>7}"
-    print(f"{'clip':28} {'QP':>3} | {'x264':>6}{head[6:]} | {'chip':>6}{head[6:]} |")
+    head = " ".join(f"{text:>{width}}" for text, width in (("kbit/s", 10), ("PSNR-Y", 7), ("SSIM-Y", 7)))
+    print(f"{'':28} {'':>3} | {'x264':^26} | {'test':^26} |")
+    print(f"{'clip':28} {'QP':>3} | {head} | {head} |")
     results = {}
     for wanted in arguments.clip or CLIPS:
         clip = measure.read_clip(wanted, arguments.frames)
