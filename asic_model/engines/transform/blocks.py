@@ -102,6 +102,12 @@ def add_block_8x8(dst, dst_offset, dst_stride, levels, level_offset, coefs, quan
 
 
 @kernel
+def _wrap16(value):
+    """`value` as it is kept in 16 bits."""
+    return ((value + 32768) & 65535) - 32768
+
+
+@kernel
 def _hadamard_4(values):
     """4x4 Hadamard transform in place of int64[16] in raster order; its own inverse up to a factor of 16."""
     for axis in range(2):
@@ -143,7 +149,7 @@ def inverse_luma_dc(coefs, levels, level_offset, quantiser, number, qp, field):
     _hadamard_4(values)
     scale = np.int64(quantiser.scale_4x4[scale_offset_4x4(field, number, qp)])
     for raster in range(16):
-        coefs[256 + _RASTER_BLOCKS[raster]] = (values[raster] * scale + 32) >> 6
+        coefs[256 + _RASTER_BLOCKS[raster]] = _wrap16((values[raster] * scale + 32) >> 6)
 
 
 @kernel
@@ -167,7 +173,7 @@ def inverse_chroma_dc(coefs, levels, level_offset, quantiser, number, qp, field)
     a, b = np.int64(levels[o]), np.int64(levels[o + 1])
     c, d = np.int64(levels[o + 2]), np.int64(levels[o + 3])
     scale = np.int64(quantiser.scale_4x4[scale_offset_4x4(field, number, qp)])
-    coefs[256] = ((a + b + c + d) * scale) >> 5
-    coefs[257] = ((a - b + c - d) * scale) >> 5
-    coefs[258] = ((a + b - c - d) * scale) >> 5
-    coefs[259] = ((a - b - c + d) * scale) >> 5
+    coefs[256] = _wrap16(((a + b + c + d) * scale) >> 5)
+    coefs[257] = _wrap16(((a - b + c - d) * scale) >> 5)
+    coefs[258] = _wrap16(((a + b - c - d) * scale) >> 5)
+    coefs[259] = _wrap16(((a - b - c + d) * scale) >> 5)

@@ -29,7 +29,7 @@ SHIFT_8X8 = 16
 
 # One dimension of the transforms as rows of basis samples: 8.5.12.2 read as a matrix, 8.5.13 in eighths
 _FORWARD_4 = ((1, 1, 1, 1), (2, 1, -1, -2), (1, -1, -1, 1), (1, -2, 2, -1))
-_INVERSE_4 = (
+_INVERSE_4: tuple[tuple[int | Fraction, ...], ...] = (
     (1, 1, 1, 1),
     (1, Fraction(1, 2), Fraction(-1, 2), -1),
     (1, -1, -1, 1),
@@ -72,8 +72,8 @@ def norm_adjust_4x4(remainder: int, row: int, column: int) -> int:
 
 def norm_adjust_8x8(remainder: int, row: int, column: int) -> int:
     """normAdjust8x8(m, i, j), equation 8-318."""
-    kinds = tuple(sorted(0 if i % 4 == 0 else 1 if i % 2 else 2 for i in (row, column)))
-    position = {(0, 0): 0, (1, 1): 1, (2, 2): 2, (0, 1): 3, (0, 2): 4, (1, 2): 5}[kinds]
+    low, high = sorted(0 if i % 4 == 0 else 1 if i % 2 else 2 for i in (row, column))
+    position = {(0, 0): 0, (1, 1): 1, (2, 2): 2, (0, 1): 3, (0, 2): 4, (1, 2): 5}[low, high]
     return int(NORM_ADJUST_8X8[remainder, position])
 
 
