@@ -1,0 +1,182 @@
+// State of the firmware, shared by its parts. All of it is static; nothing is ever allocated.
+
+#ifndef FIRMWARE_H
+#define FIRMWARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mmio.h"
+#include "tasic_descriptors.h"
+
+#define FIRMWARE_MAJOR 1u
+#define FIRMWARE_MINOR 0u
+#define FIRMWARE_PATCH 0u
+
+#define QUEUES 4u
+#define CORES 32u
+#define KINDS 4u              // as KIND_*; 0 is none
+#define SESSIONS 256u         // a chip may be configured for fewer
+#define QUEUE_JOBS 64u       // commands of one queue under way: queues cannot starve each other of slots
+#define JOBS (QUEUES * QUEUE_JOBS)
+#define NO_JOB 0xFFFFu
+#define NO_CORE_NUMBER 255u
+#define HEARTBEAT_US 500u
+
+// The firmware's part of device memory: log ring, then the private copies of job and session blocks.
+#define LOG_RECORDS 256u
+#define LOG_ADDRESS 0u
+#define BLOCKS_ADDRESS (LOG_ADDRESS + LOG_RECORDS * RECORD_BYTES)
+#define AREA_BYTES (BLOCKS_ADDRESS + JOBS * BLOCK_BYTES)
+
+struct set { // of sessions
+    uint32_t words[SESSIONS / 32];
+    uint32_t count;
+};
+
+struct job { // a command under way
+    uint64_t user_data;
+    uint64_t submitted;
+    uint64_t started;
+    uint64_t finished;
+    uint32_t sequence;
+    uint32_t session_number; // as the host knows it
+    uint32_t wait_session;
+    uint32_t wait_sequence;
+    uint32_t detail;
+    uint32_t output_bytes;
+    uint32_t planned_bits; // rate control: what this picture was given
+    uint16_t next;         // in its session's queue or in the free list
+    uint16_t session;      // slot
+    uint8_t type;
+    uint8_t flags;
+    uint8_t status;
+    uint8_t core;
+    uint8_t qp;
+    bool intra;
+    bool announced;
+};
+
+struct rate { // rate control of one encode session; bits unless said otherwise
+    uint32_t picture_bits;    // average a picture; 0: the jobs give the QP
+    uint32_t buffer_bits;     // decoder's buffer
+    int64_t buffer_level;     // bits in it
+    int64_t debt;             // spent beyond the average since the start
+    uint64_t intra_complexity; // bits x quantiser step (Q8) of the last I pictures
+    uint64_t inter_complexity;
+    uint32_t intra_period;
+    uint32_t window;          // pictures over which a debt is paid back
+    uint8_t qp_min;
+    uint8_t qp_max;
+    uint8_t last_qp;
+    bool started;       // a QP was chosen
+    bool intra_known;   // the complexity was measured
+    bool inter_known;
+};
+
+struct session {
+    uint32_t number;            // what the host calls it: slot | generation << 16; 0: free
+    uint32_t accepted_sequence; // of the last command taken
+    uint32_t finished_sequence; // of the last command completed
+    uint32_t reserve_kilosamples;
+    uint16_t width;
+    uint16_t height;
+    uint16_t first;             // commands under way, in order
+    uint16_t last;
+    uint16_t length;
+    uint8_t kind;
+    uint8_t queue;
+    bool any_accepted;
+    bool any_finished;
+    bool closing;               // CLOSE_SESSION was taken
+    bool running;               // `first` is on a core
+    struct rate rate;
+};
+
+struct queue {
+    uint64_t base;
+    uint64_t completion_base;
+    uint32_t size;            // records in each ring
+    uint32_t head;
+    uint32_t completion_tail;
+    uint32_t under_way;       // commands taken and not completed
+    uint16_t free;            // list of job slots
+    uint8_t state;            // QUEUE_STATE_*
+    bool attention;           // there may be something on the ring
+};
+
+struct chip {
+    uint64_t memory_bytes;
+    uint64_t area_bytes;      // device addresses below belong to the firmware
+    uint32_t cores[KINDS];    // how many of each kind
+    uint32_t session_limit;
+    uint32_t sessions_open;
+    uint32_t picture_width;
+    uint32_t picture_height;
+    uint32_t encode_rate_left; // kilosamples/s not reserved
+    uint32_t version;          // of descriptors, as agreed; 0: none
+    uint32_t accepted;
+    uint32_t rejected;
+    uint32_t finished;
+    uint32_t failed;
+};
+
+extern struct chip chip;
+extern struct queue queues[QUEUES];
+extern struct session sessions[SESSIONS];
+extern struct job jobs[JOBS];
+
+// What validation says about a command: status and its detail.
+struct verdict {
+    uint32_t status;
+    uint32_t detail;
+};
+
+static inline uint64_t block_copy_address(uint32_t job)
+{
+    return BLOCKS_ADDRESS + (uint64_t)job * BLOCK_BYTES;
+}
+
+// main.c
+void firmware_boot(void);
+void firmware_turn(void);
+
+// ring.c
+void ring_control(void);
+void ring_doorbell(uint32_t queue);
+bool ring_take(uint32_t queue);
+void ring_complete(uint32_t job);
+void ring_drain(void);
+
+// validate.c
+uint32_t surface_bytes(uint32_t width, uint32_t height);
+struct verdict validate_command(const struct command *command, uint32_t queue);
+struct verdict validate_session_block(const struct session_block *block);
+struct verdict validate_reconfigure(const struct session_block *block, const struct session *session);
+struct verdict validate_encode(const struct encode_block *block, const struct session *session);
+struct verdict validate_scale(const struct scale_block *block, const struct session *session);
+
+// session.c
+struct session *session_find(uint32_t number, uint32_t queue);
+struct verdict session_open(const struct session_block *block, uint32_t queue, uint32_t *number);
+void session_reconfigure(struct session *session, const struct session_block *block);
+void session_close(uint32_t slot);
+
+// schedule.c
+void schedule_boot(void);
+void schedule_add(uint32_t job);
+void schedule_finished(void);
+void schedule_dispatch(void);
+void schedule_abort(uint32_t queue);
+
+// rate_control.c
+uint64_t divide(uint64_t dividend, uint32_t divisor);
+void rate_configure(struct rate *rate, const struct session_block *block, bool fresh);
+uint32_t rate_choose(struct rate *rate, bool intra, uint32_t *planned_bits);
+void rate_update(struct rate *rate, bool intra, uint32_t qp, uint32_t planned_bits, uint32_t bits);
+
+// log.c
+void log_boot(void);
+void log_write(uint32_t code, uint32_t a, uint32_t b, uint32_t c, uint32_t d);
+
+#endif
