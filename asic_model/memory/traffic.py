@@ -1,0 +1,101 @@
+"""Builds the memory requests of a picture's regular traffic: pictures in and out, streams, data a macroblock.
+
+Pieces are as wide as a line of memory (64 bytes: four macroblocks across), since a core that moved 16 bytes at a
+time would waste half of every burst. The irregular part, reference reads, stands in `reference_cache`.
+"""
+
+import numpy as np
+
+from asic_model.cores.result import CLIENTS, REQUEST
+from asic_model.memory.frame_compression import HEADER_LINE_BYTES, HEADER_LINE_TILES, TILE_BYTES
+from asic_model.memory.surface import Surface
+
+LINE_BYTES = 64
+GROUP_MBS = 4  # macroblocks whose luma row fills a line
+
+
+def join(*parts: np.ndarray) -> np.ndarray:
+    """Return all requests of `parts` (REQUEST arrays) in the order that a CoreResult has them: by unit, then stage."""
+    whole = np.concatenate([np.zeros(0, REQUEST), *parts])
+    return whole[np.argsort(whole["unit"].astype(np.int64) * 256 + whole["stage"], kind="stable")]
+
+
+def requests(
+    unit: np.ndarray, stage: int, client: str, write: bool, address: np.ndarray, size: np.ndarray | int,
+    rows: np.ndarray | int = 1, pitch: int = 0,
+) -> np.ndarray:  # fmt: skip
+    """Return REQUEST[...] from columns; those of no bytes are left out."""
+    found = np.zeros(len(unit), REQUEST)
+    found["unit"], found["stage"], found["client"], found["write"] = unit, stage, CLIENTS.index(client), write
+    found["address"], found["size"], found["rows"], found["pitch"] = address, size, rows, pitch
+    return found[(found["size"] > 0) & (found["rows"] > 0)]
+
+
+def picture(
+    surface: Surface,
+    mb_width: int,
+    mb_height: int,
+    stage: int,
+    client: str,
+    write: bool,
+    compressed: np.ndarray | None = None,
+) -> np.ndarray:
+    """Read or write all samples of `surface` once, macroblock by macroblock in raster order.
+
+    Groups of four macroblocks share their requests: a read belongs to the first of them, a write to the last.
+    `compressed`: bytes of each tile from `frame_compression.tile_bytes`, where the picture is stored compressed.
+    """
+    across = -(-mb_width // GROUP_MBS)
+    column, row = np.meshgrid(np.arange(across), np.arange(mb_height))
+    column, row = column.ravel(), row.ravel()
+    last = np.minimum(GROUP_MBS * column + GROUP_MBS, mb_width) - 1
+    unit = row * mb_width + (last if write else GROUP_MBS * column)
+    if compressed is not None:
+        tile = row * across + column
+        sizes = compressed[row, column].astype(np.int64)
+        header = (column % HEADER_LINE_TILES == 0) if not write else (
+            (column % HEADER_LINE_TILES == HEADER_LINE_TILES - 1) | (column == across - 1)
+        )  # fmt: skip
+        lines = tile // HEADER_LINE_TILES * HEADER_LINE_TILES
+        return join(
+            requests(unit, stage, client, write, surface.address + tile * TILE_BYTES, sizes),
+            requests(
+                unit, stage, "intermediate", write, surface.address + lines * TILE_BYTES,
+                np.where(header, HEADER_LINE_BYTES, 0),
+            ),
+        )  # fmt: skip
+    parts = []
+    planes = (
+        (surface.address, surface.pitch, surface.width, surface.height, 16),
+        (surface.cb_address, surface.chroma_pitch, surface.chroma_width, surface.chroma_height, 8),
+        (surface.cr_address, surface.chroma_pitch, surface.chroma_width, surface.chroma_height, 8),
+    )
+    for address, pitch, width, height, block in planes:
+        x, y = GROUP_MBS * block * column, block * row
+        size = np.clip(width - x, 0, GROUP_MBS * block)
+        rows = np.clip(height - y, 0, block)
+        parts.append(requests(unit, stage, client, write, address + y * pitch + x, size, rows, pitch))
+    return join(*parts)
+
+
+def stream(bits: np.ndarray, address: int, stage: int, write: bool = True, client: str = "stream") -> np.ndarray:
+    """Requests of a bitstream: `bits` of each unit, back to back from `address`; whole lines as they fill (or begin)."""
+    ends = (np.cumsum(bits.astype(np.int64)) + 7) // 8
+    total = int(ends[-1]) if ends.size else 0
+    lines = -(-total // LINE_BYTES)
+    begin = np.arange(lines) * LINE_BYTES
+    size = np.minimum(total - begin, LINE_BYTES)
+    if write:  # leaves with the unit that fills the line, or ends the stream
+        unit = np.searchsorted(ends, np.minimum(begin + LINE_BYTES, total))
+    else:  # fetched for the unit that first looks at it
+        unit = np.searchsorted(ends, begin, side="right")
+    return requests(unit, stage, client, write, address + begin, size)
+
+
+def per_unit(
+    units: int, unit_bytes: int, address: int, stage: int, write: bool, client: str, alignment: int = LINE_BYTES
+) -> np.ndarray:
+    """Requests of `unit_bytes` for each of `units` units, back to back, joined to lines of `alignment` bytes."""
+    return stream(np.full(units, 8 * unit_bytes), address, stage, write, client) if alignment == LINE_BYTES else requests(
+        np.arange(units), stage, client, write, address + np.arange(units) * unit_bytes, unit_bytes
+    )  # fmt: skip
