@@ -192,5 +192,5 @@ def _compressed_requests(
     fresh[order[1:][same]] = False
     found["size"][:, 1] = np.where(fresh, frame_compression.HEADER_LINE_BYTES, 0)
     found["address"][:, 1] = address + line * frame_compression.HEADER_LINE_TILES * frame_compression.TILE_BYTES
-    found = found.ravel()
-    return found[found["size"] > 0]
+    rows = found.ravel()
+    return rows[rows["size"] > 0]

@@ -46,8 +46,8 @@ def picture(
     `compressed`: bytes of each tile from `frame_compression.tile_bytes`, where the picture is stored compressed.
     """
     across = -(-mb_width // GROUP_MBS)
-    column, row = np.meshgrid(np.arange(across), np.arange(mb_height))
-    column, row = column.ravel(), row.ravel()
+    group = np.arange(across * mb_height)
+    column, row = group % across, group // across
     last = np.minimum(GROUP_MBS * column + GROUP_MBS, mb_width) - 1
     unit = row * mb_width + (last if write else GROUP_MBS * column)
     if compressed is not None:
@@ -79,7 +79,7 @@ def picture(
 
 
 def stream(bits: np.ndarray, address: int, stage: int, write: bool = True, client: str = "stream") -> np.ndarray:
-    """Requests of a bitstream: `bits` of each unit, back to back from `address`; whole lines as they fill (or begin)."""
+    """Requests of a bitstream: `bits` of each unit, back to back from `address`, line by line."""
     ends = (np.cumsum(bits.astype(np.int64)) + 7) // 8
     total = int(ends[-1]) if ends.size else 0
     lines = -(-total // LINE_BYTES)
@@ -92,10 +92,6 @@ def stream(bits: np.ndarray, address: int, stage: int, write: bool = True, clien
     return requests(unit, stage, client, write, address + begin, size)
 
 
-def per_unit(
-    units: int, unit_bytes: int, address: int, stage: int, write: bool, client: str, alignment: int = LINE_BYTES
-) -> np.ndarray:
-    """Requests of `unit_bytes` for each of `units` units, back to back, joined to lines of `alignment` bytes."""
-    return stream(np.full(units, 8 * unit_bytes), address, stage, write, client) if alignment == LINE_BYTES else requests(
-        np.arange(units), stage, client, write, address + np.arange(units) * unit_bytes, unit_bytes
-    )  # fmt: skip
+def per_unit(units: int, unit_bytes: int, address: int, stage: int, write: bool, client: str) -> np.ndarray:
+    """Requests of `unit_bytes` for each of `units` units, back to back from `address`, line by line."""
+    return stream(np.full(units, 8 * unit_bytes), address, stage, write, client)
