@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import caching, event
+from numba.core import caching, event, types
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 PACKAGE_NAME = PACKAGE_DIR.name
@@ -111,6 +111,23 @@ if not os.environ.get("TASIC_QUIET_COMPILE"):
     event.register("numba:compile", _Announcement())
 
 
+def _one_version(dispatcher: Any) -> Any:
+    """Let calls with integer constants use the version for integers.
+
+    numba types a constant argument as `Literal[int](3)` and would compile the callee once more for each constant.
+    LLVM still propagates constants into callees that it inlines.
+    """
+    plain = dispatcher.get_call_template
+
+    def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        return plain(
+            tuple(types.unliteral(each) for each in args), {name: types.unliteral(each) for name, each in kws.items()}
+        )
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
+
+
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba: cached, without the GIL, division as in C (no ZeroDivisionError).
 
@@ -121,6 +138,6 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     former = numba.config.CACHE_LOCATOR_CLASSES
     numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelCacheLocator.__name__}"
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        return _one_version(numba.njit(cache=True, nogil=True, error_model="numpy")(function))
     finally:
         numba.config.CACHE_LOCATOR_CLASSES = former
