@@ -1,0 +1,148 @@
+"""Entropy engine: a picture's macroblock records to the NAL units of its slices (H.264 7.3.4, 9.1 to 9.3).
+
+RTL twin: rtl_tests/rtl/entropy/. Use:
+
+    scratch = entropy_scratch(macroblocks)                       # once per picture size
+    header, bits = write_slice_header(slice_header, sps, pps)
+    end = write_slice(mbs, SliceParameters(...), scratch, work, header, bits, nal_header, out, position, limit)
+
+The caller has decided everything: mb_type, sub_type, intra and chroma modes, ref_idx, mv, cbp, transform_8x8, qp,
+levels and slice_id stand in `mbs` for every macroblock of the slice. `ref_idx` is -1 where a list is not used (intra
+macroblocks too), `cbp` and `levels` agree (a set bit covers whatever stands in its blocks; blocks of unset bits are not
+looked at), and `qp` of a macroblock without residual is that of its predecessor. The engine derives what the stream
+says instead: mvd (stored in `mbs.mvd`), predicted intra modes, skip runs, mb_qp_delta, nC and all contexts.
+
+Limits that the record must respect: vector differences within 16 bits, and for CAVLC below the High profiles levels of
+at most 2063 in magnitude (beyond, level_prefix exceeds 15).
+"""
+
+import numpy as np
+from pydantic import Field
+
+from asic_model.codecs.h264.emulation_prevention import escape_into
+from asic_model.codecs.h264.macroblock import Macroblocks
+from asic_model.engines.entropy.cabac import write_slice_data_cabac
+from asic_model.engines.entropy.cavlc import write_slice_data_cavlc
+from asic_model.engines.entropy.elements import (
+    FAULT_LEVEL,
+    FAULT_QP,
+    FAULT_SKIP_MV,
+    FAULT_TYPE,
+    OUTPUT_FULL,
+    UNCODABLE,
+    EntropyScratch,
+    SliceParameters,
+    entropy_scratch,
+)
+from asic_model.kernel_cache import kernel
+from asic_model.section import Section
+
+__all__ = [
+    "OUTPUT_FULL",
+    "EntropyConfig",
+    "EntropyScratch",
+    "SliceParameters",
+    "UncodableMacroblock",
+    "cycles",
+    "entropy_scratch",
+    "write_slice",
+    "write_slice_nal",
+]
+
+_FAULTS = {
+    FAULT_QP: "its qp differs from its predecessor's, but nothing is coded that carries the difference",
+    FAULT_TYPE: "its type or transform does not exist in this slice",
+    FAULT_SKIP_MV: "it is P_Skip with another motion than 8.4.1.1 derives",
+    FAULT_LEVEL: "it is Intra 16x16 with some of the luma pattern bits only",
+}
+
+
+class UncodableMacroblock(ValueError):
+    """A macroblock record contradicts itself: no stream says what it says."""
+
+
+@kernel
+def write_slice_nal(mbs, p, s, work, header, header_bits, nal_header, out, position, limit):
+    """Write one slice as a NAL unit with its start code; see `write_slice`. Errors come back as negative numbers."""
+    whole = header_bits >> 3
+    rest = header_bits & 7
+    rbsp = s.rbsp
+    for i in range(whole):
+        rbsp[i] = header[i]
+    if p.cabac:
+        if rest:  # cabac_alignment_one_bit
+            rbsp[whole] = np.uint8(header[whole] | (255 >> rest))
+            whole += 1
+        size = write_slice_data_cabac(mbs, p, s, work, whole)
+    else:
+        acc = np.int64(header[whole]) >> (8 - rest) if rest else np.int64(0)
+        size = write_slice_data_cavlc(mbs, p, s, work, acc, rest, whole)
+    if size < 0:
+        return size
+    if position + 5 > limit:
+        return np.int64(OUTPUT_FULL)
+    out[position] = 0
+    out[position + 1] = 0
+    out[position + 2] = 0
+    out[position + 3] = 1
+    out[position + 4] = nal_header
+    return escape_into(rbsp, size, out, position + 5, limit)
+
+
+def write_slice(
+    mbs: Macroblocks,
+    parameters: SliceParameters,
+    scratch: EntropyScratch,
+    work: np.ndarray,
+    header: bytes,
+    header_bits: int,
+    nal_header: int,
+    out: np.ndarray,
+    position: int,
+    limit: int,
+) -> int:
+    """Write one slice to `out` from byte `position` on: start code, NAL header, slice header, slice data.
+
+    work        : ENCODE_WORK[n], rows of the slice get entropy_bins and entropy_bits
+    header      : slice header in RBSP bits as `slice_header.write_slice_header` returns it, with its `header_bits`
+    nal_header  : first byte of the NAL unit
+    out         : uint8[:]; out[limit:] is never touched
+    Returns the position after the NAL unit, or OUTPUT_FULL (-1) when it does not fit. Raises UncodableMacroblock.
+    """
+    end = write_slice_nal(
+        mbs, parameters, scratch, work, np.frombuffer(header, np.uint8), header_bits, nal_header, out, position, limit
+    )
+    if end == UNCODABLE:
+        mb, fault = (int(value) for value in scratch.fault)
+        raise UncodableMacroblock(f"macroblock {mb} (type {mbs.mb_type[mb]}) cannot be coded: {_FAULTS[fault]}")
+    return int(end)
+
+
+class EntropyConfig(Section):
+    """Throughput of the entropy engine.
+
+    The defaults are a coder of two bins a cycle: published single-bin RTL does 0.4 to 1.2 bits a cycle, the best
+    published engine 4.37 bins a cycle (at one 420 MHz design).
+    """
+
+    cabac_bins_per_cycle: int = Field(2, ge=1, le=8, description="CABAC bins coded per cycle, any kind")
+    cavlc_codewords_per_cycle: int = Field(1, ge=1, le=4, description="CAVLC codewords packed per cycle")
+    output_bits_per_cycle: int = Field(32, ge=8, le=256, description="width of the path to the stream buffer, bits")
+    overhead_cycles: int = Field(8, ge=0, le=64, description="per macroblock: neighbour fetch, pipeline fill, cycles")
+    slice_cycles: int = Field(160, ge=0, le=2048, description="per slice: context initialisation and header, cycles")
+
+
+def cycles(cfg: EntropyConfig, work: np.ndarray, cabac: bool = True) -> np.ndarray:
+    """Return the cycles of each macroblock, int64[n], from its bins (codewords for CAVLC) and bits.
+
+    Binariser (or codeword tables), coder and packer run as a pipeline with a queue between them. The coder takes
+    `cabac_bins_per_cycle` bins a cycle whatever their kind, the packer puts out `output_bits_per_cycle`: the slower
+    of the two decides. The last group of a macroblock may be short, since the next macroblock's contexts depend on
+    it. `overhead_cycles` cover the fetch of neighbour data and the fill; the first macroblock of a slice
+    also waits for 1024 contexts to be initialised, several a cycle, and for the header.
+    """
+    rate = cfg.cabac_bins_per_cycle if cabac else cfg.cavlc_codewords_per_cycle
+    elements = work["entropy_bins"].astype(np.int64)
+    bits = work["entropy_bits"].astype(np.int64)
+    busy = np.maximum(-(-elements // rate), -(-bits // cfg.output_bits_per_cycle))
+    return busy + cfg.overhead_cycles + cfg.slice_cycles * (work["slice_start"] != 0)

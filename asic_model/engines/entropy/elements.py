@@ -1,0 +1,291 @@
+"""What CAVLC and CABAC have in common: slice parameters, working arrays, and values derived from neighbours."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from asic_model.codecs.h264.macroblock import (
+    B_DIRECT_16X16,
+    B_SKIP,
+    I_4X4,
+    I_8X8,
+    I_16X16,
+    I_PCM,
+    INTER_8X8,
+    INTER_8X16,
+    INTER_16X8,
+    INTER_16X16,
+    SUB_4X8,
+    SUB_8X4,
+    SUB_8X8,
+    SUB_DIRECT,
+)
+from asic_model.codecs.h264.motion_prediction import MotionField, predict_mv
+from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y
+from asic_model.kernel_cache import kernel
+
+# What the kernels return in place of a size
+OUTPUT_FULL = -1
+UNCODABLE = -2  # the macroblock record contradicts itself; `fault` in the scratch says which macroblock and why
+FAULT_QP = 1  # qp differs from the previous macroblock's, and nothing is coded that could carry the difference
+FAULT_TYPE = 2  # the macroblock type or its transform does not exist in this slice
+FAULT_SKIP_MV = 3  # P_Skip with another vector than 8.4.1.1 says
+FAULT_LEVEL = 4  # Intra16x16 with some luma bits of the coded block pattern only
+
+TRANSFORM_8X8_BIT = 27  # in `coded` below
+
+MAX_SYMBOLS = 32768  # bins of one macroblock: 408 levels of up to 46 bins, 64 differences of up to 39
+
+
+class SliceParameters(NamedTuple):
+    """What the entropy engine must know about a slice; all integers. Names as in the slice header and the PPS."""
+
+    first_mb: int  # address of the slice's first macroblock
+    mb_count: int
+    mb_width: int  # PicWidthInMbs
+    slice_type: int  # 0 P, 1 B, 2 I
+    qp: int  # SliceQPY
+    cabac: int = 0  # entropy_coding_mode_flag
+    cabac_init_idc: int = 0
+    num_ref_idx_l0: int = 1  # num_ref_idx_l0_active_minus1 + 1
+    num_ref_idx_l1: int = 1
+    transform_8x8_mode: int = 0
+    direct_8x8_inference: int = 1
+    constrained_intra: int = 0
+    field: int = 0  # field picture: field contexts of significance maps
+    monochrome: int = 0  # ChromaArrayType 0
+
+
+class EntropyScratch(NamedTuple):
+    """Working arrays of one engine; made once per picture size by `entropy_scratch`, reused for every slice.
+
+    coded    uint32[n]      which blocks have levels: luma 4x4 in bits 0..15 by blkIdx, Cb AC 16..19, Cr AC 20..23,
+                            luma DC 24, Cb DC 25, Cr DC 26 (CABAC contexts of coded_block_flag); bit 27:
+                            transform_size_8x8_flag as sent or inferred
+    nnz      uint8[n, 24]   levels of each block, as 9.2.1 counts them (CAVLC's nC)
+    cbp      uint8[n]       coded_block_pattern as neighbours see it (skip 0, I_PCM 47)
+    symbols  uint16[:]      bins of one macroblock
+    codes    int64[:]       CAVLC codewords of one macroblock, value << 8 | length
+    states   uint8[1025]    CABAC contexts
+    rbsp     uint8[:]       the slice before emulation prevention
+    fault    int64[2]       macroblock and reason of UNCODABLE
+    """
+
+    coded: np.ndarray
+    nnz: np.ndarray
+    cbp: np.ndarray
+    symbols: np.ndarray
+    codes: np.ndarray
+    states: np.ndarray
+    rbsp: np.ndarray
+    fault: np.ndarray
+
+
+def entropy_scratch(count: int, capacity_bytes: int | None = None) -> EntropyScratch:
+    """Return working arrays for pictures of `count` macroblocks.
+
+    capacity_bytes : largest slice; the default, 1 KiB a macroblock and 64 KiB more, holds white noise at QP 0
+    """
+    return EntropyScratch(
+        coded=np.zeros(count, np.uint32),
+        nnz=np.zeros((count, 24), np.uint8),
+        cbp=np.zeros(count, np.uint8),
+        symbols=np.zeros(MAX_SYMBOLS, np.uint16),
+        codes=np.zeros(4096, np.int64),
+        states=np.zeros(1025, np.uint8),
+        rbsp=np.empty(capacity_bytes or count * 1024 + 65536, np.uint8),
+        fault=np.zeros(2, np.int64),
+    )
+
+
+# [raster 4x4 position] -> blkIdx
+BLOCK_INDEX = np.array([0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15], np.uint8)
+
+# [prediction of partition 0][of partition 1] -> mb_type of the 16x8 shape in B slices, 8x16 is one more (Table 7-14);
+# predictions: 0 list 0, 1 list 1, 2 both
+B_PAIR_TYPE = np.array([[4, 8, 12], [10, 6, 14], [16, 18, 20]], np.uint8)
+# [sub_type][prediction] -> sub_mb_type in B slices (Table 7-18)
+B_SUB_TYPE = np.array([[1, 2, 3], [4, 6, 8], [5, 7, 9], [10, 11, 12], [0, 0, 0]], np.uint8)
+
+
+@kernel
+def neighbour_available(slice_id, mb, other):
+    """Whether macroblock `other` (an address before mb) belongs to the same slice as `mb`."""
+    return other >= 0 and slice_id[other] == slice_id[mb]
+
+
+@kernel
+def level_mask(levels, mb, row, first, count):
+    """Bit i is set where levels[mb, row, first + i] is not zero, i < count. Rows of 16 may be run through (8x8)."""
+    mask = np.int64(0)
+    for i in range(count):
+        k = first + i
+        if levels[mb, row + (k >> 4), k & 15] != 0:
+            mask |= np.int64(1) << i
+    return mask
+
+
+@kernel
+def block_mask(levels, mb, row):
+    """Bit i is set where levels[mb, row, i] is not zero: one 4x4 block."""
+    mask = np.int64(0)
+    block = levels[mb, row]
+    for i in range(16):
+        mask |= np.int64(block[i] != 0) << i
+    return mask
+
+
+@kernel
+def bit_count(mask):
+    """Number of set bits of a 64-bit mask."""
+    mask = np.uint64(mask)
+    mask = mask - ((mask >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    mask = (mask & np.uint64(0x3333333333333333)) + ((mask >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    mask = (mask + (mask >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((mask * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@kernel
+def is_intra(mb_type):
+    return mb_type <= I_PCM
+
+
+@kernel
+def prediction_code(ref_idx, mb, quadrant):
+    """0: list 0, 1: list 1, 2: both."""
+    return (1 if ref_idx[mb, 0, quadrant] >= 0 else 0) + (2 if ref_idx[mb, 1, quadrant] >= 0 else 0) - 1
+
+
+@kernel
+def b_mb_type(mbs, mb):
+    """mb_type of an inter macroblock in a B slice (Table 7-14)."""
+    mb_type = mbs.mb_type[mb]
+    if mb_type == B_DIRECT_16X16:
+        return np.int64(0)
+    if mb_type == INTER_8X8:
+        return np.int64(22)
+    first = prediction_code(mbs.ref_idx, mb, 0)
+    if mb_type == INTER_16X16:
+        return np.int64(1 + first)
+    second = prediction_code(mbs.ref_idx, mb, 3)
+    return np.int64(B_PAIR_TYPE[first, second]) + (1 if mb_type == INTER_8X16 else 0)
+
+
+@kernel
+def i16_mb_type(mbs, mb, cbp):
+    """mb_type of an Intra 16x16 macroblock in an I slice (Table 7-11)."""
+    return 1 + np.int64(mbs.intra_mode[mb, 0]) + 4 * (cbp >> 4) + (12 if cbp & 15 else 0)
+
+
+@kernel
+def may_use_8x8(mbs, p, mb):
+    """Whether transform_size_8x8_flag may be sent for this inter macroblock (7.3.5), the pattern left aside."""
+    mb_type = mbs.mb_type[mb]
+    if mb_type == B_DIRECT_16X16:
+        return p.direct_8x8_inference != 0
+    if mb_type == INTER_8X8:
+        for quadrant in range(4):
+            sub = mbs.sub_type[mb, quadrant]
+            if sub == SUB_DIRECT:
+                if not p.direct_8x8_inference:
+                    return False
+            elif sub != SUB_8X8:
+                return False
+    return True
+
+
+@kernel
+def _seen_intra_mode(mbs, p, mb, other, block):
+    """Intra4x4PredMode of block `block` in macroblock `other` as a neighbour of `mb`; -1: DC is predicted (8.3.1.1)."""
+    if other != mb:
+        if not neighbour_available(mbs.slice_id, mb, other):
+            return np.int64(-1)
+        mb_type = mbs.mb_type[other]
+        if mb_type != I_4X4 and mb_type != I_8X8:
+            return np.int64(-1 if p.constrained_intra and not is_intra(mb_type) else 2)
+    return np.int64(mbs.intra_mode[other, block])
+
+
+@kernel
+def intra_mode_element(mbs, p, mb, block):
+    """-1 for prev_intra_pred_mode_flag 1, else rem_intra_pred_mode, of luma 4x4 block `block` (8.3.1.1).
+
+    For 8x8 blocks (8.3.2.1) give the first of their four 4x4 blocks: the neighbours that the standard picks are the
+    ones next to it.
+    """
+    x, y = np.int64(BLOCK_X[block]), np.int64(BLOCK_Y[block])
+    left_mb = mb if x else (mb - 1 if mb % p.mb_width else -1)
+    up_mb = mb if y else mb - p.mb_width
+    left = _seen_intra_mode(mbs, p, mb, left_mb, BLOCK_INDEX[y * 4 + ((x - 1) & 3)])
+    up = _seen_intra_mode(mbs, p, mb, up_mb, BLOCK_INDEX[((y - 1) & 3) * 4 + x])
+    predicted = np.int64(2) if left < 0 or up < 0 else min(left, up)
+    mode = np.int64(mbs.intra_mode[mb, block])
+    if mode == predicted:
+        return np.int64(-1)
+    return mode - (1 if mode > predicted else 0)
+
+
+@kernel
+def _set_difference(mbs, motion, p, mb, lst, x, y, width, height):
+    """Store mvd of one partition: its vector less the prediction, in all of its 4x4 blocks."""
+    ref = np.int64(mbs.ref_idx[mb, lst, (y >> 1) * 2 + (x >> 1)])
+    predicted_x, predicted_y = predict_mv(motion, p.mb_width, mb, lst, x, y, width, height, ref)
+    first = y * 4 + x
+    mvd_x = np.int16(np.int64(mbs.mv[mb, lst, first, 0]) - predicted_x)
+    mvd_y = np.int16(np.int64(mbs.mv[mb, lst, first, 1]) - predicted_y)
+    for j in range(y, y + height):
+        for i in range(x, x + width):
+            mbs.mvd[mb, lst, j * 4 + i, 0] = mvd_x
+            mbs.mvd[mb, lst, j * 4 + i, 1] = mvd_y
+
+
+@kernel
+def set_differences(mbs, p, mb):
+    """Fill mvd of an inter macroblock: both lists, zero where a list is not used or the vector is derived."""
+    motion = MotionField(mbs.slice_id, mbs.ref_idx, mbs.mv)
+    mb_type = mbs.mb_type[mb]
+    for lst in range(2 if p.slice_type == 1 else 1):
+        if mb_type == INTER_16X16:
+            if mbs.ref_idx[mb, lst, 0] >= 0:
+                _set_difference(mbs, motion, p, mb, lst, 0, 0, 4, 4)
+        elif mb_type in (INTER_16X8, INTER_8X16):
+            tall = mb_type == INTER_8X16
+            for part in range(2):
+                x, y = (2 * part, 0) if tall else (0, 2 * part)
+                if mbs.ref_idx[mb, lst, part if tall else 2 * part] >= 0:
+                    _set_difference(mbs, motion, p, mb, lst, x, y, 2 if tall else 4, 4 if tall else 2)
+        elif mb_type == INTER_8X8:
+            for quadrant in range(4):
+                sub = mbs.sub_type[mb, quadrant]
+                if sub == SUB_DIRECT or mbs.ref_idx[mb, lst, quadrant] < 0:
+                    continue
+                width = 2 if sub in (SUB_8X8, SUB_8X4) else 1
+                height = 2 if sub in (SUB_8X8, SUB_4X8) else 1
+                for y in range((quadrant >> 1) * 2, (quadrant >> 1) * 2 + 2, height):
+                    for x in range((quadrant & 1) * 2, (quadrant & 1) * 2 + 2, width):
+                        _set_difference(mbs, motion, p, mb, lst, x, y, width, height)
+
+
+@kernel
+def clear_differences(mbs, mb, lists):
+    for lst in range(lists):
+        for block in range(16):
+            mbs.mvd[mb, lst, block, 0] = 0
+            mbs.mvd[mb, lst, block, 1] = 0
+
+
+@kernel
+def check_type(mbs, p, mb):
+    """0, or the fault of a macroblock that this slice cannot hold."""
+    mb_type = mbs.mb_type[mb]
+    if mb_type == I_16X16 and (mbs.cbp[mb] & 15) % 15:
+        return FAULT_LEVEL
+    if not p.transform_8x8_mode and (mb_type == I_8X8 or (not is_intra(mb_type) and mbs.transform_8x8[mb])):
+        return FAULT_TYPE
+    if is_intra(mb_type):
+        return 0
+    if p.slice_type == 2 or mb_type > B_DIRECT_16X16:
+        return FAULT_TYPE
+    if p.slice_type == 0 and (mb_type in (B_SKIP, B_DIRECT_16X16)):
+        return FAULT_TYPE
+    return 0
