@@ -53,7 +53,8 @@ footer{color:var(--soft);font-size:12.5px;margin-top:6px}
 .bars{grid-template-columns:minmax(0,1fr) max-content;gap:1px 10px;grid-auto-flow:row}
 .bars .value{grid-column:2}.bars .bar{grid-column:1/-1;margin-bottom:7px}}
 @media print{:root{--ground:#fff}body{font-size:12px}main{max-width:none;padding:0}section{break-inside:avoid;
-border-radius:0;border-width:1px 0 0;padding:10px 0;margin:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+border-radius:0;border-width:1px 0 0;padding:10px 0;margin:0}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .scroll{overflow:visible}}
 """
 

@@ -10,7 +10,8 @@ from rich.text import Text
 from cli.report_view import Bar, Bars, Block, Chapter, Document, KeyFigures, Table, Words
 
 COLOURS = {
-    "a": "blue", "b": "yellow", "c": "red", "d": "magenta", "e": "bright_black", "f": "green", "g": "cyan", "h": "white",
+    "a": "blue", "b": "yellow", "c": "red", "d": "magenta",
+    "e": "bright_black", "f": "green", "g": "cyan", "h": "white",
 }  # fmt: skip
 # Without colours (a file, a pipe) the shapes still tell the parts apart.
 SHAPES = {"a": "█", "b": "▒", "c": "▓", "d": "▚", "e": "░", "f": "▤", "g": "▥", "h": "▧"}
@@ -18,7 +19,7 @@ BAR_COLUMNS = 34
 
 
 def _columns(row: Bar, scale: float, columns: int) -> list[int]:
-    """Return the characters of each part; ends are rounded, not lengths, so that the whole is as long as it should be."""
+    """Return the characters of each part: ends are rounded, not lengths, so that the whole has its true length."""
     ends = [round(columns * min(1.0, sum(row.parts[: i + 1]) / scale)) for i in range(len(row.parts))]
     return [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
 
