@@ -1,27 +1,22 @@
 """Backend `model`: the chip's functional and timing model in this process."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from driver.errors import InvalidConfig, NoSuchDevice
+from driver.errors import InvalidConfig
 
 
 def load(chip: str, changes: Mapping[str, Any] | None = None) -> Any:
     """Return the ChipConfig of a name or a YAML file ("": the default chip), its errors as the driver's."""
     from asic_model.chips.reader import ConfigError
-    from asic_model.config import DEFAULT_CHIP, list_chips, load_chip, with_changes
-    from driver.options import near
+    from asic_model.config import DEFAULT_CHIP, load_chip, with_changes
 
-    name = chip or DEFAULT_CHIP
-    known = list_chips()
-    if name not in known and not Path(name).suffix:
-        raise NoSuchDevice(f"no chip {name!r}; one of {', '.join(known)} or a .yaml file{near(name, known)}", chip=name)
     try:
-        config = load_chip(name)
+        config = load_chip(chip or DEFAULT_CHIP)
         return with_changes(config, changes) if changes else config
     except ConfigError as error:
-        raise InvalidConfig(str(error), chip=name) from None
+        first, more = error.problems[0], len(error.problems) - 1
+        raise InvalidConfig(f"{first}{f' (and {more} more: tasic chips validate)' if more else ''}") from None
 
 
 class ModelBackend:

@@ -21,6 +21,8 @@ FORMATS = {
     ".264": "", ".h264": "", ".avc": "",
 }  # fmt: skip
 RAW = ""
+# MPEG-TS has stream types for these (ISO/IEC 13818-1, ETSI TS 101 154); FFmpeg's muxer does not list what it takes.
+MPEGTS_AUDIO = frozenset(("aac", "aac_latm", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus"))
 # Tags of the whole file that make sense on the copy.
 KEPT_METADATA = ("title", "artist", "album", "date", "comment", "description", "copyright", "language")
 
@@ -124,8 +126,10 @@ class Sink:
             self._add_audio(number, stream)
 
     def _add_audio(self, number: int, stream: Any) -> None:
-        name = stream.codec_context.name
-        if name not in self._container.supported_codecs:
+        codec = stream.codec_context.codec
+        name = codec.canonical_name
+        taken = MPEGTS_AUDIO if self._format == "mpegts" else self._container.supported_codecs
+        if not taken & {name, codec.name}:
             self.warnings.append(f"{self.path}: {self._format} cannot carry {name} audio: left out (use .mkv)")
             return
         copy = self._container.add_stream_from_template(stream)
