@@ -88,9 +88,9 @@ class Fabric:
         self._sample_ps = sample_ps
         self._next_sample_ps = sample_ps
         self._sampled = (0, 0, 0)
-        self._finished: list[tuple[int, int]] = []
         memory = config.memory
-        self._table = fast.table(
+        period_ps = config.clocks.noc_ps
+        self._memory = fast.memory(
             memory.timing,
             channels=memory.channels,
             ranks=memory.ranks,
@@ -100,16 +100,18 @@ class Fabric:
             write_queue_depth=memory.write_queue_depth,
             refresh=memory.refresh,
             closed_page=memory.page == "closed",
+            link_latency_ps=config.noc.latency_cycles * period_ps,
+            link_period_ps=period_ps,
+            link_bytes=config.noc.width_bits // 8,
         )
-        self._memory = fast.state(self._table)
-        period_ps = config.clocks.noc_ps
-        self._links = pipeline.Links(
-            config.noc.latency_cycles * period_ps, period_ps, max(1, config.noc.width_bits // 8)
-        )
-        self._asked = np.zeros((len(self.cores) + 1, len(CLIENTS), 2), np.int64)
-        self._account_before = np.zeros((len(self.cores), pipeline.MAX_STAGES, 4), np.int64)
-        self._total_ps = np.zeros((len(self.cores), pipeline.MAX_STAGES), np.int64)
-        self._state = _fabric_state(len(self.cores), units=0, requests=0)
+        rows = len(self.cores)
+        self._fields = np.zeros((rows + 1, pipeline.FIELDS), np.int64)
+        self._work = np.zeros((rows, 1, 2), np.int64)
+        self._requests = np.zeros((rows, 0, 3), np.int64)
+        self._dma = np.zeros((pipeline.DMA_STREAMS, pipeline.D_FIELDS), np.int64)
+        self._asked = np.zeros((rows + 1, len(CLIENTS), 2), np.int64)
+        self._account_before = np.zeros((rows, pipeline.MAX_STAGES, 4), np.int64)
+        self._total_ps = np.zeros((rows, pipeline.MAX_STAGES), np.int64)
 
     # ------------------------------------------------------------------------------------------------- cores
 
@@ -118,11 +120,11 @@ class Fabric:
         return self.cores.index(Core(kind, number))
 
     def is_busy(self, core: int) -> bool:
-        """Whether a job is running, or its end has not been handed out yet."""
-        return bool(self._state.job[core, pipeline.ACTIVE]) or any(core == done for done, _ in self._finished)
+        """Whether a job is running on `core`."""
+        return bool(self._fields[core, pipeline.ACTIVE])
 
     def start(self, core: int, result: CoreResult, at_ps: int, clock_ps: int | None = None) -> None:
-        """Let `core` begin the job that `result` describes at `at_ps`; `clock_ps` is the core's period."""
+        """Let `core` begin the job that `result` describes at `at_ps`; `clock_ps`: its period (default: config's)."""
         if self.is_busy(core):
             raise ValueError(f"{self.cores[core]} is still busy with its former job")
         cycles = np.ascontiguousarray(result.cycles, np.int64)
@@ -141,58 +143,45 @@ class Fabric:
             if np.any(key[1:] < key[:-1]):
                 order = np.argsort(key, kind="stable")
                 key, requests = key[order], requests[order]
-        self._reserve(units * stages, requests.size)
-        state = self._state
         slots = units * stages
-        state.cycles[core, :slots] = cycles.ravel()
-        state.first[core, 0] = 0
-        state.first[core, 1 : slots + 1] = np.cumsum(np.bincount(key, minlength=slots)[:slots])
-        flags = state.flags[core]
-        flags[:slots] = 0
+        self._reserve(slots + 1, requests.size)
+        work = self._work[core]
+        work[:slots, 0] = cycles.ravel()
+        work[0, 1] = 0
+        work[1 : slots + 1, 1] = np.cumsum(np.bincount(key, minlength=slots)[:slots]) << 2
         is_write = requests["write"] != 0
-        flags[key[~is_write]] |= 1
-        flags[key[is_write]] |= 2
-        state.requests[core, : requests.size] = requests
+        work[key[~is_write], 1] |= pipeline.HAS_READS
+        work[key[is_write], 1] |= pipeline.HAS_WRITES
+        pipeline.pack_requests(requests, self._requests[core, : requests.size])
         self._ask(core, requests, is_write)
         kind = self.cores[core].kind
         joined: PipelineConfig = getattr(self.config, kind).pipeline
         period_ps = clock_ps or self.config.clocks.core_ps
-        job = state.job[core]
-        job[pipeline.UNITS] = units
-        job[pipeline.STAGES] = stages
-        job[pipeline.START_PS] = at_ps
-        job[pipeline.PERIOD_PS] = period_ps
-        job[pipeline.LOCKSTEP] = joined.mode == "lockstep"
-        job[pipeline.FIFO_DEPTH] = joined.fifo_depth
-        job[pipeline.PREFETCH] = joined.prefetch_units
-        job[pipeline.WRITE_UNITS] = joined.write_units
-        self._account_before[core] = state.account[core]
+        row = self._fields[core]
+        row[pipeline.UNITS] = units
+        row[pipeline.STAGES] = stages
+        row[pipeline.START] = at_ps
+        row[pipeline.PERIOD] = period_ps
+        row[pipeline.LOCKSTEP] = joined.mode == "lockstep"
+        row[pipeline.FIFO_DEPTH] = joined.fifo_depth
+        row[pipeline.PREFETCH] = joined.prefetch_units
+        row[pipeline.WRITE_UNITS] = joined.write_units
+        self._account_before[core] = self._account(core)
         self._total_ps[core] = 0
         self._total_ps[core, :stages] = cycles.sum(axis=0) * period_ps
         self.stage_names[core] = result.stages
         self._count_cycles(kind, result.stages, cycles)
-        pipeline.begin(state, core)
+        pipeline.begin(self._fields, self._work, core)
 
     def _reserve(self, slots: int, requests: int) -> None:
-        """Make the pools large enough for a job of `slots` (unit, stage) pairs and `requests` rows."""
-        state = self._state
-        if slots > state.cycles.shape[1] or requests > state.requests.shape[1]:
-            larger = _fabric_state(
-                len(self.cores),
-                max(slots, state.cycles.shape[1]) * 5 // 4,
-                max(requests, state.requests.shape[1]) * 5 // 4,
-            )
-            for core in range(len(self.cores)):
-                if state.job[core, pipeline.ACTIVE]:
-                    used = state.job[core, pipeline.UNITS] * state.job[core, pipeline.STAGES]
-                    held = state.first[core, used]
-                    larger.cycles[core, :used] = state.cycles[core, :used]
-                    larger.flags[core, :used] = state.flags[core, :used]
-                    larger.first[core, : used + 1] = state.first[core, : used + 1]
-                    larger.requests[core, :held] = state.requests[core, :held]
-            self._state = state._replace(
-                cycles=larger.cycles, flags=larger.flags, first=larger.first, requests=larger.requests
-            )
+        """Make the pools large enough for a job of `slots` rows of work and `requests` requests."""
+        for name, needed in (("_work", slots), ("_requests", requests)):
+            pool = getattr(self, name)
+            if needed > pool.shape[1]:
+                larger = np.zeros((pool.shape[0], needed * 5 // 4, pool.shape[2]), np.int64)
+                for core in np.flatnonzero(self._fields[:-1, pipeline.ACTIVE]):
+                    larger[core, : pool.shape[1]] = pool[core]
+                setattr(self, name, larger)
 
     def _ask(self, core: int, requests: np.ndarray, is_write: np.ndarray) -> None:
         size = requests["size"].astype(np.int64) * requests["rows"]
@@ -217,18 +206,13 @@ class Fabric:
         Returns [] when `until_ps` was reached, else (core, finished_ps) of the job that ended (of all that ended in
         the same picosecond, lowest core first); `now_ps` is then that time, and nothing after it has been played.
         """
-        if self._finished and self._finished[0][1] <= until_ps:
-            done, self._finished = self._finished, []
-            return done
         while True:
             stop_ps = min(until_ps, self._next_sample_ps) if self._trace else until_ps
-            core = pipeline.advance(self._table, self._memory, self._links, self._state, stop_ps)
-            if core >= 0:
-                finished = [(core, self._finish(core))]
-                end_ps = finished[0][1]
-                while (core := pipeline.advance(self._table, self._memory, self._links, self._state, end_ps)) >= 0:
-                    finished.append((core, self._finish(core)))
-                self.now_ps = max(self.now_ps, end_ps)
+            finished: list[tuple[int, int]] = []
+            while (core := self._advance(finished[0][1] if finished else stop_ps)) >= 0:
+                finished.append((core, self._finish(core)))
+            if finished:
+                self.now_ps = max(self.now_ps, finished[0][1])
                 return finished
             self.now_ps = max(self.now_ps, stop_ps)
             if self._trace and stop_ps == self._next_sample_ps:
@@ -236,22 +220,43 @@ class Fabric:
             if stop_ps >= until_ps:
                 return []
 
+    def _advance(self, until_ps: int) -> int:
+        memory = self._memory
+        return pipeline.advance(
+            memory.table, memory.state, self._fields, self._work, self._requests, self._dma, until_ps
+        )
+
     def next_finish_lower_bound(self) -> int | None:
         """A time before which no running job can end, ps; None when all cores are idle."""
-        bounds = [end for _, end in self._finished]
-        state = self._state
-        for core in np.flatnonzero(state.job[:, pipeline.ACTIVE]):
-            job = state.job[core]
-            bound = int(job[pipeline.KEY_PS])
-            if job[pipeline.KEY_KIND] != pipeline.KIND_END:
-                for stage in range(job[pipeline.STAGES]):
-                    unit = state.next_unit[core, stage]
-                    slot = (unit - 1) & (pipeline.RING - 1)
-                    left = state.history[core, stage, slot, pipeline.H_LEAVE] if unit else job[pipeline.START_PS]
-                    spent = state.account[core, stage, pipeline.BUSY] - self._account_before[core, stage, pipeline.BUSY]
-                    bound = max(bound, int(left + self._total_ps[core, stage] - spent))
+        bounds = []
+        for core in map(int, np.flatnonzero(self._fields[:-1, pipeline.ACTIVE])):
+            row = self._fields[core]
+            bound = int(row[pipeline.KEY])
+            if row[pipeline.KEY_KIND] != pipeline.KIND_END:
+                spent = (self._account(core) - self._account_before[core])[:, pipeline.BUSY]
+                for stage in range(int(row[pipeline.STAGES])):
+                    left = self._left(core, stage, int(row[pipeline.NEXT_UNIT + stage]))
+                    bound = max(bound, left + int(self._total_ps[core, stage] - spent[stage]))
             bounds.append(bound)
         return min(bounds) if bounds else None
+
+    def _left(self, core: int, stage: int, unit: int) -> int:
+        """When the unit before `unit` left a stage; the job's start before the first, ps."""
+        row = self._fields[core]
+        if unit == 0:
+            return int(row[pipeline.START])
+        slot = stage * pipeline.RING + ((unit - 1) & (pipeline.RING - 1))
+        return int(row[pipeline.HISTORY + 4 * slot + pipeline.H_LEAVE])
+
+    def _account(self, core: int) -> np.ndarray:
+        """int64[MAX_STAGES, 4] copy: picoseconds of each stage, busy and stalled by cause."""
+        first = pipeline.ACCOUNT
+        return self._fields[core, first : first + 4 * pipeline.MAX_STAGES].reshape(-1, 4).copy()
+
+    def _served(self, core: int) -> np.ndarray:
+        """int64[clients, 2] view: bytes read and written."""
+        first = pipeline.SERVED
+        return self._fields[core, first : first + 2 * len(CLIENTS)].reshape(-1, 2)
 
     def transfer(
         self, client: int | str, address: int, size: int, write: bool, at_ps: int, duration_ps: int = 0
@@ -264,83 +269,72 @@ class Fabric:
         """
         number = CLIENTS.index(client) if isinstance(client, str) else client
         self._asked[-1, number, int(write)] += size
-        links = self._links
+        table = self._memory.table
+        latency_ps = int(table[fast.T_LINK_LATENCY])
         if size <= pipeline.DMA_PIECE_BYTES:
-            column = pipeline.SERVED_WRITE if write else pipeline.SERVED_READ
-            self._state.traffic[-1, number, column] += size
-            begin_ps = at_ps + links.latency_ps
-            back = fast.access(self._table, self._memory, address, size, int(write), begin_ps)
-            return int(max(back + links.latency_ps, at_ps + duration_ps))
+            self._served(-1)[number, int(write)] += size
+            back = fast.access(table, self._memory.state, address, size, int(write), at_ps + latency_ps)
+            return int(max(back + latency_ps, at_ps + duration_ps))
         pieces = -(-size // pipeline.DMA_PIECE_BYTES)
-        duration_ps = duration_ps or -(-size // links.bytes_a_cycle) * links.period_ps
-        step_ps = duration_ps // pieces
-        rows = np.flatnonzero(self._state.dma[:, pipeline.D_LEFT] == 0)
+        duration_ps = duration_ps or -(-size // int(table[fast.T_LINK_BYTES])) * int(table[fast.T_LINK_PERIOD])
+        rows = np.flatnonzero(self._dma[:, pipeline.D_LEFT] == 0)
         if not rows.size:
             raise ValueError(f"more than {pipeline.DMA_STREAMS} transfers under way; advance time first")
-        self._state.dma[rows[0]] = (size, address, at_ps + links.latency_ps, step_ps, int(write), number)
-        return at_ps + duration_ps + 2 * links.latency_ps
+        self._dma[rows[0]] = size, address, at_ps + latency_ps, duration_ps // pieces, int(write), number
+        return at_ps + duration_ps + 2 * latency_ps
 
     # ------------------------------------------------------------------------------------------ ends and checks
 
     def _finish(self, core: int) -> int:
         """Check and count the job that has just ended on `core`; return its end, ps."""
-        state = self._state
-        job = state.job[core]
-        start_ps, end_ps = int(job[pipeline.START_PS]), int(job[pipeline.END_PS])
-        units, stages = int(job[pipeline.UNITS]), int(job[pipeline.STAGES])
-        slot = (units - 1) & (pipeline.RING - 1)
-        spent = state.account[core, :stages] - self._account_before[core, :stages]
-        if units:
-            lasted = state.history[core, :stages, slot, pipeline.H_LEAVE] - start_ps
-            self._hold(core, "busy + stalls = elapsed, each stage", spent.sum(axis=1), lasted)
-            self._hold(core, "busy time = cycles x period", spent[:, 0], self._total_ps[core, :stages])
-        self._hold(core, "bytes read: asked = served", self._asked[core, :, 0], state.traffic[core, :, 2])
-        self._hold(core, "bytes written: asked = served", self._asked[core, :, 1], state.traffic[core, :, 3])
-        if spent.min(initial=0) < 0 or end_ps < start_ps:
+        row = self._fields[core]
+        start_ps, end_ps = int(row[pipeline.START]), int(row[pipeline.END])
+        units, stages = int(row[pipeline.UNITS]), int(row[pipeline.STAGES])
+        spent = (self._account(core) - self._account_before[core])[:stages]
+        last = np.array([self._left(core, stage, units) for stage in range(stages)])
+        self._hold(core, "busy + stalls = elapsed, each stage", spent.sum(axis=1), last - start_ps)
+        self._hold(core, "busy time = cycles x period", spent[:, pipeline.BUSY], self._total_ps[core, :stages])
+        self._hold(core, "bytes asked = bytes served, read and written", self._asked[core], self._served(core))
+        if spent.min(initial=0) < 0 or end_ps < last.max():
             raise InvariantError(f"{self.cores[core]}: a stall or the job itself lasts less than nothing: {spent}")
         self.jobs_finished[core] += 1
         self.units_finished[core] += units
         self.active_ps[core] += end_ps - start_ps
         if self._trace:
-            first = state.stage_first[core, :stages] if units else np.full(stages, start_ps)
-            last = state.history[core, :stages, slot, pipeline.H_LEAVE] if units else first
+            first = row[pipeline.STAGE_FIRST : pipeline.STAGE_FIRST + stages]
             self.spans.append(
                 JobSpan(
-                    self.cores[core],
-                    int(self.jobs_finished[core]),
-                    start_ps,
-                    end_ps,
-                    self.stage_names[core],
-                    tuple(map(int, first)),
-                    tuple(map(int, last)),
-                    tuple(map(int, spent[:, 0])),
-                    units,
+                    core=self.cores[core],
+                    job=int(self.jobs_finished[core]),
+                    start_ps=start_ps,
+                    end_ps=end_ps,
+                    stages=self.stage_names[core],
+                    stage_first_ps=tuple(map(int, first)),
+                    stage_last_ps=tuple(map(int, last)),
+                    stage_busy_ps=tuple(map(int, spent[:, pipeline.BUSY])),
+                    units=units,
                 )
             )
         return end_ps
 
     def _hold(self, core: int, law: str, one: np.ndarray, other: np.ndarray) -> None:
         if not np.array_equal(one, other):
-            at = int(np.flatnonzero(one != other)[0])
-            raise InvariantError(f"{self.cores[core]}: {law}: {one[at]} is not {other[at]} (column {at})")
+            at = tuple(map(int, np.argwhere(one != other)[0]))
+            raise InvariantError(f"{self.cores[core]}: {law}: {one[at]} is not {other[at]} at {at}")
 
     def check(self) -> None:
         """Check what must hold at any time: no bus busier than time, no core active longer than time."""
-        busy = self._memory.counters[:, fast.BUS_BUSY_PS]
-        end_ps = max(self.now_ps, int(self._memory.channel[:, fast.BUS_FREE].max()))
-        if busy.max(initial=0) > end_ps:
+        channels = self._memory.channels
+        end_ps = max(self.now_ps, int(channels[:, fast.BUS_FREE].max()))
+        busy = channels[:, fast.BUS_BUSY]
+        if busy.max() > end_ps:
             raise InvariantError(f"memory: a bus was busy for {busy.max()} ps of {end_ps} ps")
         if self.active_ps.max(initial=0) > self.now_ps:
             raise InvariantError(f"a core was active for {self.active_ps.max()} ps of {self.now_ps} ps")
 
     def _sample(self) -> None:
-        burst = 1 << self._table.map.burst_shift
-        counters = self._memory.counters.sum(axis=0)
-        seen = (
-            int(counters[fast.READ_BURSTS]) * burst,
-            int(counters[fast.WRITE_BURSTS]) * burst,
-            int(counters[fast.BUS_BUSY_PS]),
-        )
+        now = self.memory()
+        seen = now["read_bytes"], now["write_bytes"], now["bus_busy_ps"]
         delta = [new - old for new, old in zip(seen, self._sampled, strict=True)]
         self.samples.append(MemorySample(self._next_sample_ps, *delta))
         self._sampled = seen
@@ -350,63 +344,41 @@ class Fabric:
 
     def account(self, core: int) -> dict[str, dict[str, int]]:
         """Picoseconds of each stage of `core`, finished jobs and the running one: busy, stalls by cause."""
-        names = self.stage_names[core]
+        spent = self._account(core)
         return {
-            name: dict(zip(pipeline.ACCOUNT, map(int, self._state.account[core, stage]), strict=True))
-            for stage, name in enumerate(names)
+            name: dict(zip(pipeline.ACCOUNT_NAMES, map(int, spent[stage]), strict=True))
+            for stage, name in enumerate(self.stage_names[core])
         }
 
     def bottleneck(self, core: int) -> dict[str, int]:
         """Units of `core` whose longest time was in this stage, or (`memory`) waiting for memory in any stage."""
-        counts = self._state.bottleneck[core]
+        counts = self._fields[core, pipeline.BOTTLENECK : pipeline.BOTTLENECK + pipeline.MAX_STAGES + 1]
         found = {name: int(counts[stage]) for stage, name in enumerate(self.stage_names[core])}
-        return {**found, "memory": int(counts[pipeline.MAX_STAGES])}
+        return {**found, "memory": int(counts[pipeline.BY_MEMORY])}
 
     def latency_histogram(self, kind: str) -> tuple[np.ndarray, int]:
         """Units by cycles from the start of their first stage to leaving the last, all cores of `kind`; bin width."""
-        rows = [number for number, core in enumerate(self.cores) if core.kind == kind]
-        return self._state.latency[rows].sum(axis=0), pipeline.LATENCY_BIN_CYCLES
+        rows = [row for row, core in enumerate(self.cores) if core.kind == kind]
+        bins = self._fields[rows, pipeline.LATENCY : pipeline.LATENCY + pipeline.LATENCY_BINS]
+        return bins.sum(axis=0), pipeline.LATENCY_BIN_CYCLES
 
     def traffic(self) -> dict[str, dict[str, dict[str, int]]]:
         """Bytes served so far: {"encode0": {"source": {"read": n, "write": n}, ...}, ..., "other": ...}."""
         owners = [*map(str, self.cores), "other"]
         return {
             owner: {
-                client: {"read": int(served[2]), "write": int(served[3])}
-                for client, served in zip(CLIENTS, self._state.traffic[row], strict=True)
-                if served[2] or served[3]
+                client: {"read": int(read), "write": int(write)}
+                for client, (read, write) in zip(CLIENTS, self._served(row), strict=True)
+                if read or write
             }
             for row, owner in enumerate(owners)
         }
 
     def memory(self) -> dict[str, int]:
         """Counters of the memory, all channels: bursts, row hits, ... and bytes on its buses."""
-        totals = dict(zip(fast.COUNTERS, map(int, self._memory.counters.sum(axis=0)), strict=True))
-        burst = 1 << self._table.map.burst_shift
+        totals = self._memory.counters()
+        burst = 1 << self._memory.map.burst_shift
         totals["read_bytes"] = totals["read_bursts"] * burst
         totals["write_bytes"] = totals["write_bursts"] * burst
-        totals["held_write_bytes"] = int(self._memory.channel[:, fast.WRITES_HELD].sum()) * burst
+        totals["held_write_bytes"] = int(self._memory.channels[:, fast.WRITES_HELD].sum()) * burst
         return totals
-
-
-def _fabric_state(cores: int, units: int, requests: int) -> pipeline.Fabric:
-    """Cleared state with pools for `units` (unit, stage) pairs and `requests` rows a core."""
-    stages = pipeline.MAX_STAGES
-    return pipeline.Fabric(
-        job=np.zeros((cores, pipeline.JOB_FIELDS), np.int64),
-        next_unit=np.zeros((cores, stages), np.int64),
-        next_read=np.zeros((cores, stages), np.int64),
-        history=np.zeros((cores, stages, pipeline.RING, pipeline.H_PLANES), np.int64),
-        longest=np.zeros((cores, pipeline.IN_FLIGHT, 2), np.int64),
-        first_start=np.zeros((cores, pipeline.IN_FLIGHT), np.int64),
-        stage_first=np.zeros((cores, stages), np.int64),
-        account=np.zeros((cores, stages, len(pipeline.ACCOUNT)), np.int64),
-        bottleneck=np.zeros((cores, stages + 1), np.int64),
-        latency=np.zeros((cores, pipeline.LATENCY_BINS), np.int64),
-        traffic=np.zeros((cores + 1, len(CLIENTS), 4), np.int64),
-        dma=np.zeros((pipeline.DMA_STREAMS, pipeline.D_FIELDS), np.int64),
-        cycles=np.zeros((cores, units), np.int64),
-        first=np.zeros((cores, units + 1), np.int64),
-        flags=np.zeros((cores, units), np.uint8),
-        requests=np.zeros((cores, requests), REQUEST),
-    )

@@ -6,6 +6,9 @@ read/write turnaround with batched writes, bounded look-ahead, refresh. What it 
 Bus and bank groups are counted as work (each chunk adds its bursts), so a chunk that waits for its bank does not hold
 up the ones behind it, as first-ready scheduling would have it. `benchmarks/dram.py` prints the error of this against
 the controller.
+
+Kernels take the memory as two flat int64 arrays, `t` (what never changes, T_...) and `s` (state; each channel has a
+block that begins at `base`): passing a dozen arrays costs more than the work itself.
 """
 
 from typing import NamedTuple
@@ -13,69 +16,77 @@ from typing import NamedTuple
 import numpy as np
 
 from asic_model.kernel_cache import kernel
-from asic_model.memory.dram.mapping import Mapping, mapping, place
+from asic_model.memory.dram.mapping import Mapping, mapping
 from asic_model.memory.timings import Timing
 
 NEVER = 1 << 62
 WRITE_HIGH = 0.8  # of the write queue: start to drain
 WRITE_LOW = 0.2  # of the write queue: stop
 
-# Columns of State.channel
-BUS_FREE, LAST_READ_END, LAST_WRITE_END, LAST_RANK, ACTIVATE_SLOT, NEXT_REFRESH = 0, 1, 2, 3, 4, 5
-WRITES_HELD, WRITES_HEAD, WRITES_COUNT = 6, 7, 8
-CHANNEL_FIELDS = 9
+# Table `t`. Times in picoseconds.
+(T_BURST_SHIFT, T_CHUNK_MASK, T_LOW_MASK, T_LOW_BITS, T_COLUMN_SHIFT, T_COLUMN_MASK, T_CHANNEL_SHIFT) = range(7)
+(T_CHANNEL_MASK, T_RANK_SHIFT, T_RANK_MASK, T_GROUP_SHIFT, T_GROUP_MASK, T_BANK_SHIFT, T_BANK_MASK) = range(7, 14)
+(T_ROW_SHIFT, T_ROW_MASK, T_XOR, T_RANK_BITS, T_GROUP_BITS, T_BANK_BITS) = range(14, 20)
+(T_CHANNELS, T_BANKS, T_BLOCK, T_WRITES, T_WRITE_DEPTH, T_BANK_BASE) = range(20, 26)
+T_BURST = 26  # data of one burst
+T_GROUP_BURST = 27  # bursts of one bank group follow no closer (nCCD_L)
+T_READ = 28  # nCL
+T_WRITE = 29  # nCWL
+T_ACTIVATE = 30  # nRCD
+T_PRECHARGE = 31  # nRP
+T_OPEN = 32  # nRAS
+T_ACTIVATE_SLOT = 33  # mean distance of activates of a rank: the larger of nRRD_S and nFAW / 4
+T_WRITE_TO_READ = 34  # end of write data to read data: nWTR_S + nCL
+T_READ_TO_WRITE = 35
+T_RANK_SWITCH = 36
+T_READ_TO_PRECHARGE = 37
+T_WRITE_TO_PRECHARGE = 38
+T_REFRESH = 39  # nRP + nRFC
+T_REFRESH_INTERVAL = 40  # 0: no refresh
+T_LOOK_AHEAD = 41  # bus time of a full read queue: no bank is prepared earlier than this before its data
+T_WRITE_HIGH = 42  # bursts
+T_WRITE_LOW = 43
+T_CLOSED_PAGE = 44
+T_LINK_LATENCY, T_LINK_PERIOD, T_LINK_BYTES = 45, 46, 47  # on-chip network, for the fabric
+TABLE_FIELDS = 48
 
-# Columns of State.bank
-OPEN_ROW, COLUMN_READY, PRECHARGE_OK, ACTIVATE_OK = 0, 1, 2, 3
-BANK_FIELDS = 4
-
-# Columns of State.counters, one row a channel
-READ_BURSTS, WRITE_BURSTS, ROW_HITS, ROW_MISSES, ROW_CONFLICTS = 0, 1, 2, 3, 4
-REFRESHES, TURNAROUNDS, BUS_BUSY_PS, READ_LATENCY_PS, READ_CHUNKS = 5, 6, 7, 8, 9
+# Block of a channel in `s`: these, then for each rank its activate slot, for each group when its data path is free,
+# for each bank BANK_FIELDS, then the ring of held writes, WRITE_FIELDS each.
+BUS_FREE, LAST_READ_END, LAST_WRITE_END, LAST_RANK, NEXT_REFRESH = 0, 1, 2, 3, 4
+WRITES_HELD, WRITES_HEAD, WRITES_COUNT = 5, 6, 7
+COUNTER = 8
+(READ_BURSTS, WRITE_BURSTS, ROW_HITS, ROW_MISSES, ROW_CONFLICTS) = range(COUNTER, COUNTER + 5)
+(REFRESHES, TURNAROUNDS, BUS_BUSY, READ_LATENCY, READ_CHUNKS) = range(COUNTER + 5, COUNTER + 10)
 COUNTERS = (
     *("read_bursts", "write_bursts", "row_hits", "row_misses", "row_conflicts"),
     *("refreshes", "turnarounds", "bus_busy_ps", "read_latency_ps", "read_chunks"),
 )
+RANK_BASE = COUNTER + len(COUNTERS)
+OPEN_ROW, COLUMN_READY, PRECHARGE_OK, ACTIVATE_OK = 0, 1, 2, 3
+BANK_FIELDS = 4
+W_BANK, W_GROUP, W_ROW, W_BURSTS = 0, 1, 2, 3
+WRITE_FIELDS = 4
 
 
-class Table(NamedTuple):
-    """What never changes: the mapping, and the timing in picoseconds."""
+class Memory(NamedTuple):
+    """One memory: how it is mapped, its table and its state."""
 
     map: Mapping
-    channels: int
-    banks: int  # of one channel, all ranks
-    burst_ps: int
-    group_burst_ps: int  # bursts of one bank group follow no closer (nCCD_L)
-    read_ps: int  # nCL
-    write_ps: int  # nCWL
-    activate_ps: int  # nRCD
-    precharge_ps: int  # nRP
-    open_ps: int  # nRAS
-    activate_slot_ps: int  # mean distance of activates: the larger of nRRD_S and nFAW / 4
-    write_to_read_ps: int  # nWTR_S + nCL: end of write data to read data
-    read_to_write_ps: int
-    rank_switch_ps: int
-    read_to_precharge_ps: int
-    write_to_precharge_ps: int
-    refresh_ps: int
-    refresh_interval_ps: int  # 0: no refresh
-    look_ahead_ps: int  # bus time of a full read queue: no bank is prepared earlier than this before its data
-    write_high: int  # bursts
-    write_low: int
-    closed_page: int
+    table: np.ndarray  # int64[TABLE_FIELDS]
+    state: np.ndarray  # int64[channels * block]
+
+    @property
+    def channels(self) -> np.ndarray:
+        """The state as int64[channels, block]."""
+        return self.state.reshape(int(self.table[T_CHANNELS]), -1)
+
+    def counters(self) -> dict[str, int]:
+        """Counters of all channels, summed."""
+        sums = self.channels[:, COUNTER : COUNTER + len(COUNTERS)].sum(axis=0)
+        return dict(zip(COUNTERS, map(int, sums), strict=True))
 
 
-class State(NamedTuple):
-    """What changes: int64 arrays, one row a channel (or bank)."""
-
-    channel: np.ndarray  # [channels, CHANNEL_FIELDS]
-    bank: np.ndarray  # [channels * banks, BANK_FIELDS]
-    group_free: np.ndarray  # [channels, groups] ps: earliest data of the next burst of this bank group
-    writes: np.ndarray  # [channels, depth, 4] bank, row, bursts, group of held writes, a ring
-    counters: np.ndarray  # [channels, len(COUNTERS)]
-
-
-def table(
+def memory(
     timing: Timing,
     *,
     channels: int = 1,
@@ -86,145 +97,139 @@ def table(
     write_queue_depth: int = 32,
     refresh: bool = True,
     closed_page: bool = False,
-) -> Table:
-    """Return the table of a memory: timing in picoseconds, policy as numbers."""
+    link_latency_ps: int = 0,
+    link_period_ps: int = 0,
+    link_bytes: int = 1,
+) -> Memory:
+    """Return an idle memory at time 0. Channels, ranks and interleave are powers of two."""
+    m = mapping(order, timing, channels, ranks, interleave_bytes)
     ck = timing.tCK_ps
-    return Table(
-        map=mapping(order, timing, channels, ranks, interleave_bytes),
-        channels=channels,
-        banks=ranks * timing.bank_groups * timing.banks,
-        burst_ps=timing.nBL * ck,
-        group_burst_ps=timing.nCCD_L * ck,
-        read_ps=timing.nCL * ck,
-        write_ps=timing.nCWL * ck,
-        activate_ps=timing.nRCD * ck,
-        precharge_ps=timing.nRP * ck,
-        open_ps=timing.nRAS * ck,
-        activate_slot_ps=max(timing.nRRD_S, -(-timing.nFAW // 4)) * ck,
-        write_to_read_ps=(timing.nWTR_S + timing.nCL) * ck,
-        read_to_write_ps=timing.nRTW * ck,
-        rank_switch_ps=timing.nCS * ck,
-        read_to_precharge_ps=timing.nRTP * ck,
-        write_to_precharge_ps=timing.nWR * ck,
-        refresh_ps=(timing.nRFC + timing.nRP) * ck,
-        refresh_interval_ps=timing.nREFI * ck if refresh else 0,
-        look_ahead_ps=queue_depth * timing.nBL * ck,
-        write_high=max(1, int(write_queue_depth * WRITE_HIGH)),
-        write_low=int(write_queue_depth * WRITE_LOW),
-        closed_page=int(closed_page),
+    groups = ranks * timing.bank_groups
+    banks = groups * timing.banks
+    bank_base = RANK_BASE + ranks + groups
+    writes = bank_base + banks * BANK_FIELDS
+    high = max(1, int(write_queue_depth * WRITE_HIGH))
+    depth = high + 2
+    block = writes + depth * WRITE_FIELDS
+    t = np.zeros(TABLE_FIELDS, np.int64)
+    t[:20] = (
+        *(m.burst_shift, m.chunk_bytes - 1, (1 << m.low_bits) - 1, m.low_bits, m.column_shift, m.column_mask),
+        *(m.channel_shift, m.channel_mask, m.rank_shift, m.rank_mask, m.group_shift, m.group_mask, m.bank_shift),
+        *(m.bank_mask, m.row_shift, m.row_mask, m.xor, m.rank_bits, m.group_bits, m.bank_bits),
     )
-
-
-def state(t: Table) -> State:
-    """Return the state of an idle memory at time 0."""
-    groups = 1 << (t.map.rank_bits + t.map.group_bits)
-    depth = 2 * t.write_high + t.map.chunk_bytes // (1 << t.map.burst_shift) + 2
-    fresh = State(
-        channel=np.zeros((t.channels, CHANNEL_FIELDS), np.int64),
-        bank=np.zeros((t.channels * t.banks, BANK_FIELDS), np.int64),
-        group_free=np.zeros((t.channels, groups), np.int64),
-        writes=np.zeros((t.channels, depth, 4), np.int64),
-        counters=np.zeros((t.channels, len(COUNTERS)), np.int64),
-    )
-    fresh.bank[:, OPEN_ROW] = -1
-    fresh.channel[:, LAST_WRITE_END] = -NEVER
-    fresh.channel[:, LAST_READ_END] = -NEVER
-    fresh.channel[:, NEXT_REFRESH] = t.refresh_interval_ps if t.refresh_interval_ps else NEVER
+    t[T_CHANNELS : T_BANK_BASE + 1] = channels, banks, block, writes, depth, bank_base
+    t[T_BURST], t[T_GROUP_BURST] = timing.nBL * ck, timing.nCCD_L * ck
+    t[T_READ], t[T_WRITE] = timing.nCL * ck, timing.nCWL * ck
+    t[T_ACTIVATE], t[T_PRECHARGE], t[T_OPEN] = timing.nRCD * ck, timing.nRP * ck, timing.nRAS * ck
+    t[T_ACTIVATE_SLOT] = max(timing.nRRD_S, -(-timing.nFAW // 4)) * ck
+    t[T_WRITE_TO_READ], t[T_READ_TO_WRITE] = (timing.nWTR_S + timing.nCL) * ck, timing.nRTW * ck
+    t[T_RANK_SWITCH] = timing.nCS * ck
+    t[T_READ_TO_PRECHARGE], t[T_WRITE_TO_PRECHARGE] = timing.nRTP * ck, timing.nWR * ck
+    t[T_REFRESH] = (timing.nRFC + timing.nRP) * ck
+    t[T_REFRESH_INTERVAL] = timing.nREFI * ck if refresh else 0
+    t[T_LOOK_AHEAD] = queue_depth * timing.nBL * ck
+    t[T_WRITE_HIGH], t[T_WRITE_LOW] = high, int(write_queue_depth * WRITE_LOW)
+    t[T_CLOSED_PAGE] = closed_page
+    t[T_LINK_LATENCY], t[T_LINK_PERIOD], t[T_LINK_BYTES] = link_latency_ps, link_period_ps, link_bytes
+    fresh = Memory(m, t, np.zeros(channels * block, np.int64))
+    blocks = fresh.channels
+    blocks[:, bank_base : bank_base + banks * BANK_FIELDS : BANK_FIELDS] = -1  # OPEN_ROW
+    blocks[:, (LAST_READ_END, LAST_WRITE_END)] = -NEVER
+    blocks[:, RANK_BASE : RANK_BASE + ranks] = -NEVER
+    blocks[:, NEXT_REFRESH] = t[T_REFRESH_INTERVAL] if refresh else NEVER
     return fresh
 
 
 @kernel
-def _refresh(t, s, c, at_ps):
-    """Take the refreshes of channel `c` that are due by `at_ps` (or by the time the bus is free)."""
-    channel = s.channel[c]
-    missed = (at_ps - channel[NEXT_REFRESH]) // t.refresh_interval_ps
+def _refresh(t, s, base, at_ps):
+    """Take the refreshes of a channel that are due by `at_ps` (or by the time its bus is free)."""
+    missed = (at_ps - s[base + NEXT_REFRESH]) // t[T_REFRESH_INTERVAL]
     if missed > 1:  # a long idle time: all but the last leave no trace
-        s.counters[c, REFRESHES] += missed - 1
-        channel[NEXT_REFRESH] += (missed - 1) * t.refresh_interval_ps
-    while channel[NEXT_REFRESH] <= max(at_ps, channel[BUS_FREE]):
-        done = max(channel[NEXT_REFRESH], channel[BUS_FREE]) + t.refresh_ps
-        channel[BUS_FREE] = done
-        for b in range(c * t.banks, (c + 1) * t.banks):
-            s.bank[b, OPEN_ROW] = -1
-            s.bank[b, ACTIVATE_OK] = max(s.bank[b, ACTIVATE_OK], done)
-        channel[NEXT_REFRESH] += t.refresh_interval_ps
-        s.counters[c, REFRESHES] += 1
+        s[base + REFRESHES] += missed - 1
+        s[base + NEXT_REFRESH] += (missed - 1) * t[T_REFRESH_INTERVAL]
+    while s[base + NEXT_REFRESH] <= max(at_ps, s[base + BUS_FREE]):
+        done = max(s[base + NEXT_REFRESH], s[base + BUS_FREE]) + t[T_REFRESH]
+        s[base + BUS_FREE] = done
+        for b in range(t[T_BANKS]):
+            bank = base + t[T_BANK_BASE] + b * BANK_FIELDS
+            s[bank + OPEN_ROW] = -1
+            s[bank + ACTIVATE_OK] = max(s[bank + ACTIVATE_OK], done)
+        s[base + NEXT_REFRESH] += t[T_REFRESH_INTERVAL]
+        s[base + REFRESHES] += 1
 
 
 @kernel
-def _serve(t, s, c, bank_index, group, row, bursts, write, at_ps):
-    """Move `bursts` bursts of one row over the bus of channel `c`, asked for at `at_ps`; return when they are there."""
-    channel = s.channel[c]
-    counters = s.counters[c]
-    if channel[NEXT_REFRESH] <= max(at_ps, channel[BUS_FREE]):
-        _refresh(t, s, c, at_ps)
-    bank = s.bank[c * t.banks + bank_index]
-    prepare = max(at_ps, channel[BUS_FREE] - t.look_ahead_ps)
-    if bank[OPEN_ROW] == row:
-        counters[ROW_HITS] += bursts
-    else:
-        counters[ROW_HITS] += bursts - 1
-        if bank[OPEN_ROW] < 0:
-            counters[ROW_MISSES] += 1
-            activate = max(prepare, bank[ACTIVATE_OK])
+def _serve(t, s, base, bank_number, group, row, bursts, write, at_ps):
+    """Move `bursts` bursts of one row over a channel's bus, asked for at `at_ps`; return when they are there."""
+    bus_free = s[base + BUS_FREE]
+    if s[base + NEXT_REFRESH] <= max(at_ps, bus_free):
+        _refresh(t, s, base, at_ps)
+        bus_free = s[base + BUS_FREE]
+    bank = base + t[T_BANK_BASE] + bank_number * BANK_FIELDS
+    rank = group >> t[T_GROUP_BITS]
+    prepare = max(at_ps, bus_free - t[T_LOOK_AHEAD])
+    s[base + ROW_HITS] += bursts
+    if s[bank + OPEN_ROW] != row:
+        s[base + ROW_HITS] -= 1
+        if s[bank + OPEN_ROW] < 0:
+            s[base + ROW_MISSES] += 1
+            activate = max(prepare, s[bank + ACTIVATE_OK])
         else:
-            counters[ROW_CONFLICTS] += 1
-            activate = max(prepare, bank[PRECHARGE_OK]) + t.precharge_ps
-        slot = max(prepare, channel[ACTIVATE_SLOT] + t.activate_slot_ps)
-        channel[ACTIVATE_SLOT] = slot
+            s[base + ROW_CONFLICTS] += 1
+            activate = max(prepare, s[bank + PRECHARGE_OK]) + t[T_PRECHARGE]
+        slot = max(prepare, s[base + RANK_BASE + rank] + t[T_ACTIVATE_SLOT])
+        s[base + RANK_BASE + rank] = slot
         activate = max(activate, slot)
-        bank[OPEN_ROW] = row
-        bank[COLUMN_READY] = activate + t.activate_ps
-        bank[PRECHARGE_OK] = activate + t.open_ps
-    column = max(prepare, bank[COLUMN_READY])
-    command_to_data = t.write_ps if write else t.read_ps
-    busy = bursts * t.burst_ps
-    rank = bank_index // (t.banks >> t.map.rank_bits)
-    bus = max(channel[BUS_FREE], at_ps + command_to_data)
-    if rank != channel[LAST_RANK]:
-        bus += t.rank_switch_ps
-        channel[LAST_RANK] = rank
-    group_bus = max(s.group_free[c, group], at_ps + command_to_data)
-    first = max(column + command_to_data, bus, group_bus)
-    channel[BUS_FREE] = bus + busy
-    s.group_free[c, group] = group_bus + bursts * t.group_burst_ps
-    done = first + (bursts - 1) * t.group_burst_ps + t.burst_ps
+        s[bank + OPEN_ROW] = row
+        s[bank + COLUMN_READY] = activate + t[T_ACTIVATE]
+        s[bank + PRECHARGE_OK] = activate + t[T_OPEN]
+    command_to_data = t[T_WRITE] if write else t[T_READ]
+    # Bus and group: work done in order of arrival, and never ahead of what was asked for.
+    bus = max(bus_free, at_ps + command_to_data)
+    if rank != s[base + LAST_RANK]:
+        s[base + LAST_RANK] = rank
+        bus += t[T_RANK_SWITCH]
+    group_path = base + RANK_BASE + 1 + t[T_RANK_MASK] + group
+    group_bus = max(s[group_path], at_ps + command_to_data)
+    first = max(max(prepare, s[bank + COLUMN_READY]) + command_to_data, max(bus, group_bus))
+    s[base + BUS_FREE] = bus + bursts * t[T_BURST]
+    s[group_path] = group_bus + bursts * t[T_GROUP_BURST]
+    done = first + (bursts - 1) * t[T_GROUP_BURST] + t[T_BURST]
     if write:
-        channel[LAST_WRITE_END] = max(channel[LAST_WRITE_END], done)
-        counters[WRITE_BURSTS] += bursts
-        bank[PRECHARGE_OK] = max(bank[PRECHARGE_OK], done + t.write_to_precharge_ps)
+        s[base + LAST_WRITE_END] = max(s[base + LAST_WRITE_END], done)
+        s[base + WRITE_BURSTS] += bursts
+        closes = done + t[T_WRITE_TO_PRECHARGE]
     else:
-        channel[LAST_READ_END] = max(channel[LAST_READ_END], done)
-        counters[READ_BURSTS] += bursts
-        counters[READ_LATENCY_PS] += done - at_ps
-        counters[READ_CHUNKS] += 1
-        last_command = done - t.burst_ps - t.read_ps
-        bank[PRECHARGE_OK] = max(bank[PRECHARGE_OK], last_command + t.read_to_precharge_ps)
-    counters[BUS_BUSY_PS] += busy
-    if t.closed_page:
-        bank[OPEN_ROW] = -1
-        bank[ACTIVATE_OK] = bank[PRECHARGE_OK] + t.precharge_ps
+        s[base + LAST_READ_END] = max(s[base + LAST_READ_END], done)
+        s[base + READ_BURSTS] += bursts
+        s[base + READ_LATENCY] += done - at_ps
+        s[base + READ_CHUNKS] += 1
+        closes = done - t[T_BURST] - t[T_READ] + t[T_READ_TO_PRECHARGE]
+    s[bank + PRECHARGE_OK] = max(s[bank + PRECHARGE_OK], closes)
+    if t[T_CLOSED_PAGE]:
+        s[bank + OPEN_ROW] = -1
+        s[bank + ACTIVATE_OK] = s[bank + PRECHARGE_OK] + t[T_PRECHARGE]
+    s[base + BUS_BUSY] += bursts * t[T_BURST]
     return done
 
 
 @kernel
-def _drain(t, s, c, keep_bursts, at_ps, until_ps):
-    """Put held writes of channel `c` on the bus, oldest first, until `keep_bursts` stay or `until_ps` is reached.
+def _drain(t, s, base, keep_bursts, at_ps, until_ps):
+    """Put held writes of a channel on its bus, oldest first, until `keep_bursts` stay or `until_ps` is reached.
 
     Reads that are under way finish first; the first read afterwards waits for the turnaround.
     """
-    channel = s.channel[c]
-    depth = s.writes.shape[1]
-    s.counters[c, TURNAROUNDS] += 1
-    channel[BUS_FREE] = max(channel[BUS_FREE], channel[LAST_READ_END] + t.read_to_write_ps)
-    while channel[WRITES_COUNT] and channel[WRITES_HELD] > keep_bursts and channel[BUS_FREE] < until_ps:
-        head = channel[WRITES_HEAD]
-        held = s.writes[c, head]
-        _serve(t, s, c, held[0], held[3], held[1], held[2], 1, max(at_ps, channel[BUS_FREE] - t.look_ahead_ps))
-        channel[WRITES_HEAD] = head + 1 if head + 1 < depth else 0
-        channel[WRITES_COUNT] -= 1
-        channel[WRITES_HELD] -= held[2]
-    channel[BUS_FREE] = max(channel[BUS_FREE], channel[LAST_WRITE_END] + t.write_to_read_ps)
+    s[base + TURNAROUNDS] += 1
+    s[base + BUS_FREE] = max(s[base + BUS_FREE], s[base + LAST_READ_END] + t[T_READ_TO_WRITE])
+    while s[base + WRITES_COUNT] and s[base + WRITES_HELD] > keep_bursts and s[base + BUS_FREE] < until_ps:
+        head = s[base + WRITES_HEAD]
+        held = base + t[T_WRITES] + head * WRITE_FIELDS
+        asked_ps = max(at_ps, s[base + BUS_FREE] - t[T_LOOK_AHEAD])
+        _serve(t, s, base, s[held + W_BANK], s[held + W_GROUP], s[held + W_ROW], s[held + W_BURSTS], 1, asked_ps)
+        s[base + WRITES_HEAD] = head + 1 if head + 1 < t[T_WRITE_DEPTH] else 0
+        s[base + WRITES_COUNT] -= 1
+        s[base + WRITES_HELD] -= s[held + W_BURSTS]
+    s[base + BUS_FREE] = max(s[base + BUS_FREE], s[base + LAST_WRITE_END] + t[T_WRITE_TO_READ])
 
 
 @kernel
@@ -234,32 +239,44 @@ def access(t, s, address, size, write, at_ps):
     Reads come back with their data. Writes are taken as soon as the write queue has room, and go to the memory in
     batches, or when the bus is idle.
     """
-    m = t.map
     finished = at_ps
     end = address + size
     while address < end:
-        chunk_end = min(end, (address & ~(m.chunk_bytes - 1)) + m.chunk_bytes)
-        bursts = ((chunk_end - 1) >> m.burst_shift) - (address >> m.burst_shift) + 1
-        p = place(m, address)
-        channel = s.channel[p.channel]
-        if channel[WRITES_COUNT] and channel[BUS_FREE] < at_ps and not write:
-            _drain(t, s, p.channel, 0, channel[BUS_FREE], at_ps - t.write_to_read_ps)
+        chunk_end = min(end, (address | t[T_CHUNK_MASK]) + 1)
+        bursts = ((chunk_end - 1) >> t[T_BURST_SHIFT]) - (address >> t[T_BURST_SHIFT]) + 1
+        # The address in its parts, as mapping.places() has them.
+        base = ((address >> t[T_CHANNEL_SHIFT]) & t[T_CHANNEL_MASK]) * t[T_BLOCK]
+        group = (address >> t[T_GROUP_SHIFT]) & t[T_GROUP_MASK]
+        bank = (address >> t[T_BANK_SHIFT]) & t[T_BANK_MASK]
+        rank = (address >> t[T_RANK_SHIFT]) & t[T_RANK_MASK]
+        if t[T_XOR]:
+            column = ((address >> t[T_COLUMN_SHIFT]) & t[T_COLUMN_MASK]) << t[T_LOW_BITS]
+            column |= (address >> t[T_BURST_SHIFT]) & t[T_LOW_MASK]
+            rank ^= column & t[T_RANK_MASK]
+            group ^= (column >> t[T_RANK_BITS]) & t[T_GROUP_MASK]
+            bank ^= (column >> (t[T_RANK_BITS] + t[T_GROUP_BITS])) & t[T_BANK_MASK]
+        group |= rank << t[T_GROUP_BITS]
+        bank |= group << t[T_BANK_BITS]
+        row = (address >> t[T_ROW_SHIFT]) & t[T_ROW_MASK]
         if write:
-            tail = channel[WRITES_HEAD] + channel[WRITES_COUNT]
-            depth = s.writes.shape[1]
-            held = s.writes[p.channel, tail if tail < depth else tail - depth]
-            held[0] = p.bank
-            held[1] = p.row
-            held[2] = bursts
-            held[3] = p.group
-            channel[WRITES_COUNT] += 1
-            channel[WRITES_HELD] += bursts
-            if channel[WRITES_HELD] > t.write_high:
+            tail = s[base + WRITES_HEAD] + s[base + WRITES_COUNT]
+            if tail >= t[T_WRITE_DEPTH]:
+                tail -= t[T_WRITE_DEPTH]
+            held = base + t[T_WRITES] + tail * WRITE_FIELDS
+            s[held + W_BANK] = bank
+            s[held + W_GROUP] = group
+            s[held + W_ROW] = row
+            s[held + W_BURSTS] = bursts
+            s[base + WRITES_COUNT] += 1
+            s[base + WRITES_HELD] += bursts
+            if s[base + WRITES_HELD] > t[T_WRITE_HIGH]:
                 # Taken when the batch that makes room for it begins.
-                finished = max(finished, channel[BUS_FREE] - t.look_ahead_ps)
-                _drain(t, s, p.channel, t.write_low, at_ps, NEVER)
+                finished = max(finished, s[base + BUS_FREE] - t[T_LOOK_AHEAD])
+                _drain(t, s, base, t[T_WRITE_LOW], at_ps, NEVER)
         else:
-            finished = max(finished, _serve(t, s, p.channel, p.bank, p.group, p.row, bursts, 0, at_ps))
+            if s[base + WRITES_COUNT] and s[base + BUS_FREE] < at_ps - t[T_WRITE_TO_READ]:
+                _drain(t, s, base, 0, s[base + BUS_FREE], at_ps - t[T_WRITE_TO_READ])
+            finished = max(finished, _serve(t, s, base, bank, group, row, bursts, 0, at_ps))
         address = chunk_end
     return finished
 
@@ -268,10 +285,10 @@ def access(t, s, address, size, write, at_ps):
 def flush(t, s, at_ps):
     """Write out what the write queues still hold; return when the last bus is free."""
     last = at_ps
-    for c in range(t.channels):
-        if s.channel[c, WRITES_COUNT]:
-            _drain(t, s, c, 0, at_ps, NEVER)
-        last = max(last, s.channel[c, BUS_FREE])
+    for base in range(0, s.size, t[T_BLOCK]):
+        if s[base + WRITES_COUNT]:
+            _drain(t, s, base, 0, at_ps, NEVER)
+        last = max(last, s[base + BUS_FREE])
     return last
 
 

@@ -6,7 +6,8 @@ The lowest column bits stand below `Ch`, so that `interleave_bytes` consecutive 
 
 from typing import NamedTuple
 
-from asic_model.kernel_cache import kernel
+import numpy as np
+
 from asic_model.memory.timings import Timing
 
 # From the top. The first and the last are those of the simulators that the controller is compared with.
@@ -20,7 +21,7 @@ MOP_BURSTS = 4  # MOP4CLXOR: consecutive bursts that stay in one row
 
 
 class Mapping(NamedTuple):
-    """Shifts and masks of each field, in bits of a byte address. All ints, for kernels."""
+    """Shifts and masks of each field, in bits of a byte address."""
 
     burst_shift: int
     chunk_bytes: int  # aligned bytes that always share channel, bank and row
@@ -43,15 +44,15 @@ class Mapping(NamedTuple):
     bank_bits: int
 
 
-class Place(NamedTuple):
-    """Where a burst stands. `bank` counts over rank, bank group and bank of its channel."""
+class Places(NamedTuple):
+    """Where bursts stand, int64[n] each. Banks count over rank, bank group and bank of their channel."""
 
-    channel: int
-    rank: int
-    group: int  # counts over rank and bank group
-    bank: int
-    row: int
-    column: int  # in bursts
+    channel: np.ndarray
+    rank: np.ndarray
+    group: np.ndarray  # counts over rank and bank group
+    bank: np.ndarray
+    row: np.ndarray
+    column: np.ndarray  # in bursts
 
 
 def bits_of(count: int) -> int:
@@ -102,19 +103,18 @@ def mapping(name: str, timing: Timing, channels: int, ranks: int, interleave_byt
     )
 
 
-@kernel
-def place(m, address):
-    """Return the Place of byte `address` under Mapping `m`. Addresses beyond the memory wrap at the top row bit."""
-    low = (address >> m.burst_shift) & ((1 << m.low_bits) - 1)
-    column = (((address >> m.column_shift) & m.column_mask) << m.low_bits) | low
-    rank = (address >> m.rank_shift) & m.rank_mask
-    group = (address >> m.group_shift) & m.group_mask
-    bank = (address >> m.bank_shift) & m.bank_mask
+def places(m: Mapping, addresses: np.ndarray) -> Places:
+    """Return where each of `addresses` (int64[n], bytes) stands. Beyond the memory the top row bit wraps."""
+    low = (addresses >> m.burst_shift) & ((1 << m.low_bits) - 1)
+    column = (((addresses >> m.column_shift) & m.column_mask) << m.low_bits) | low
+    rank = (addresses >> m.rank_shift) & m.rank_mask
+    group = (addresses >> m.group_shift) & m.group_mask
+    bank = (addresses >> m.bank_shift) & m.bank_mask
     if m.xor:
-        rank ^= column & m.rank_mask
-        group ^= (column >> m.rank_bits) & m.group_mask
-        bank ^= (column >> (m.rank_bits + m.group_bits)) & m.bank_mask
-    group |= rank << m.group_bits
-    bank |= group << m.bank_bits
-    row = (address >> m.row_shift) & m.row_mask
-    return Place((address >> m.channel_shift) & m.channel_mask, rank, group, bank, row, column)
+        rank = rank ^ (column & m.rank_mask)
+        group = group ^ ((column >> m.rank_bits) & m.group_mask)
+        bank = bank ^ ((column >> (m.rank_bits + m.group_bits)) & m.bank_mask)
+    group = group | (rank << m.group_bits)
+    bank = bank | (group << m.bank_bits)
+    row = (addresses >> m.row_shift) & m.row_mask
+    return Places((addresses >> m.channel_shift) & m.channel_mask, rank, group, bank, row, column)
