@@ -287,6 +287,20 @@ class Emitter:
         chosen = self.builder.icmp_signed("!=", condition, self.i64(0))
         return Vector(self.builder, self.builder.select(chosen, true.value, false.value))
 
+    def switch(self, value: Any, cases: "dict[tuple[int, ...], Callable[[], None]]") -> None:
+        """Emit `cases[key]()` to run where the i64 `value` is one of `key`; nothing runs for other values."""
+        builder = self.builder
+        end = builder.append_basic_block("end")
+        branches = builder.switch(value, end)
+        for keys, emission in cases.items():
+            block = builder.append_basic_block("case")
+            for key in keys:
+                branches.add_case(self.i64(key), block)
+            builder.position_at_end(block)
+            emission()
+            builder.branch(end)
+        builder.position_at_end(end)
+
     @contextmanager
     def when(self, condition: Any) -> Iterator[None]:
         with self.builder.if_then(condition):
