@@ -11,7 +11,7 @@ class TransformConfig(Section):
     """Forward and inverse pipelines, side by side, both fed with 4x4 blocks (an 8x8 block counts as four)."""
 
     blocks_per_cycle: int = Field(1, ge=1, le=16, description="4x4 blocks that each pipeline accepts in a cycle")
-    latency_cycles: int = Field(12, ge=1, le=64, description="residual in to reconstructed samples out, one block")
+    latency_cycles: int = Field(9, ge=1, le=64, description="residual in to reconstructed samples out, one block")
     dc_cycles: int = Field(4, ge=0, le=32, description="cycles that a macroblock's DC blocks add (Intra16x16, chroma)")
 
 
