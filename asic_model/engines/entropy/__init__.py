@@ -24,7 +24,7 @@ from asic_model.codecs.h264.macroblock import Macroblocks
 from asic_model.engines.entropy.cabac import write_slice_data_cabac
 from asic_model.engines.entropy.cavlc import write_slice_data_cavlc
 from asic_model.engines.entropy.elements import (
-    FAULT_LEVEL,
+    FAULT_PATTERN,
     FAULT_QP,
     FAULT_SKIP_MV,
     FAULT_TYPE,
@@ -34,7 +34,6 @@ from asic_model.engines.entropy.elements import (
     SliceParameters,
     entropy_scratch,
 )
-from asic_model.kernel_cache import kernel
 from asic_model.section import Section
 
 __all__ = [
@@ -46,47 +45,18 @@ __all__ = [
     "cycles",
     "entropy_scratch",
     "write_slice",
-    "write_slice_nal",
 ]
 
 _FAULTS = {
     FAULT_QP: "its qp differs from its predecessor's, but nothing is coded that carries the difference",
     FAULT_TYPE: "its type or transform does not exist in this slice",
     FAULT_SKIP_MV: "it is P_Skip with another motion than 8.4.1.1 derives",
-    FAULT_LEVEL: "it is Intra 16x16 with some of the luma pattern bits only",
+    FAULT_PATTERN: "it is Intra 16x16 with some of the luma pattern bits only",
 }
 
 
 class UncodableMacroblock(ValueError):
     """A macroblock record contradicts itself: no stream says what it says."""
-
-
-@kernel
-def write_slice_nal(mbs, p, s, work, header, header_bits, nal_header, out, position, limit):
-    """Write one slice as a NAL unit with its start code; see `write_slice`. Errors come back as negative numbers."""
-    whole = header_bits >> 3
-    rest = header_bits & 7
-    rbsp = s.rbsp
-    for i in range(whole):
-        rbsp[i] = header[i]
-    if p.cabac:
-        if rest:  # cabac_alignment_one_bit
-            rbsp[whole] = np.uint8(header[whole] | (255 >> rest))
-            whole += 1
-        size = write_slice_data_cabac(mbs, p, s, work, whole)
-    else:
-        acc = np.int64(header[whole]) >> (8 - rest) if rest else np.int64(0)
-        size = write_slice_data_cavlc(mbs, p, s, work, acc, rest, whole)
-    if size < 0:
-        return size
-    if position + 5 > limit:
-        return np.int64(OUTPUT_FULL)
-    out[position] = 0
-    out[position + 1] = 0
-    out[position + 2] = 0
-    out[position + 3] = 1
-    out[position + 4] = nal_header
-    return escape_into(rbsp, size, out, position + 5, limit)
 
 
 def write_slice(
@@ -109,13 +79,25 @@ def write_slice(
     out         : uint8[:]; out[limit:] is never touched
     Returns the position after the NAL unit, or OUTPUT_FULL (-1) when it does not fit. Raises UncodableMacroblock.
     """
-    end = write_slice_nal(
-        mbs, parameters, scratch, work, np.frombuffer(header, np.uint8), header_bits, nal_header, out, position, limit
-    )
-    if end == UNCODABLE:
+    p, rbsp = parameters, scratch.rbsp
+    whole, rest = header_bits >> 3, header_bits & 7
+    rbsp[:whole] = np.frombuffer(header, np.uint8, whole)
+    if p.cabac:
+        if rest:  # cabac_alignment_one_bit
+            rbsp[whole] = header[whole] | 255 >> rest
+            whole += 1
+        size = write_slice_data_cabac(mbs, p, scratch, work, whole)
+    else:
+        waiting = header[whole] >> (8 - rest) if rest else 0
+        size = write_slice_data_cavlc(mbs, p, scratch, work, waiting, rest, whole)
+    if size == UNCODABLE:
         mb, fault = (int(value) for value in scratch.fault)
         raise UncodableMacroblock(f"macroblock {mb} (type {mbs.mb_type[mb]}) cannot be coded: {_FAULTS[fault]}")
-    return int(end)
+    begin = position + 5
+    if size == OUTPUT_FULL or begin > limit:
+        return OUTPUT_FULL
+    out[position:begin] = (0, 0, 0, 1, nal_header)
+    return int(escape_into(rbsp, size, out, begin, limit))
 
 
 class EntropyConfig(Section):

@@ -26,8 +26,17 @@ from asic_model.codecs.h264.macroblock import (
     SUB_8X8,
     SUB_DIRECT,
 )
-from asic_model.codecs.h264.motion_prediction import MotionField, skip_mv
-from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y, table
+from asic_model.codecs.h264.motion_prediction import MotionField
+from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y
+from asic_model.engines.entropy.codes import (
+    CBP_CODE_NUM,
+    COEFF_TOKEN,
+    RUN_BEFORE,
+    TOKEN_COLUMN,
+    TOTAL_ZEROS,
+    TOTAL_ZEROS_CHROMA_DC,
+    bit_length,
+)
 from asic_model.engines.entropy.elements import (
     B_SUB_TYPE,
     BLOCK_INDEX,
@@ -37,72 +46,16 @@ from asic_model.engines.entropy.elements import (
     UNCODABLE,
     b_mb_type,
     bit_count,
-    check_type,
     clear_differences,
-    i16_mb_type,
     intra_mode_element,
-    is_intra,
     may_use_8x8,
     neighbour_available,
     prediction_code,
     set_differences,
+    skip_fault,
+    type_fault,
 )
 from asic_model.kernel_cache import kernel
-
-
-def _code(bits: str) -> int:
-    return int(bits, 2) << 8 | len(bits)
-
-
-def _coeff_token() -> np.ndarray:
-    """[column: nC 0..1, 2..3, 4..7, 8.., chroma DC][TotalCoeff][TrailingOnes] -> code (Table 9-5)."""
-    codes = np.zeros((5, 17, 4), np.int64)
-    columns = ("0<=nC<2", "2<=nC<4", "4<=nC<8", "8<=nC", "nC==-1 (4:2:0 chroma DC)")
-    for column, name in enumerate(columns):
-        for key, bits in table("table_9_5_coeff_token")[name].items():
-            ones, total = map(int, key.split(","))
-            codes[column, total, ones] = _code(bits)
-    return codes
-
-
-def _nested(name: str, outer: int, inner: int) -> np.ndarray:
-    codes = np.zeros((outer, inner), np.int64)
-    for first, row in table(name).items():
-        for second, bits in row.items():
-            codes[int(first), int(second)] = _code(bits)
-    return codes
-
-
-def _cbp_code_num() -> np.ndarray:
-    """[monochrome][inter][coded_block_pattern] -> codeNum (Table 9-4)."""
-    numbers = np.zeros((2, 2, 48), np.uint8)
-    for mono, name in enumerate(("chroma_format_1_or_2", "chroma_format_0_or_3")):
-        for number, patterns in enumerate(table("table_9_4_coded_block_pattern_me")[name]):
-            for inter, pattern in enumerate(patterns):
-                numbers[mono, inter, pattern] = number
-    return numbers
-
-
-COEFF_TOKEN = _coeff_token()
-TOTAL_ZEROS = _nested("table_9_7_9_8_total_zeros_4x4", 16, 16)  # [tzVlcIndex][total_zeros]
-TOTAL_ZEROS_CHROMA_DC = _nested("table_9_9a_total_zeros_chroma_dc_420", 4, 4)
-RUN_BEFORE = _nested("table_9_10_run_before", 8, 15)  # [min(zerosLeft, 7)][run_before]
-CBP_CODE_NUM = _cbp_code_num()
-TOKEN_COLUMN = np.array([0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3], np.uint8)  # [nC] -> column
-_BIT_LENGTH = np.array([value.bit_length() for value in range(256)], np.uint8)
-
-
-@kernel
-def bit_length(value):
-    """Bits of a number below 2^32."""
-    length = 0
-    if value >= 65536:
-        value >>= 16
-        length = 16
-    if value >= 256:
-        value >>= 8
-        length += 8
-    return length + np.int64(_BIT_LENGTH[value])
 
 
 @kernel
@@ -243,28 +196,6 @@ def drain(acc, bits, out, position):
 
 
 @kernel
-def _put_mb_type_intra(codes, n, mbs, mb, cbp, offset):
-    """mb_type of an intra macroblock; `offset`: number of inter types before them in this slice type."""
-    mb_type = mbs.mb_type[mb]
-    if mb_type == I_PCM:
-        return _put_ue(codes, n, offset + 25)
-    if mb_type == I_16X16:
-        return _put_ue(codes, n, offset + i16_mb_type(mbs, mb, cbp))
-    return _put_ue(codes, n, offset)
-
-
-@kernel
-def _put_mb_type_p(codes, n, mbs, p, mb):
-    """mb_type in P slices (Table 7-13). Returns (n, whether the type says that all references are 0)."""
-    mb_type = mbs.mb_type[mb]
-    if mb_type != INTER_8X8:
-        return _put_ue(codes, n, mb_type - INTER_16X16), False
-    ref_idx = mbs.ref_idx[mb, 0]
-    first = p.num_ref_idx_l0 > 1 and (ref_idx[0] | ref_idx[1] | ref_idx[2] | ref_idx[3]) == 0
-    return _put_ue(codes, n, 4 if first else 3), first
-
-
-@kernel
 def _put_ref_idx(codes, n, ref, count):
     """ref_idx, te(v) with `count` references active (9.1)."""
     if count > 2:
@@ -273,108 +204,121 @@ def _put_ref_idx(codes, n, ref, count):
 
 
 @kernel
-def _put_partition_mvd(codes, n, mvd, mb, lst, x, y):
-    n = _put_se(codes, n, np.int64(mvd[mb, lst, y * 4 + x, 0]))
-    return _put_se(codes, n, np.int64(mvd[mb, lst, y * 4 + x, 1]))
-
-
-@kernel
-def _put_motion(codes, n, mbs, p, mb, first_references):
-    """Sub-macroblock types, reference indices and vector differences of an inter macroblock."""
-    mb_type = mbs.mb_type[mb]
-    lists = 2 if p.slice_type == 1 else 1
+def _put_motion(codes, n, sub_type, ref_idx, mvd, mb, mb_type, b_slice, refs_l0, refs_l1):
+    """Sub-macroblock types, reference indices and vector differences; 0 in refs_lX: no index is sent."""
+    lists = 2 if b_slice else 1
     if mb_type == INTER_8X8:
         for quadrant in range(4):
-            sub = np.int64(mbs.sub_type[mb, quadrant])
-            if p.slice_type == 1:
-                sub = np.int64(B_SUB_TYPE[sub, max(0, prediction_code(mbs.ref_idx, mb, quadrant))])
+            sub = np.int64(sub_type[mb, quadrant])
+            if b_slice:
+                sub = np.int64(B_SUB_TYPE[sub, max(0, prediction_code(ref_idx, mb, quadrant))])
             n = _put_ue(codes, n, sub)
     # 8x8 quadrants that begin a partition
     step = 4 if mb_type == INTER_16X16 else (2 if mb_type == INTER_16X8 else 1)
     end = 2 if mb_type == INTER_8X16 else 4
     for lst in range(lists):
-        count = p.num_ref_idx_l1 if lst else p.num_ref_idx_l0
-        if count > 1 and not first_references:
+        count = refs_l1 if lst else refs_l0
+        if count > 1:
             for quadrant in range(0, end, step):
-                direct = mb_type == INTER_8X8 and mbs.sub_type[mb, quadrant] == SUB_DIRECT
-                if mbs.ref_idx[mb, lst, quadrant] >= 0 and not direct:
-                    n = _put_ref_idx(codes, n, mbs.ref_idx[mb, lst, quadrant], count)
+                ref = np.int64(ref_idx[mb, lst, quadrant])
+                if ref >= 0 and not (mb_type == INTER_8X8 and sub_type[mb, quadrant] == SUB_DIRECT):
+                    n = _put_ref_idx(codes, n, ref, count)
     for lst in range(lists):
         for quadrant in range(0, end, step):
-            if mbs.ref_idx[mb, lst, quadrant] < 0:
+            if ref_idx[mb, lst, quadrant] < 0:
                 continue
-            sub = np.int64(mbs.sub_type[mb, quadrant]) if mb_type == INTER_8X8 else SUB_8X8
+            sub = np.int64(sub_type[mb, quadrant]) if mb_type == INTER_8X8 else SUB_8X8
             if sub == SUB_DIRECT:
                 continue
-            x, y = (quadrant & 1) * 2, (quadrant >> 1) * 2
-            n = _put_partition_mvd(codes, n, mbs.mvd, mb, lst, x, y)
-            if sub in (SUB_4X8, SUB_4X4):
-                n = _put_partition_mvd(codes, n, mbs.mvd, mb, lst, x + 1, y)
-            if sub in (SUB_8X4, SUB_4X4):
-                n = _put_partition_mvd(codes, n, mbs.mvd, mb, lst, x, y + 1)
-            if sub == SUB_4X4:
-                n = _put_partition_mvd(codes, n, mbs.mvd, mb, lst, x + 1, y + 1)
+            first = (quadrant & 2) * 4 + (quadrant & 1) * 2
+            for part in range(4):  # sub-macroblock partitions that begin at 4x4 block `part` of the quadrant
+                begins = part == 0 or sub == SUB_4X4 or (part == 1 and sub == SUB_4X8) or (part == 2 and sub == SUB_8X4)
+                if begins:
+                    block = first + (part & 1) + (part >> 1) * 4
+                    n = _put_se(codes, n, np.int64(mvd[mb, lst, block, 0]))
+                    n = _put_se(codes, n, np.int64(mvd[mb, lst, block, 1]))
     return n
 
 
 @kernel
-def _put_intra_modes(codes, n, mbs, p, mb):
-    """Luma prediction modes of an I_NxN macroblock."""
-    for block in range(0, 16, 4 if mbs.mb_type[mb] == I_8X8 else 1):
-        code = intra_mode_element(mbs, p, mb, block)
-        n = _put(codes, n, 1, 1) if code < 0 else _put(codes, n, code, 4)
-    return n
-
-
-@kernel
-def _column(nnz, mb, left_mb, up_mb, block, left_block, up_block, inside_left, inside_up):
-    """Column of COEFF_TOKEN from nC (9.2.1)."""
-    left = mb if inside_left else left_mb
-    up = mb if inside_up else up_mb
+def _column(nnz, left, left_block, up, up_block):
+    """Column of COEFF_TOKEN from nC (9.2.1); left, up: macroblocks of the neighbouring blocks, -1 where unavailable."""
+    count = np.int64(0)
     if left >= 0:
-        if up >= 0:
-            return TOKEN_COLUMN[(np.int64(nnz[left, left_block]) + np.int64(nnz[up, up_block]) + 1) >> 1]
-        return TOKEN_COLUMN[nnz[left, left_block]]
-    return TOKEN_COLUMN[nnz[up, up_block]] if up >= 0 else TOKEN_COLUMN[0]
-
-
-@kernel
-def _luma_column(nnz, mb, left_mb, up_mb, block):
-    x, y = np.int64(BLOCK_X[block]), np.int64(BLOCK_Y[block])
-    near_left = BLOCK_INDEX[y * 4 + ((x - 1) & 3)]
-    near_up = BLOCK_INDEX[((y - 1) & 3) * 4 + x]
-    return _column(nnz, mb, left_mb, up_mb, block, near_left, near_up, x > 0, y > 0)
+        count = np.int64(nnz[left, left_block])
+    if up >= 0:
+        count += np.int64(nnz[up, up_block])
+        if left >= 0:
+            count = (count + 1) >> 1
+    return np.int64(TOKEN_COLUMN[count])
 
 
 @kernel
 def _put_residual(codes, n, levels, nnz, mb, i16, eights, cbp, left_mb, up_mb):
     """All residual blocks of a macroblock; fills nnz[mb], which must be zero."""
-    if i16:
-        column = _luma_column(nnz, mb, left_mb, up_mb, 0)
-        n, _ = put_block(codes, n, levels[mb, LEVELS_LUMA_DC], 1, 0, 16, column)
     first = 1 if i16 else 0
-    for b8 in range(4):
-        if not (cbp >> b8) & 1:
-            continue
-        quad = levels[mb, 4 * b8 : 4 * b8 + 4].reshape(64)
-        for i in range(4):
-            block = 4 * b8 + i
-            column = _luma_column(nnz, mb, left_mb, up_mb, block)
-            if eights:  # every fourth of the 64 (7.3.5.3.1)
-                n, total = put_block(codes, n, quad, 4, i, 16, column)
-            else:
-                n, total = put_block(codes, n, quad, 1, 16 * i + first, 16 - first, column)
-            nnz[mb, block] = total
-    if cbp >> 4:
-        for plane in range(2):
-            n, _ = put_block(codes, n, levels[mb, LEVELS_CB_DC + plane], 1, 0, 4, 4)
-    if cbp >> 5:
-        for k in range(8):
-            block = 16 + k
-            column = _column(nnz, mb, left_mb, up_mb, block, block ^ 1, block ^ 2, k & 1 != 0, k & 2 != 0)
-            n, total = put_block(codes, n, levels[mb, LEVELS_CB_AC + k], 1, 1, 15, column)
-            nnz[mb, block] = total
+    for k in range(27):
+        # in coding order: luma DC, luma 0..15, Cb DC, Cr DC, Cb AC 0..3, Cr AC 0..3; `own`: the block's in `nnz`
+        begin, stride, count, own = 0, 1, 16, -1
+        if k <= 16:
+            if k == 0 and not i16:
+                continue
+            block = max(k - 1, 0)
+            x, y = np.int64(BLOCK_X[block]), np.int64(BLOCK_Y[block])
+            near_left = np.int64(BLOCK_INDEX[y * 4 + ((x - 1) & 3)])
+            near_up = np.int64(BLOCK_INDEX[((y - 1) & 3) * 4 + x])
+            column = _column(nnz, mb if x else left_mb, near_left, mb if y else up_mb, near_up)
+            values = levels[mb, LEVELS_LUMA_DC]
+            if k > 0:
+                if not (cbp >> (block >> 2)) & 1:
+                    continue
+                own = block
+                values = levels[mb, block]
+                begin, count = first, 16 - first
+                if eights:  # every fourth of the 64 (7.3.5.3.1)
+                    row = block & 12
+                    values = levels[mb, row : row + 4].reshape(64)
+                    begin, stride, count = block & 3, 4, 16
+        elif k <= 18:
+            if not cbp >> 4:
+                continue
+            values = levels[mb, k - 17 + LEVELS_CB_DC]
+            count, column = 4, 4
+        else:
+            if not cbp >> 5:
+                continue
+            # 0..3 of a plane in raster order: the left neighbour differs in bit 0, the upper one in bit 1
+            own = k - 3
+            values = levels[mb, k - 19 + LEVELS_CB_AC]
+            begin, count = 1, 15
+            column = _column(nnz, mb if own & 1 else left_mb, own ^ 1, mb if own & 2 else up_mb, own ^ 2)
+        n, total = put_block(codes, n, values, stride, begin, count, column)
+        if own >= 0:
+            nnz[mb, own] = total
     return n
+
+
+@kernel
+def _put_mb_type(codes, n, ref_idx, mb, mb_type, slice_type, mode, cbp, refs_l0):
+    """mb_type in any slice. Returns (n, whether the type says that all references are 0).
+
+    mode : Intra16x16PredMode
+    """
+    if mb_type <= I_PCM:
+        number = 0  # Table 7-11, behind the inter types of the slice
+        if mb_type == I_PCM:
+            number = 25
+        elif mb_type == I_16X16:
+            number = 1 + mode + 4 * (cbp >> 4) + (12 if cbp & 15 else 0)
+        return _put_ue(codes, n, number + (5 if slice_type == 0 else (23 if slice_type == 1 else 0))), False
+    if slice_type == 1:
+        return _put_ue(codes, n, b_mb_type(ref_idx, mb, mb_type)), False
+    if mb_type != INTER_8X8:
+        return _put_ue(codes, n, mb_type - INTER_16X16), False
+    first = refs_l0 > 1
+    for quadrant in range(4):
+        first = first and ref_idx[mb, 0, quadrant] == 0
+    return _put_ue(codes, n, 4 if first else 3), first
 
 
 @kernel
@@ -392,39 +336,29 @@ def _put_macroblock(mbs, p, s, mb, qp, skip_run):
     up_mb = mb - p.mb_width
     if not neighbour_available(mbs.slice_id, mb, up_mb):
         up_mb = -1
-    mb_type = mbs.mb_type[mb]
-    intra = is_intra(mb_type)
+    mb_type = np.int64(mbs.mb_type[mb])
+    cbp = np.int64(mbs.cbp[mb])
+    intra = mb_type <= I_PCM
+    motion = MotionField(mbs.slice_id, mbs.ref_idx, mbs.mv)
     s.fault[0] = mb
-    s.fault[1] = check_type(mbs, p, mb)
+    s.fault[1] = type_fault(mb_type, cbp, mbs.transform_8x8[mb] != 0, p.slice_type, p.transform_8x8_mode)
     if s.fault[1]:
         return UNCODABLE, qp, skip_run
     for i in range(24):
-        s.nnz[mb, i] = 0
+        s.nnz[mb, i] = 16 if mb_type == I_PCM else 0
     if p.slice_type != 2:
-        clear_differences(mbs, mb, 2 if p.slice_type == 1 else 1)
+        clear_differences(mbs.mvd, mb, 2 if p.slice_type == 1 else 1)
         if mb_type in (P_SKIP, B_SKIP):
             if mbs.qp[mb] != qp:
                 s.fault[1] = FAULT_QP
-                return UNCODABLE, qp, skip_run
-            if mb_type == P_SKIP:
-                x, y = skip_mv(MotionField(mbs.slice_id, mbs.ref_idx, mbs.mv), p.mb_width, mb)
-                if mbs.mv[mb, 0, 0, 0] != x or mbs.mv[mb, 0, 0, 1] != y or mbs.ref_idx[mb, 0, 0] != 0:
-                    s.fault[1] = FAULT_SKIP_MV
-                    return UNCODABLE, qp, skip_run
-            return n, qp, skip_run + 1
+            elif mb_type == P_SKIP and skip_fault(motion, p.mb_width, mb):
+                s.fault[1] = FAULT_SKIP_MV
+            return UNCODABLE if s.fault[1] else n, qp, skip_run + 1
         n = _put_ue(codes, n, skip_run)
 
-    cbp = np.int64(mbs.cbp[mb])
-    first_references = False
-    if intra:
-        n = _put_mb_type_intra(codes, n, mbs, mb, cbp, 5 if p.slice_type == 0 else (23 if p.slice_type == 1 else 0))
-    elif p.slice_type == 0:
-        n, first_references = _put_mb_type_p(codes, n, mbs, p, mb)
-    else:
-        n = _put_ue(codes, n, b_mb_type(mbs, mb))
+    mode = np.int64(mbs.intra_mode[mb, 0])
+    n, first_references = _put_mb_type(codes, n, mbs.ref_idx, mb, mb_type, p.slice_type, mode, cbp, p.num_ref_idx_l0)
     if mb_type == I_PCM:
-        for i in range(24):
-            s.nnz[mb, i] = 16
         return n, qp, 0
 
     eights = mb_type == I_8X8 or (not intra and mbs.transform_8x8[mb] != 0 and cbp & 15 != 0)
@@ -432,21 +366,25 @@ def _put_macroblock(mbs, p, s, mb, qp, skip_run):
         if mb_type != I_16X16:
             if p.transform_8x8_mode:
                 n = _put(codes, n, 1 if eights else 0, 1)
-            n = _put_intra_modes(codes, n, mbs, p, mb)
+            for block in range(0, 16, 4 if eights else 1):
+                code = intra_mode_element(mbs.mb_type, mbs.intra_mode, p.constrained_intra, mb, left_mb, up_mb, block)
+                n = _put(codes, n, 1, 1) if code < 0 else _put(codes, n, code, 4)
         if not p.monochrome:
-            n = _put_ue(codes, n, mbs.chroma_mode[mb])
+            n = _put_ue(codes, n, np.int64(mbs.chroma_mode[mb]))
     elif mb_type != B_DIRECT_16X16:
-        set_differences(mbs, p, mb)
-        n = _put_motion(codes, n, mbs, p, mb, first_references)
+        b_slice = p.slice_type == 1
+        set_differences(motion, mbs.mvd, mbs.sub_type, p.mb_width, mb, mb_type, 2 if b_slice else 1)
+        refs_l0 = 0 if first_references else p.num_ref_idx_l0
+        n = _put_motion(codes, n, mbs.sub_type, mbs.ref_idx, mbs.mvd, mb, mb_type, b_slice, refs_l0, p.num_ref_idx_l1)
     if mb_type != I_16X16:
-        n = _put_ue(codes, n, CBP_CODE_NUM[p.monochrome, 0 if intra else 1, cbp])
-        if not intra and cbp & 15 and p.transform_8x8_mode and may_use_8x8(mbs, p, mb):
+        n = _put_ue(codes, n, np.int64(CBP_CODE_NUM[p.monochrome, 0 if intra else 1, cbp]))
+        ask_8x8 = not intra and cbp & 15 != 0 and p.transform_8x8_mode != 0
+        if ask_8x8 and may_use_8x8(mb_type, mbs.sub_type, mb, p.direct_8x8_inference):
             n = _put(codes, n, 1 if eights else 0, 1)
-    if cbp == 0 and mb_type != I_16X16:
-        if mbs.qp[mb] != qp:
-            s.fault[1] = FAULT_QP
-            return UNCODABLE, qp, 0
-        return n, qp, 0
+        if cbp == 0:
+            if mbs.qp[mb] != qp:
+                s.fault[1] = FAULT_QP
+            return UNCODABLE if s.fault[1] else n, qp, 0
     delta = np.int64(mbs.qp[mb]) - qp
     delta = delta - 52 if delta > 25 else (delta + 52 if delta < -26 else delta)
     n = _put_se(codes, n, delta)

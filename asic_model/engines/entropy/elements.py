@@ -15,12 +15,13 @@ from asic_model.codecs.h264.macroblock import (
     INTER_8X16,
     INTER_16X8,
     INTER_16X16,
+    P_SKIP,
     SUB_4X8,
     SUB_8X4,
     SUB_8X8,
     SUB_DIRECT,
 )
-from asic_model.codecs.h264.motion_prediction import MotionField, predict_mv
+from asic_model.codecs.h264.motion_prediction import predict_mv, skip_mv
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y
 from asic_model.kernel_cache import kernel
 
@@ -30,7 +31,7 @@ UNCODABLE = -2  # the macroblock record contradicts itself; `fault` in the scrat
 FAULT_QP = 1  # qp differs from the previous macroblock's, and nothing is coded that could carry the difference
 FAULT_TYPE = 2  # the macroblock type or its transform does not exist in this slice
 FAULT_SKIP_MV = 3  # P_Skip with another vector than 8.4.1.1 says
-FAULT_LEVEL = 4  # Intra16x16 with some luma bits of the coded block pattern only
+FAULT_PATTERN = 4  # Intra16x16 with some luma bits of the coded block pattern only
 
 TRANSFORM_8X8_BIT = 27  # in `coded` below
 
@@ -115,23 +116,11 @@ def neighbour_available(slice_id, mb, other):
 
 
 @kernel
-def level_mask(levels, mb, row, first, count):
-    """Bit i is set where levels[mb, row, first + i] is not zero, i < count. Rows of 16 may be run through (8x8)."""
-    mask = np.int64(0)
+def block_mask(block, count, first):
+    """uint64 with bit i set where block[first + i] is not zero, i < count <= 64."""
+    mask = np.uint64(0)
     for i in range(count):
-        k = first + i
-        if levels[mb, row + (k >> 4), k & 15] != 0:
-            mask |= np.int64(1) << i
-    return mask
-
-
-@kernel
-def block_mask(levels, mb, row):
-    """Bit i is set where levels[mb, row, i] is not zero: one 4x4 block."""
-    mask = np.int64(0)
-    block = levels[mb, row]
-    for i in range(16):
-        mask |= np.int64(block[i] != 0) << i
+        mask |= np.uint64(block[first + i] != 0) << np.uint64(i)
     return mask
 
 
@@ -146,48 +135,35 @@ def bit_count(mask):
 
 
 @kernel
-def is_intra(mb_type):
-    return mb_type <= I_PCM
-
-
-@kernel
 def prediction_code(ref_idx, mb, quadrant):
     """0: list 0, 1: list 1, 2: both."""
     return (1 if ref_idx[mb, 0, quadrant] >= 0 else 0) + (2 if ref_idx[mb, 1, quadrant] >= 0 else 0) - 1
 
 
 @kernel
-def b_mb_type(mbs, mb):
+def b_mb_type(ref_idx, mb, mb_type):
     """mb_type of an inter macroblock in a B slice (Table 7-14)."""
-    mb_type = mbs.mb_type[mb]
     if mb_type == B_DIRECT_16X16:
         return np.int64(0)
     if mb_type == INTER_8X8:
         return np.int64(22)
-    first = prediction_code(mbs.ref_idx, mb, 0)
+    first = prediction_code(ref_idx, mb, 0)
     if mb_type == INTER_16X16:
         return np.int64(1 + first)
-    second = prediction_code(mbs.ref_idx, mb, 3)
+    second = prediction_code(ref_idx, mb, 3)
     return np.int64(B_PAIR_TYPE[first, second]) + (1 if mb_type == INTER_8X16 else 0)
 
 
 @kernel
-def i16_mb_type(mbs, mb, cbp):
-    """mb_type of an Intra 16x16 macroblock in an I slice (Table 7-11)."""
-    return 1 + np.int64(mbs.intra_mode[mb, 0]) + 4 * (cbp >> 4) + (12 if cbp & 15 else 0)
-
-
-@kernel
-def may_use_8x8(mbs, p, mb):
+def may_use_8x8(mb_type, sub_type, mb, direct_8x8_inference):
     """Whether transform_size_8x8_flag may be sent for this inter macroblock (7.3.5), the pattern left aside."""
-    mb_type = mbs.mb_type[mb]
     if mb_type == B_DIRECT_16X16:
-        return p.direct_8x8_inference != 0
+        return direct_8x8_inference != 0
     if mb_type == INTER_8X8:
         for quadrant in range(4):
-            sub = mbs.sub_type[mb, quadrant]
+            sub = sub_type[mb, quadrant]
             if sub == SUB_DIRECT:
-                if not p.direct_8x8_inference:
+                if not direct_8x8_inference:
                     return False
             elif sub != SUB_8X8:
                 return False
@@ -195,97 +171,102 @@ def may_use_8x8(mbs, p, mb):
 
 
 @kernel
-def _seen_intra_mode(mbs, p, mb, other, block):
+def _seen_intra_mode(mb_types, intra_mode, constrained, mb, other, block):
     """Intra4x4PredMode of block `block` in macroblock `other` as a neighbour of `mb`; -1: DC is predicted (8.3.1.1)."""
     if other != mb:
-        if not neighbour_available(mbs.slice_id, mb, other):
+        if other < 0:
             return np.int64(-1)
-        mb_type = mbs.mb_type[other]
-        if mb_type != I_4X4 and mb_type != I_8X8:
-            return np.int64(-1 if p.constrained_intra and not is_intra(mb_type) else 2)
-    return np.int64(mbs.intra_mode[other, block])
+        mb_type = mb_types[other]
+        if mb_type not in (I_4X4, I_8X8):
+            return np.int64(-1 if constrained and mb_type > I_PCM else 2)
+    return np.int64(intra_mode[other, block])
 
 
 @kernel
-def intra_mode_element(mbs, p, mb, block):
+def intra_mode_element(mb_types, intra_mode, constrained, mb, left_mb, up_mb, block):
     """-1 for prev_intra_pred_mode_flag 1, else rem_intra_pred_mode, of luma 4x4 block `block` (8.3.1.1).
 
     For 8x8 blocks (8.3.2.1) give the first of their four 4x4 blocks: the neighbours that the standard picks are the
     ones next to it.
     """
     x, y = np.int64(BLOCK_X[block]), np.int64(BLOCK_Y[block])
-    left_mb = mb if x else (mb - 1 if mb % p.mb_width else -1)
-    up_mb = mb if y else mb - p.mb_width
-    left = _seen_intra_mode(mbs, p, mb, left_mb, BLOCK_INDEX[y * 4 + ((x - 1) & 3)])
-    up = _seen_intra_mode(mbs, p, mb, up_mb, BLOCK_INDEX[((y - 1) & 3) * 4 + x])
+    near_left = np.int64(BLOCK_INDEX[y * 4 + ((x - 1) & 3)])
+    near_up = np.int64(BLOCK_INDEX[((y - 1) & 3) * 4 + x])
+    left = _seen_intra_mode(mb_types, intra_mode, constrained, mb, mb if x else left_mb, near_left)
+    up = _seen_intra_mode(mb_types, intra_mode, constrained, mb, mb if y else up_mb, near_up)
     predicted = np.int64(2) if left < 0 or up < 0 else min(left, up)
-    mode = np.int64(mbs.intra_mode[mb, block])
+    mode = np.int64(intra_mode[mb, block])
     if mode == predicted:
         return np.int64(-1)
     return mode - (1 if mode > predicted else 0)
 
 
 @kernel
-def _set_difference(mbs, motion, p, mb, lst, x, y, width, height):
+def _set_difference(motion, mvd, mb_width, mb, lst, x, y, width, height):
     """Store mvd of one partition: its vector less the prediction, in all of its 4x4 blocks."""
-    ref = np.int64(mbs.ref_idx[mb, lst, (y >> 1) * 2 + (x >> 1)])
-    predicted_x, predicted_y = predict_mv(motion, p.mb_width, mb, lst, x, y, width, height, ref)
+    ref = np.int64(motion.ref_idx[mb, lst, (y >> 1) * 2 + (x >> 1)])
+    if ref < 0:
+        return
+    predicted_x, predicted_y = predict_mv(motion, mb_width, mb, lst, x, y, width, height, ref)
     first = y * 4 + x
-    mvd_x = np.int16(np.int64(mbs.mv[mb, lst, first, 0]) - predicted_x)
-    mvd_y = np.int16(np.int64(mbs.mv[mb, lst, first, 1]) - predicted_y)
+    mvd_x = np.int16(np.int64(motion.mv[mb, lst, first, 0]) - predicted_x)
+    mvd_y = np.int16(np.int64(motion.mv[mb, lst, first, 1]) - predicted_y)
     for j in range(y, y + height):
         for i in range(x, x + width):
-            mbs.mvd[mb, lst, j * 4 + i, 0] = mvd_x
-            mbs.mvd[mb, lst, j * 4 + i, 1] = mvd_y
+            mvd[mb, lst, j * 4 + i, 0] = mvd_x
+            mvd[mb, lst, j * 4 + i, 1] = mvd_y
 
 
 @kernel
-def set_differences(mbs, p, mb):
-    """Fill mvd of an inter macroblock: both lists, zero where a list is not used or the vector is derived."""
-    motion = MotionField(mbs.slice_id, mbs.ref_idx, mbs.mv)
-    mb_type = mbs.mb_type[mb]
-    for lst in range(2 if p.slice_type == 1 else 1):
-        if mb_type == INTER_16X16:
-            if mbs.ref_idx[mb, lst, 0] >= 0:
-                _set_difference(mbs, motion, p, mb, lst, 0, 0, 4, 4)
-        elif mb_type in (INTER_16X8, INTER_8X16):
-            tall = mb_type == INTER_8X16
-            for part in range(2):
-                x, y = (2 * part, 0) if tall else (0, 2 * part)
-                if mbs.ref_idx[mb, lst, part if tall else 2 * part] >= 0:
-                    _set_difference(mbs, motion, p, mb, lst, x, y, 2 if tall else 4, 4 if tall else 2)
-        elif mb_type == INTER_8X8:
-            for quadrant in range(4):
-                sub = mbs.sub_type[mb, quadrant]
-                if sub == SUB_DIRECT or mbs.ref_idx[mb, lst, quadrant] < 0:
-                    continue
-                width = 2 if sub in (SUB_8X8, SUB_8X4) else 1
-                height = 2 if sub in (SUB_8X8, SUB_4X8) else 1
-                for y in range((quadrant >> 1) * 2, (quadrant >> 1) * 2 + 2, height):
-                    for x in range((quadrant & 1) * 2, (quadrant & 1) * 2 + 2, width):
-                        _set_difference(mbs, motion, p, mb, lst, x, y, width, height)
+def set_differences(motion, mvd, sub_type, mb_width, mb, mb_type, lists):
+    """Fill mvd of an inter macroblock, which must be clear, where vectors are coded."""
+    width = 2 if mb_type == INTER_8X16 else 4
+    height = 2 if mb_type == INTER_16X8 else 4
+    for lst in range(lists):
+        if mb_type != INTER_8X8:
+            for y in range(0, 4, height):
+                for x in range(0, 4, width):
+                    _set_difference(motion, mvd, mb_width, mb, lst, x, y, width, height)
+            continue
+        for quadrant in range(4):
+            sub = np.int64(sub_type[mb, quadrant])
+            if sub == SUB_DIRECT:
+                continue
+            sub_width = 2 if sub in (SUB_8X8, SUB_8X4) else 1
+            sub_height = 2 if sub in (SUB_8X8, SUB_4X8) else 1
+            top, left = quadrant & 2, (quadrant & 1) * 2
+            for y in range(top, top + 2, sub_height):
+                for x in range(left, left + 2, sub_width):
+                    _set_difference(motion, mvd, mb_width, mb, lst, x, y, sub_width, sub_height)
 
 
 @kernel
-def clear_differences(mbs, mb, lists):
+def clear_differences(mvd, mb, lists):
     for lst in range(lists):
         for block in range(16):
-            mbs.mvd[mb, lst, block, 0] = 0
-            mbs.mvd[mb, lst, block, 1] = 0
+            mvd[mb, lst, block, 0] = 0
+            mvd[mb, lst, block, 1] = 0
 
 
 @kernel
-def check_type(mbs, p, mb):
+def type_fault(mb_type, cbp, eights, slice_type, transform_8x8_mode):
     """0, or the fault of a macroblock that this slice cannot hold."""
-    mb_type = mbs.mb_type[mb]
-    if mb_type == I_16X16 and (mbs.cbp[mb] & 15) % 15:
-        return FAULT_LEVEL
-    if not p.transform_8x8_mode and (mb_type == I_8X8 or (not is_intra(mb_type) and mbs.transform_8x8[mb])):
+    intra = mb_type <= I_PCM
+    if mb_type == I_16X16 and (cbp & 15) % 15:
+        return FAULT_PATTERN
+    if not transform_8x8_mode and (mb_type == I_8X8 or (not intra and eights)):
         return FAULT_TYPE
-    if is_intra(mb_type):
-        return 0
-    if p.slice_type == 2 or mb_type > B_DIRECT_16X16:
+    if not intra and (slice_type == 2 or mb_type > B_DIRECT_16X16):
         return FAULT_TYPE
-    if p.slice_type == 0 and (mb_type in (B_SKIP, B_DIRECT_16X16)):
+    if slice_type == 0 and mb_type in (B_SKIP, B_DIRECT_16X16):
+        return FAULT_TYPE
+    if slice_type == 1 and mb_type == P_SKIP:
         return FAULT_TYPE
     return 0
+
+
+@kernel
+def skip_fault(motion, mb_width, mb):
+    """Whether a P_Skip macroblock has other motion than 8.4.1.1 derives."""
+    x, y = skip_mv(motion, mb_width, mb)
+    return motion.mv[mb, 0, 0, 0] != x or motion.mv[mb, 0, 0, 1] != y or motion.ref_idx[mb, 0, 0] != 0
