@@ -39,9 +39,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, PITCH_ALIGNMENT_BYTES
+from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, PITCH_ALIGNMENT_BYTES, surface
 
 VERSION = 1  # of all records on this page
 RECORD_BYTES = 64
@@ -389,6 +389,45 @@ def unpack_job(block: bytes) -> tuple[Kind, dict[str, int]]:
     layout = JOB_BLOCKS[kind]
     values = layout.unpack(block)
     return kind, {field.name: values[field.name] for field in layout.body}
+
+
+class Region(NamedTuple):
+    """A part of device memory that a job reads or writes."""
+
+    field: str
+    address: int
+    size_bytes: int
+    write: bool
+
+
+def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
+    """What a job with these body fields reads and writes; fields that are 0 for "none" name nothing."""
+    width, height = fields["width"], fields["height"]
+    source = Region("src_address", fields["src_address"], surface(width, height).size_bytes, False)
+    found = [source]
+    if kind is Kind.ENCODE:
+        columns, rows = -(-width // 16), -(-height // 16)
+        coded, macroblocks = surface(columns * 16, rows * 16).size_bytes, columns * rows
+        found.append(Region("recon_address", fields["recon_address"], coded, True))
+        found.append(Region("out_address", fields["out_address"], fields["out_capacity"], True))
+        for i in range(fields["ref_count"]):
+            found.append(Region(f"ref_address_{i}", fields[f"ref_address_{i}"], coded, False))
+        for name, size, write in (
+            ("motion_in_address", macroblocks * MOTION_BYTES, False),
+            ("motion_out_address", macroblocks * MOTION_BYTES, True),
+            ("qp_map_address", macroblocks, False),
+        ):
+            if fields[name]:
+                found.append(Region(name, fields[name], size, write))
+    elif kind is Kind.SCALE and fields["mode"] == 0:
+        for i in range(fields["output_count"]):
+            size = surface(fields[f"out{i}_width"], fields[f"out{i}_height"]).size_bytes
+            found.append(Region(f"out{i}_address", fields[f"out{i}_address"], size, True))
+    elif kind is Kind.SCALE:
+        reference = surface(fields["ref_width"], fields["ref_height"]).size_bytes
+        found.append(Region("ref_address", fields["ref_address"], reference, False))
+        found.append(Region("result_address", fields["result_address"], QUALITY_RESULT_BYTES, True))
+    return found
 
 
 _C_TYPES = {"B": "uint8_t", "b": "int8_t", "H": "uint16_t", "h": "int16_t", "I": "uint32_t", "i": "int32_t"}

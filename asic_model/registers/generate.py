@@ -158,7 +158,7 @@ def python_map(top: AddrmapNode) -> str:
     lines += ["", "# By address; in arrays, of element 0.", "REGISTERS: dict[int, Register] = {"]
     for register_file, register in registers(top):
         name = constant_name(register_file, register)
-        write = sum(_mask(f) for f in register.fields() if access_of(f) in ("rw", "w"))
+        write = sum(_mask(f) for f in register.fields() if access_of(f) == "rw")
         clear = sum(_mask(f) for f in register.fields() if access_of(f) == "w1c")
         path = f"{register_file.inst_name}.{register.inst_name}" if register_file is not None else register.inst_name
         lines.append(

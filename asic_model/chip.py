@@ -1,0 +1,454 @@
+"""The chip: registers, control processor, cores and memory on one clock, behind three calls of the host.
+
+    chip = Chip(load_chip("vcu"))
+    chip.memory_write(address, data); chip.write32(registers.QUEUES_TAIL, 1); chip.wait(timeout_us=1000)
+
+Time is an integer number of picoseconds and passes only in the host's calls: each one takes the host link's time, and
+all that happens on the chip in that time is played before the call returns. What takes how long:
+
+ - the control processor by its instructions (`mcu.py`); register accesses and moves stall it;
+ - cores, their memory traffic and their contention by the fabric (`cores/fabric.py`);
+ - the host link by latency and bandwidth; its traffic contends with the cores in the fabric;
+ - the mover by network and memory latency without contention; its traffic is charged to the fabric.
+
+The pixels of a job are computed by the executor on host threads, maybe long before the job's simulated start. The
+fabric needs the outcome only when time must pass a point at which the job could have ended, and no job ends sooner
+than its floor (`FLOOR_CYCLES`): until then the result is not waited for. No decision here looks at a thread.
+"""
+
+import heapq
+import mmap
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from asic_model.bus import FIRMWARE_AREA_BYTES, Bus
+from asic_model.config import ChipConfig
+from asic_model.cores.fabric import Fabric
+from asic_model.cores.registry import CoreType, core_types
+from asic_model.cores.result import CoreResult
+from asic_model.descriptors import BLOCK_BYTES, Kind
+from asic_model.executor import Executor, Ticket
+from asic_model.mcu import Processor, Stop
+from asic_model.registers import map as regs
+
+FIRMWARE_IMAGE = Path(__file__).resolve().parent.parent / "firmware" / "tasic.bin"
+FIRMWARE_MEMORY_BYTES = 128 << 10  # what firmware/link.ld uses of the control processor's memory
+
+# No encode or decode core finishes a macroblock in fewer core cycles: a job's end is never seen before its floor.
+FLOOR_CYCLES = 32
+
+PS_PER_US = 1_000_000
+RESET_STEP_PS = 100 * PS_PER_US
+_MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
+
+
+class ChipError(RuntimeError):
+    """The model contradicts itself: a defect of the model, never of its input."""
+
+
+class _Running(NamedTuple):
+    """A job on a core."""
+
+    ticket: Ticket
+    start_ps: int
+    floor_ps: int  # its end is not seen before
+
+
+class Chip:
+    """One chip, powered on: the firmware boots as soon as time passes.
+
+    functional    False: no pixels; cores' work is estimated from the jobs' sizes, streams stay empty
+    host_threads  threads that compute pixels; 1: on the caller's thread; None: as many as processors
+    seed          for the cores' jobs comes with each job; kept here to be reported
+    trace         keep spans and samples of the fabric for timelines
+    """
+
+    def __init__(
+        self,
+        config: ChipConfig,
+        *,
+        functional: bool = True,
+        host_threads: int | None = None,
+        seed: int = 0,
+        trace: bool = False,
+        types: dict[Kind, CoreType] | None = None,
+        image: bytes | None = None,
+    ) -> None:
+        self.config = config
+        self.functional = functional
+        self.seed = seed
+        self.now_ps = 0  # the host's clock; the chip has been played up to here
+        self._map = mmap.mmap(
+            -1, config.memory.capacity_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+        )
+        self.memory = np.frombuffer(self._map, np.uint8)
+        self._types = core_types(config) if types is None else types
+        if not functional:
+            self._types = {kind: _without_pixels(core) for kind, core in self._types.items()}
+        threads = host_threads or (os.cpu_count() or 1)
+        self._executor = Executor(self.memory, self._types, threads if functional else 1)
+        self.fabric = Fabric(config, trace=trace)
+        if len(self.fabric.cores) > regs.CORES_COUNT:
+            raise ValueError(f"{len(self.fabric.cores)} cores; the register map has room for {regs.CORES_COUNT}")
+        self._image = FIRMWARE_IMAGE.read_bytes() if image is None else image
+        self._processor = Processor(config.control)
+        if self._processor.memory.nbytes < FIRMWARE_MEMORY_BYTES:
+            raise ValueError(f"control.memory_kib: the firmware needs {FIRMWARE_MEMORY_BYTES >> 10} KiB")
+        self._processor.load(self._image)
+        self._tick_ps = config.clocks.control_ps
+        self._bus = Bus(config, self._types, functional, self.fabric)
+        self._waiting = False  # the processor is stalled on `wait_pending`
+        self._stopped = False  # it trapped
+        self._awake_ps = 0
+        self._running: dict[int, _Running] = {}
+        self._bound_ps = 0  # no job ends before
+        # What the fabric has not been told yet, in time order: (ps, number, what, arguments).
+        self._ahead: list[tuple[int, int, str, tuple[Any, ...]]] = []
+        self._ahead_count = 0
+        self._move_ps = self._move_latency_ps()
+        self._counts = dict.fromkeys(("host_read_bytes", "host_write_bytes", "host_reads", "host_writes"), 0)
+        self._jobs: dict[str, dict[str, int]] = {}
+
+    # ------------------------------------------------------------------------------------------- the host's calls
+
+    def read32(self, address: int) -> int:
+        """Read a register; takes the link's round trip."""
+        _check_register(address)
+        self._counts["host_reads"] += 1
+        self._pass(self.config.host_link.mmio_latency_ns * 1000)
+        return self._bus.read(address, self.now_ps // self._tick_ps, self._processor.instructions)
+
+    def write32(self, address: int, value: int) -> None:
+        """Write a register; takes one way over the link. Writes that the host may not do are dropped and counted."""
+        _check_register(address)
+        if not 0 <= value <= 0xFFFFFFFF:
+            raise ValueError(f"{value:#x} is no 32-bit value")
+        self._counts["host_writes"] += 1
+        self._pass(self.config.host_link.mmio_latency_ns * 500)
+        if address == regs.CONTROL and value & regs.CONTROL_RESET.mask:
+            self._reset()
+        else:
+            self._bus.host_write(address, value, self.now_ps)
+
+    def memory_read(self, address: int, size: int) -> bytes:
+        """Read device memory over the link: request, memory, `size` bytes back."""
+        self._check_memory(address, size)
+        self._counts["host_read_bytes"] += size
+        latency_ps, duration_ps = self._link(size)
+        self._pass(latency_ps)
+        self._tell(self.now_ps, "transfer", "host", address, size, False, duration_ps)
+        self._executor.settle(address, size, False)
+        data = self.memory[address : address + size].tobytes()
+        self._pass(latency_ps + duration_ps)
+        return data
+
+    def memory_write(self, address: int, data: Any) -> None:
+        """Write device memory over the link; it is there when the call returns. The firmware's area is not writable."""
+        view = np.frombuffer(data, np.uint8)
+        self._check_memory(address, view.size)
+        self._counts["host_write_bytes"] += view.size
+        latency_ps, duration_ps = self._link(view.size)
+        self._tell(self.now_ps + latency_ps, "transfer", "host", address, view.size, True, duration_ps)
+        self._pass(latency_ps + duration_ps)
+        if address < FIRMWARE_AREA_BYTES:
+            self._bus.drop_host_write()
+            return
+        self._executor.settle(address, view.size, True)
+        self.memory[address : address + view.size] = view
+
+    def wait(self, timeout_us: float) -> bool:
+        """Let time pass until an enabled event is up (True) or `timeout_us` simulated microseconds passed (False)."""
+        limit_ps = self.now_ps + round(timeout_us * PS_PER_US)
+        if not self._bus.event_line:
+            self._play(limit_ps, until_event=True)
+        if not self._bus.event_line:
+            self.now_ps = limit_ps
+            return False
+        raised_ps = self._bus.event_ps + self.config.host_link.latency_ns * 1000
+        self._pass(max(0, raised_ps - self.now_ps))
+        return True
+
+    def close(self) -> None:
+        """Stop the host threads. The memory goes with the last reference to the chip."""
+        self._executor.close()
+
+    def stats(self) -> dict[str, Any]:
+        """What was measured since power-on; raises when the model contradicts itself."""
+        while self._ahead and not self._running:
+            self._apply(heapq.heappop(self._ahead))
+        self.check()
+        processor = self._processor
+        elapsed = max(self.now_ps, processor.cycles * self._tick_ps)
+        return {
+            "now_ps": self.now_ps,
+            "functional": self.functional,
+            "seed": self.seed,
+            "control": {
+                "instructions": processor.instructions,
+                "awake_ps": self._awake_ps,
+                "idle_ps": elapsed - self._awake_ps,
+                "register_accesses": self._bus.accesses,
+            },
+            "host_link": dict(self._counts),
+            "jobs": {section: dict(counters) for section, counters in self._jobs.items()},
+            "traffic": self.fabric.traffic(),
+            "memory": self.fabric.memory(),
+        }
+
+    def check(self) -> None:
+        """Raise when an invariant is broken: time, cores, memory, bytes of the host link."""
+        self.fabric.check()
+        if self._awake_ps > max(self.now_ps, self._processor.cycles * self._tick_ps):
+            raise ChipError(f"the control processor was awake for {self._awake_ps} ps of {self.now_ps} ps")
+        served = self.fabric.traffic().get("other", {}).get("host", {"read": 0, "write": 0})
+        ahead = sum(a[2] for _, _, what, a in self._ahead if what == "transfer" and a[0] == "host")
+        moved = served["read"] + served["write"]
+        asked = self._counts["host_read_bytes"] + self._counts["host_write_bytes"]
+        if moved + ahead > asked:
+            raise ChipError(f"host link: {moved} bytes served of {asked} asked for")
+
+    # ------------------------------------------------------------------------------------------------------- time
+
+    def _pass(self, duration_ps: int) -> None:
+        """The host spends `duration_ps`; the chip goes on meanwhile."""
+        self.now_ps += duration_ps
+        self._play(self.now_ps)
+
+    def _play(self, until_ps: int, until_event: bool = False) -> None:
+        """Play the chip up to `until_ps`; with `until_event` only up to the moment the event line goes up."""
+        processor = self._processor
+        while not (until_event and self._bus.event_line):
+            if self._stopped:
+                if not self._next_end(until_ps):
+                    break
+            elif self._waiting:
+                wake_ps = self._wake_ps(until_ps)
+                if wake_ps is None:
+                    break
+                processor.stall_until(-(-wake_ps // self._tick_ps))
+                processor.finish_load(self._bus.pending)
+                self._waiting = False
+            elif processor.cycles * self._tick_ps > until_ps:
+                break
+            else:
+                before = processor.cycles
+                stop = processor.run(until_ps // self._tick_ps + 1)
+                self._handle(stop)
+                self._awake_ps += (processor.cycles - before) * self._tick_ps
+
+    def _wake_ps(self, until_ps: int) -> int | None:
+        """When the stalled processor goes on; None: not up to `until_ps`."""
+        if not self._bus.pending:
+            timer_ps = self._bus.timer_ps
+            limit_ps = until_ps if timer_ps is None else min(until_ps, timer_ps)
+            if not self._next_end(limit_ps):
+                if timer_ps is None or timer_ps > until_ps:
+                    return None
+                self._bus.fire_timer()
+        return self._bus.pending_ps
+
+    def _handle(self, stop: Stop) -> None:
+        """Do what the control processor stopped for."""
+        processor = self._processor
+        at_ps = processor.cycles * self._tick_ps
+        offset, value = processor.access
+        if stop is Stop.MMIO_LOAD:
+            self._bus.accesses += 1
+            if offset in self._bus.VOLATILE:
+                while self._next_end(at_ps):
+                    pass
+                self._bus.expire_timer(at_ps)
+            if offset == regs.WAIT_PENDING and not self._bus.pending:
+                self._waiting = True
+            else:
+                processor.finish_load(self._bus.read(offset, processor.cycles, processor.instructions))
+        elif stop is Stop.MMIO_STORE:
+            self._bus.accesses += 1
+            self._store(offset, value, at_ps)
+        elif stop is Stop.TRAP:
+            self._stopped = True
+            self._bus.set_fault(*processor.fault, at_ps)
+        elif stop is Stop.WAIT:
+            # WFI may end at once; the firmware stalls on `wait_pending` instead.
+            pass
+
+    def _store(self, offset: int, value: int, at_ps: int) -> None:
+        """A register write of the firmware."""
+        bus = self._bus
+        bus.write(offset, value, at_ps)
+        if offset == regs.MOVER_GO:
+            self._move(value, at_ps)
+        elif offset == regs.PREFETCH_HIGH:
+            address = bus.word(regs.PREFETCH_LOW) | regs.PREFETCH_HIGH_ADDRESS.get(value) << 32
+            if address + BLOCK_BYTES <= self.memory.size and regs.PREFETCH_HIGH_KIND.get(value) in self._types:
+                self._executor.announce(address)
+        elif offset >= regs.CORES_KIND and (offset - regs.CORES_START) % regs.CORES_STRIDE == 0 and value & 1:
+            self._start((offset - regs.CORES_START) // regs.CORES_STRIDE, at_ps)
+
+    # ------------------------------------------------------------------------------------------------------- cores
+
+    def _start(self, core: int, at_ps: int) -> None:
+        """The firmware starts the job whose block the core's job registers name."""
+        if core in self._running or self._bus.core_kind(core) == Kind.NONE:
+            return
+        ticket = self._executor.take(self._bus.job_address(core))
+        if ticket.kind != self._bus.core_kind(core):
+            raise ChipError(f"core {core} was given a job of kind {ticket.kind.name}")
+        floor_ps = at_ps
+        if ticket.kind in (Kind.ENCODE, Kind.DECODE):
+            macroblocks = -(-ticket.fields["width"] // 16) * -(-ticket.fields["height"] // 16)
+            floor_ps += macroblocks * FLOOR_CYCLES * self.config.clocks.core_ps
+        self._running[core] = _Running(ticket, at_ps, floor_ps)
+        self._bus.core_started(core, at_ps)
+        self._bound_ps = min(self._bound_ps, floor_ps) if len(self._running) > 1 else floor_ps
+        self._tell(at_ps, "start", core)
+
+    def _tell(self, at_ps: int, what: str, *arguments: Any) -> None:
+        """Note something that the fabric must hear of when its time comes there."""
+        self._ahead_count += 1
+        heapq.heappush(self._ahead, (max(at_ps, self.fabric.now_ps), self._ahead_count, what, arguments))
+
+    def _next_end(self, until_ps: int) -> bool:
+        """Let the cores work up to the next end of a job, at most to `until_ps`; whether one ended."""
+        if not self._running:
+            # Nothing contends: the fabric hears of transfers whenever it is next needed, or here if many wait.
+            while len(self._ahead) > 16 and self._ahead[0][0] <= until_ps:
+                self._apply(heapq.heappop(self._ahead))
+            return False
+        if self._bound_ps > until_ps:
+            return False
+        while self._ahead and self._ahead[0][0] <= until_ps:
+            if self._advance(self._ahead[0][0]):
+                return True
+            if self._apply(heapq.heappop(self._ahead)):
+                return True
+        if self._advance(until_ps):
+            return True
+        self._bound_ps = self._lower_bound()
+        return False
+
+    def _lower_bound(self) -> int:
+        """A time before which no job can be seen to end."""
+        found = self.fabric.next_finish_lower_bound()
+        bounds = [item[0] for item in self._ahead if item[2] == "end"]
+        bounds += [self._running[item[3][0]].floor_ps for item in self._ahead if item[2] == "start"]
+        return min(bounds if found is None else [*bounds, found])
+
+    def _advance(self, until_ps: int) -> bool:
+        """Advance the fabric; ends that come before their floor are put off to it."""
+        while True:
+            ended = self.fabric.advance(until_ps)
+            seen = False
+            for core, end_ps in ended:
+                floor_ps = self._running[core].floor_ps
+                if end_ps < floor_ps:
+                    self._tell(floor_ps, "end", core)
+                else:
+                    self._end(core, end_ps)
+                    seen = True
+            if seen or not ended:
+                return seen
+
+    def _apply(self, item: tuple[int, int, str, tuple[Any, ...]]) -> bool:
+        """Tell the fabric of one thing whose time has come; whether a job was seen to end."""
+        at_ps, _, what, arguments = item
+        if what == "start":
+            (core,) = arguments
+            self.fabric.start(core, self._running[core].ticket.result(), at_ps)
+        elif what == "end":
+            self._end(arguments[0], at_ps)
+            return True
+        else:
+            client, address, size, write, duration_ps = arguments
+            if not self._running:
+                self.fabric.advance(at_ps)
+            self.fabric.transfer(client, address, size, write, at_ps, duration_ps)
+        return False
+
+    def _end(self, core: int, end_ps: int) -> None:
+        """A job's end reaches the registers."""
+        running = self._running.pop(core)
+        result = running.ticket.result()
+        self._count(running.ticket, result)
+        self._bus.core_ended(core, end_ps, result)
+        if not self._running:
+            self._bound_ps = 0
+
+    def _count(self, ticket: Ticket, result: CoreResult) -> None:
+        section = self._types[ticket.kind].section
+        counters = self._jobs.setdefault(section, {"jobs": 0, "failed": 0, "units": 0, "output_bytes": 0, "samples": 0})
+        counters["jobs"] += 1
+        counters["failed"] += result.status != 0
+        counters["units"] += len(result.cycles)
+        counters["output_bytes"] += result.output_bytes
+        counters["samples"] += ticket.fields["width"] * ticket.fields["height"]
+        for name, value in result.counters.items():
+            counters[name] = counters.get(name, 0) + value
+
+    # --------------------------------------------------------------------------------------------- mover and link
+
+    def _move(self, value: int, at_ps: int) -> None:
+        """The mover: copy between device memory and the processor's, which stalls meanwhile."""
+        bus, processor = self._bus, self._processor
+        size = regs.MOVER_GO_BYTES.get(value)
+        write = bool(regs.MOVER_GO_WRITE.get(value))
+        device = bus.word(regs.MOVER_DEVICE_LOW) | bus.word(regs.MOVER_DEVICE_HIGH) << 32
+        local = bus.word(regs.MOVER_LOCAL)
+        in_memory = device + size <= self.memory.size and size % 4 == 0 and local % 4 == 0
+        refused = not in_memory or processor.read(local, size) is None
+        bus.set_word(regs.MOVER_STATUS, int(refused))
+        if refused:
+            return
+        self._executor.settle(device, size, write)
+        if write:
+            self.memory[device : device + size] = np.frombuffer(processor.read(local, size) or b"", np.uint8)
+        else:
+            processor.write(local, self.memory[device : device + size].tobytes())
+        self._tell(at_ps, "transfer", "control", device, size, write, 0)
+        words = -(-size * 8 // self.config.noc.width_bits)
+        done_ps = at_ps + self._move_ps + words * self.config.clocks.noc_ps
+        processor.stall_until(-(-done_ps // self._tick_ps))
+
+    def _move_latency_ps(self) -> int:
+        """Network there and back and one read of a closed row."""
+        timing = self.config.memory.timing
+        network_ps = 2 * self.config.noc.latency_cycles * self.config.clocks.noc_ps
+        return network_ps + (timing.nRCD + timing.nCL + timing.nBL) * timing.tCK_ps
+
+    def _link(self, size: int) -> tuple[int, int]:
+        """(latency, duration) of `size` bytes over the host link, ps."""
+        link = self.config.host_link
+        return link.latency_ns * 1000, -(-size * PS_PER_US // link.bandwidth_mb_s)
+
+    def _check_memory(self, address: int, size: int) -> None:
+        if size < 0 or not 0 <= address <= self.memory.size - size:
+            raise ValueError(f"{size} bytes at {address:#x} are outside the {self.memory.size} bytes of device memory")
+
+    # ------------------------------------------------------------------------------------------------------- reset
+
+    def _reset(self) -> None:
+        """Restart firmware and registers. Jobs on cores run out first, unseen: a core cannot be stopped half-way."""
+        while self._running:
+            if not self._next_end(self.now_ps):
+                self.now_ps += RESET_STEP_PS
+        self._executor.drain()
+        self._processor.load(self._image)
+        self._processor.stall_until(-(-self.now_ps // self._tick_ps))
+        self._bus.reset()
+        self._waiting = self._stopped = False
+
+
+def _check_register(address: int) -> None:
+    if address % 4 or not 0 <= address < regs.SIZE_BYTES:
+        raise ValueError(f"{address:#x} is no register address (0..{regs.SIZE_BYTES - 4:#x}, multiples of 4)")
+
+
+def _without_pixels(core: CoreType) -> CoreType:
+    """The same core with its work estimated instead of done."""
+    if core.estimate is None:
+        raise ValueError(f"the {core.section} core offers no estimate of its work")
+    estimate = core.estimate
+    return core._replace(run=lambda _memory, job, config: estimate(job, config))

@@ -1,0 +1,74 @@
+"""The kinds of cores: job class, function and configuration of each, by the kind's number in the registers.
+
+A core is a package or module under `asic_model.cores` that exports `<Kind>Job` (a frozen dataclass of integers, whose
+fields are those of the kind's job block), `<Kind>CoreConfig` (a Section) and `run(memory, job, config) -> CoreResult`.
+Where it exports `estimate(job, config) -> CoreResult` too, a chip without pixels takes the work from there.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from asic_model.config import ChipConfig
+from asic_model.cores.result import CoreResult
+from asic_model.descriptors import Kind
+
+MODULES = {
+    Kind.ENCODE: ("encode", "asic_model.cores.encode", "Encode"),
+    Kind.SCALE: ("scale", "asic_model.cores.scale", "Scale"),
+    Kind.DECODE: ("decode", "asic_model.cores.decode", "Decode"),
+}
+
+
+class CoreType(NamedTuple):
+    """One kind of core. `section` is its name in the chip description."""
+
+    kind: Kind
+    section: str
+    job_class: Callable[..., Any]
+    run: Callable[[np.ndarray, Any, Any], CoreResult]
+    config: Any
+    estimate: Callable[[Any, Any], CoreResult] | None = None
+
+
+def core_types(config: ChipConfig) -> dict[Kind, CoreType]:
+    """The kinds of cores that this chip has."""
+    found: dict[Kind, CoreType] = {}
+    for kind, (section_name, module_name, prefix) in MODULES.items():
+        section = getattr(config, section_name)
+        if section.cores == 0 or not _present(module_name, f"{prefix}CoreConfig"):
+            continue
+        module = importlib.import_module(module_name)
+        found[kind] = CoreType(
+            kind=kind,
+            section=section_name,
+            job_class=getattr(module, f"{prefix}Job"),
+            run=module.run,
+            config=_core_config(getattr(module, f"{prefix}CoreConfig"), section),
+            estimate=getattr(module, "estimate", None),
+        )
+    return found
+
+
+def _present(module_name: str, export: str) -> bool:
+    specification = importlib.util.find_spec(module_name)
+    if specification is None or specification.origin is None:
+        return False
+    return hasattr(importlib.import_module(module_name), export)
+
+
+def _core_config(core_config: Any, section: Any) -> Any:
+    """The core's configuration: what the chip description says about the core, its own defaults for the rest."""
+    whole = getattr(section, "core", None)
+    if isinstance(whole, core_config):
+        return whole
+    said = {name: getattr(section, name) for name in core_config.model_fields if hasattr(section, name)}
+    return core_config(**said)
+
+
+def build_job(core: CoreType, fields: Mapping[str, int]) -> Any:
+    """The job object that the core's `run` takes."""
+    return core.job_class(**fields)
