@@ -369,7 +369,7 @@ def write_slice_data_cabac(mbs, p, s, work, position):
             n = 0
         s.symbols[n] = CTX_TERMINATE << 1 | (1 if last else 0)
         low, rng, queue, position = encode_symbols(s.symbols, n + 1, s.states, low, rng, queue, out, position)
-        work[mb].entropy_bins = min(bins, 65535)
-        work[mb].entropy_bits = min(position * 8 + queue - begin, 65535)
+        work[mb]["entropy_bins"] = min(bins, 65535)
+        work[mb]["entropy_bits"] = min(position * 8 + queue - begin, 65535)
     position, _ = flush(low, queue, out, position)
     return position

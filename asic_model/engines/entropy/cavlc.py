@@ -299,7 +299,7 @@ def _put_residual(codes, n, levels, nnz, mb, i16, eights, cbp, left_mb, up_mb):
 
 
 @kernel
-def _put_mb_type(codes, n, ref_idx, mb, mb_type, slice_type, mode, cbp, refs_l0):
+def _put_mb_type(codes, n, ref_idx, mb, mb_type, slice_type, mode, cbp):
     """mb_type in any slice. Returns (n, whether the type says that all references are 0).
 
     mode : Intra16x16PredMode
@@ -315,7 +315,7 @@ def _put_mb_type(codes, n, ref_idx, mb, mb_type, slice_type, mode, cbp, refs_l0)
         return _put_ue(codes, n, b_mb_type(ref_idx, mb, mb_type)), False
     if mb_type != INTER_8X8:
         return _put_ue(codes, n, mb_type - INTER_16X16), False
-    first = refs_l0 > 1
+    first = True
     for quadrant in range(4):
         first = first and ref_idx[mb, 0, quadrant] == 0
     return _put_ue(codes, n, 4 if first else 3), first
@@ -357,7 +357,7 @@ def _put_macroblock(mbs, p, s, mb, qp, skip_run):
         n = _put_ue(codes, n, skip_run)
 
     mode = np.int64(mbs.intra_mode[mb, 0])
-    n, first_references = _put_mb_type(codes, n, mbs.ref_idx, mb, mb_type, p.slice_type, mode, cbp, p.num_ref_idx_l0)
+    n, first_references = _put_mb_type(codes, n, mbs.ref_idx, mb, mb_type, p.slice_type, mode, cbp)
     if mb_type == I_PCM:
         return n, qp, 0
 
@@ -422,8 +422,8 @@ def write_slice_data_cavlc(mbs, p, s, work, acc, bits, position):
             for i in range(256 if p.monochrome else 384):
                 out[position + i] = np.uint8(mbs.levels[mb, i >> 4, i & 15])
             position += 256 if p.monochrome else 384
-        work[mb].entropy_bins = min(n, 65535)
-        work[mb].entropy_bits = min(position * 8 + bits - begin, 65535)
+        work[mb]["entropy_bins"] = min(n, 65535)
+        work[mb]["entropy_bits"] = min(position * 8 + bits - begin, 65535)
     codes[0] = 1 << 8 | 1  # rbsp_stop_one_bit
     acc, bits, position = pack(codes, 1, acc, bits, out, position)
     return drain(acc, bits, out, position)
