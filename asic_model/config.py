@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from asic_model.chips.reader import MARKS, MAX_BYTES, ConfigError, Description, Problem, Source, read
+from asic_model.cores.scale import ScaleCoreConfig
 from asic_model.memory.timings import STANDARDS, Timing
 from asic_model.section import Section
 
@@ -73,6 +74,7 @@ class ScaleConfig(Section):
 
     cores: int = Figure(0, 64, "scaler cores [cores]")
     pipeline: PipelineConfig
+    core: ScaleCoreConfig = Field(default=ScaleCoreConfig(), description="engines of one core")
 
 
 class DecodeConfig(Section):

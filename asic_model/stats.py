@@ -86,7 +86,7 @@ METRICS: dict[str, Metric] = {
     "cores.*.capacity.streams.*": Metric("streams", "macroblocks_s / macroblocks a second of such a stream",
         APPROXIMATE, _CLOCK),
     "cores.*.capacity.streams_within_memory.*": Metric("streams",
-        "upper bound: the same, but no more than memory carries: peak x efficiency_bound / bytes a macroblock of this run",
+        "the same, cut to peak x efficiency_bound / bytes a macroblock of this run: an upper bound",
         APPROXIMATE, _FABRIC),
     "memory.peak_bytes_s": Metric("B/s", "channels x burst bytes / burst time", EXACT, "chip description, memory"),
     "memory.bytes": Metric("B", "bytes on the memory buses, whole bursts", APPROXIMATE, "memory model"),
