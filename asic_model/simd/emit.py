@@ -161,6 +161,9 @@ class Mask(Vector):
     def both(self, other: "Mask") -> "Mask":
         return Mask(self.builder, self.builder.and_(self.value, other.value))
 
+    def either(self, other: "Mask") -> "Mask":
+        return Mask(self.builder, self.builder.or_(self.value, other.value))
+
     def invert(self) -> "Mask":
         return Mask(self.builder, self.builder.not_(self.value))
 
@@ -174,8 +177,10 @@ class Mask(Vector):
         total = self.builder.call(function, [packed])
         return total if self.lanes == 64 else self.builder.zext(total, I64)
 
-    def any(self) -> Any:
-        return self._call("vector.reduce.or", result=I1)
+    def bits_i64(self) -> Any:
+        """The lanes as bits of an i64, lane 0 the lowest."""
+        packed = self.builder.bitcast(self.value, ir.IntType(self.lanes))
+        return packed if self.lanes == 64 else self.builder.zext(packed, I64)
 
 
 class Pointer:
