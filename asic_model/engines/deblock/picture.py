@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asic_model.codecs.h264.macroblock import I_PCM, UNAVAILABLE
+from asic_model.codecs.h264.macroblock import I_PCM, UNAVAILABLE, Macroblocks
 from asic_model.codecs.h264.tables import QP_CHROMA
 from asic_model.engines.deblock.edges import edge_index, filter_chroma_edge, filter_luma_edge
 from asic_model.kernel_cache import kernel
@@ -184,12 +184,8 @@ def deblock_rows(planes, mbs, slices, scratch, width_mbs, first_row, end_row, fi
                 upright, across = upright & 0x0F0F, across & 0x0F0F
             if not upright | across:
                 continue
-            edges[mb] = (
-                _count_bits(upright)
-                + _count_bits(across)
-                + _count_bits(upright & 0x0F0F)
-                + _count_bits(across & 0x0F0F)
-            )
+            edges[mb] = _count_bits(upright) + _count_bits(across)  # luma
+            edges[mb] += _count_bits(upright & 0x0F0F) + _count_bits(across & 0x0F0F)  # Cb and Cr, two samples each
             masks, strong = (upright, across), (strong_left, strong_top)
             qp = np.int64(qp_of[mb]) if mb_type[mb] != I_PCM else np.int64(0)
             qp_left = qp_top = qp
@@ -214,7 +210,9 @@ def deblock_rows(planes, mbs, slices, scratch, width_mbs, first_row, end_row, fi
                 )  # fmt: skip
 
 
-@kernel
-def deblock_picture(planes, mbs, slices, scratch, width_mbs, height_mbs, field_picture, lists, edges):
-    """Filter a whole picture in place, as `deblock_rows`."""
+def deblock_picture(
+    planes: Planes, mbs: Macroblocks, slices: Slices, scratch: Scratch,
+    width_mbs: int, height_mbs: int, field_picture: int, lists: int, edges: np.ndarray,
+) -> None:  # fmt: skip
+    """Filter a whole picture in place, as the kernel `deblock_rows`."""
     deblock_rows(planes, mbs, slices, scratch, width_mbs, 0, height_mbs, field_picture, lists, edges)
