@@ -177,8 +177,10 @@ class Chip:
 
     def stats(self) -> dict[str, Any]:
         """What was measured since power-on; raises when the model contradicts itself."""
-        while self._ahead and not self._running:
-            self._apply(heapq.heappop(self._ahead))
+        if not self._running:
+            while self._ahead:
+                self._apply(heapq.heappop(self._ahead))
+            self.fabric.advance(self.now_ps)
         self.check()
         processor = self._processor
         elapsed = max(self.now_ps, processor.cycles * self._tick_ps)

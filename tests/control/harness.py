@@ -1,4 +1,4 @@
-"""A small host for tests of the control path: fake cores, a queue in its plainest form, nothing shared with the driver."""
+"""A small host for tests of the control path: fake cores and a queue in its plainest form, apart from the driver."""
 
 from collections.abc import Callable
 from dataclasses import make_dataclass
@@ -79,11 +79,12 @@ class Host:
             self.until(lambda: chip.read32(regs.NEGOTIATION) == 1 << 16 | descriptors.VERSION)
             chip.write32(regs.EVENT_ENABLE, 0xF)
 
-    def until(self, condition: Callable[[], bool], limit: int = 2000) -> None:
+    def until(self, condition: Callable[[], bool], limit: int = 4000) -> None:
         for _ in range(limit):
             if condition():
                 return
-            self.chip.wait(5)
+            for _ in range(5):  # not `wait`, which ends at once while an event is up
+                self.chip.read32(regs.ID)
         raise AssertionError("nothing happened")
 
     def allocate(self, size: int, alignment: int = 4096) -> int:
