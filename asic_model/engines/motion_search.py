@@ -207,3 +207,25 @@ def search_row(
             winner = best[p] & 1023
             mv[mb, p, 0], mv[mb, p, 1] = tried_x[winner], tried_y[winner]
             cost[mb, p] = best[p] >> 10
+
+
+class MotionSearchConfig(Section):
+    """Window and size of the motion search engine."""
+
+    range_x: int = Field(64, ge=32, le=512, multiple_of=32, description="search range to each side [samples]")
+    range_y: int = Field(32, ge=16, le=248, multiple_of=8, description="search range up and down [samples]")
+    centres: int = Field(2, ge=1, le=8, description="places refined at full resolution, medium effort [places]")
+    radius: int = Field(2, ge=1, le=4, description="square searched around each of them [samples]")
+    lanes: int = Field(1024, ge=64, le=16384, description="absolute differences per cycle [samples]")
+    latency_cycles: int = Field(16, ge=1, le=256, description="adder tree and comparison, each level [cycles]")
+
+
+def cycles(cfg: MotionSearchConfig, work: np.ndarray) -> np.ndarray:
+    """Clock cycles of each macroblock, int64[n].
+
+    One array of `lanes` subtractors serves both levels in turn: a position takes 16 of them at 1/4 resolution, 256 at
+    full resolution. The second level starts when the first has named its winners, so both latencies count.
+    """
+    coarse = -(-work["motion_search_coarse"].astype(np.int64) * 16 // cfg.lanes)
+    fine = -(-work["motion_search_fine"].astype(np.int64) * 256 // cfg.lanes)
+    return np.where(fine > 0, coarse + fine + 2 * cfg.latency_cycles, 0)

@@ -148,8 +148,21 @@ _FIRST = [0, 0, 2, 0, 1, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0]
 _SECOND = [1, 1, 3, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]  # lane 4 holds zero
 _THIRD = [2, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]
 _FOURTH = [3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]
+_FIRST_LANES, _SECOND_LANES, _THIRD_LANES, _FOURTH_LANES = (
+    np.array(lanes, np.int64) for lanes in (_FIRST, _SECOND, _THIRD, _FOURTH)
+)
 PARTITIONS = 9
 INDEX_BITS = 10  # of a candidate's number in a packed cost
+
+
+def _keep_better(emitter, quarters, rate, number, best):  # type: ignore[no-untyped-def]
+    """Costs of all partitions from those of the quadrants, packed with the candidate's number, into `best`."""
+    values = emitter.constant([0] * 16, 32)
+    for lane, value in enumerate(quarters):
+        values = values._new(emitter.builder.insert_element(values.value, value, emitter.i64(lane)))
+    costs = values.shuffle(_FIRST) + values.shuffle(_SECOND) + values.shuffle(_THIRD) + values.shuffle(_FOURTH)
+    packed = ((costs + emitter.splat(rate, 16, 32)) << INDEX_BITS) + emitter.splat(number, 16, 32)
+    best.store(0, best.load(0, 16).min(packed))
 
 
 def _candidate_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate, number, best):  # type: ignore[no-untyped-def]
@@ -162,13 +175,16 @@ def _candidate_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, r
             difference = (left - right).abs()
             total = difference if total is None else total + difference
         halves += [total.part(0, 8).sum(), total.part(8, 8).sum()]
-    sads = emitter.constant([0] * 16, 32)
-    for lane, value in enumerate(halves):
-        sads = sads._new(emitter.builder.insert_element(sads.value, value, emitter.i64(lane)))
-    costs = sads.shuffle(_FIRST) + sads.shuffle(_SECOND) + sads.shuffle(_THIRD) + sads.shuffle(_FOURTH)
-    costs = costs + emitter.splat(rate, 16, 32)
-    packed = (costs << INDEX_BITS) + emitter.splat(number, 16, 32)
-    best.store(0, best.load(0, 16).min(packed))
+    _keep_better(emitter, halves, rate, number, best)
+
+
+@kernel
+def _keep_better_scalar(s0, s1, s2, s3, rate, number, best):  # type: ignore[no-untyped-def]
+    values = np.empty(5, np.int64)
+    values[0], values[1], values[2], values[3], values[4] = s0, s1, s2, s3, 0
+    for p in range(PARTITIONS):
+        cost = values[_FIRST_LANES[p]] + values[_SECOND_LANES[p]] + values[_THIRD_LANES[p]] + values[_FOURTH_LANES[p]]
+        best[p] = min(best[p], ((cost + rate) << INDEX_BITS) + number)
 
 
 @primitive(_candidate_emission, results=0)
@@ -183,7 +199,63 @@ def try_candidate(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate
         for x in range(16):
             sample = np.int32(ref[ref_offset + y * ref_stride + x])
             sads[(y >> 3) * 2 + (x >> 3)] += abs(np.int32(cur[cur_offset + y * cur_stride + x]) - sample)
-    s0, s1, s2, s3 = sads
-    costs = (s0 + s1 + s2 + s3, s0 + s1, s2 + s3, s0 + s2, s1 + s3, s0, s1, s2, s3)
-    for p in range(9):
-        best[p] = min(best[p], ((costs[p] + rate) << 10) + number)
+    _keep_better_scalar(sads[0], sads[1], sads[2], sads[3], rate, number, best)
+
+
+def _fraction_emission(emitter, a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, number, best):  # type: ignore[no-untyped-def]
+    quarters = _quarters_emission(True)(emitter, a, a_offset, a_stride, b, b_offset, c_offset, stride)
+    _keep_better(emitter, quarters, rate, number, best)
+
+
+@primitive(_fraction_emission, results=0)
+def try_fraction(a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, number, best):  # type: ignore[no-untyped-def]
+    """As `try_candidate` by SATD against the rounded mean of two blocks of `b` (the same one twice: that block)."""
+    low, low_a = 8 * stride, a_offset + 8 * a_stride
+    s0 = _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, stride)
+    s1 = _satd_8x8(a, a_offset + 8, a_stride, b, b_offset + 8, c_offset + 8, stride)
+    s2 = _satd_8x8(a, low_a, a_stride, b, b_offset + low, c_offset + low, stride)
+    s3 = _satd_8x8(a, low_a + 8, a_stride, b, b_offset + low + 8, c_offset + low + 8, stride)
+    _keep_better_scalar(s0, s1, s2, s3, rate, number, best)
+
+
+def _nine_emission(emitter, source, offset, stride, predictions, costs):  # type: ignore[no-untyped-def]
+    rows = [source.load(emitter.row(offset, stride, y), 4).widen_unsigned(16) for y in range(4)]
+    for group in range(3):  # four predictions side by side; the last group has one and three that do not count
+        blocks = [predictions.load(emitter.i64(16 * (4 * group + i)), 16) for i in range(4)]
+        pairs = [blocks[0].join(blocks[1]), blocks[2].join(blocks[3])]
+        differences = []
+        for y in range(4):
+            lanes = [16 * (i & 1) + 4 * y + x for i in range(2) for x in range(4)]
+            one, two = pairs[0].shuffle(lanes), pairs[1].shuffle(lanes)
+            differences.append(rows[y].shuffle([x for _ in range(4) for x in range(4)]) - one.join(two).widen_unsigned(16))
+        sums = hadamard_magnitudes(differences)
+        sums = sums.widen(32)
+        # Lanes of the result stand in groups of 4 by block.
+        pairs_of = [sums.shuffle([4 * i + k for i in range(4)]) for k in range(4)]
+        total = pairs_of[0] + pairs_of[1] + pairs_of[2] + pairs_of[3]
+        costs.store(emitter.i64(4 * group), total)
+
+
+@primitive(_nine_emission, results=0)
+def satd_4x4_nine(source, offset, stride, predictions, costs):  # type: ignore[no-untyped-def]
+    """SATDs of a 4x4 block against nine predictions of 16 contiguous samples each (as `intra_4x4_predictions` makes).
+
+    predictions : uint8[192] or more, samples behind the ninth are looked at but do not count
+    costs       : int32[12] or more, the first nine entries are the result
+    """
+    for mode in range(9):
+        total = 0
+        work = np.empty((4, 4), np.int32)
+        for y in range(4):
+            for x in range(4):
+                sample = np.int32(predictions[16 * mode + 4 * y + x])
+                work[y, x] = np.int32(source[offset + y * stride + x]) - sample
+        for y in range(4):
+            s, d = work[y, 0] + work[y, 2], work[y, 0] - work[y, 2]
+            t, e = work[y, 1] + work[y, 3], work[y, 1] - work[y, 3]
+            work[y, 0], work[y, 1], work[y, 2], work[y, 3] = s + t, s - t, d + e, d - e
+        for x in range(4):
+            s, d = work[0, x] + work[2, x], work[0, x] - work[2, x]
+            t, e = work[1, x] + work[3, x], work[1, x] - work[3, x]
+            total += abs(s + t) + abs(s - t) + abs(d + e) + abs(d - e)
+        costs[mode] = total >> 1

@@ -1,0 +1,232 @@
+"""Encode core: one picture from source samples to slices in device memory, and what it costs."""
+
+import numpy as np
+from pydantic import Field
+
+from asic_model.codecs.h264.macroblock import Macroblocks, allocate
+from asic_model.codecs.h264.nal import NAL_IDR_SLICE, NAL_SLICE, header_byte
+from asic_model.codecs.h264.parameter_sets import Pps, Sps
+from asic_model.codecs.h264.slice_header import SliceHeader, write_slice_header
+from asic_model.cores.encode.job import (
+    CABAC,
+    EFFORT_FAST,
+    EFFORT_SLOW,
+    FIELD_NUMBER,
+    MOTION_BYTES,
+    SLICE_I,
+    SLICE_P,
+    EncodeJob,
+    bad_field,
+)
+from asic_model.cores.encode.picture import PictureParameters, SearchArrays, code_picture, search_arrays
+from asic_model.cores.encode.reference import quarter_plane, reference_picture
+from asic_model.cores.result import STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult
+from asic_model.engines import entropy, fractional_search, intra_prediction, mode_decision, motion_search, transform
+from asic_model.engines.entropy import EntropyConfig
+from asic_model.engines.fractional_search import FractionalSearchConfig
+from asic_model.engines.intra_prediction import IntraPredictionConfig
+from asic_model.engines.lagrangian import MOTION_LAMBDA
+from asic_model.engines.mode_decision.inter import References
+from asic_model.engines.mode_decision.state import Coded, Samples, Settings, trials
+from asic_model.engines.mode_decision import ModeDecisionConfig
+from asic_model.engines.motion_search import GUARD_BYTES, MotionSearchConfig, Plane, SearchSettings
+from asic_model.engines.transform import TransformConfig
+from asic_model.section import Section
+from asic_model.work import encode_work
+
+STAGES = ("fetch", "motion_search", "fractional_search", "mode_decision", "transform", "deblock", "entropy")
+
+
+class EncodeCoreConfig(Section):
+    """Engines of one encode core."""
+
+    motion_search: MotionSearchConfig = MotionSearchConfig()
+    fractional_search: FractionalSearchConfig = FractionalSearchConfig()
+    intra_prediction: IntraPredictionConfig = IntraPredictionConfig()
+    mode_decision: ModeDecisionConfig = ModeDecisionConfig()
+    transform: TransformConfig = TransformConfig()
+    entropy: EntropyConfig = EntropyConfig()
+    fetch_bytes_per_cycle: int = Field(16, ge=1, le=256, description="source samples loaded per cycle [bytes]")
+
+
+def _settings(effort: int, ref_count: int) -> Settings:
+    """What each effort spends."""
+    if effort == EFFORT_FAST:
+        return Settings(references=min(ref_count, 1), partitions=7, inter_margin=16, intra_margin=16, early_skip=1)
+    if effort == EFFORT_SLOW:
+        return Settings(references=ref_count, partitions=7, inter_margin=20, intra_margin=32, early_skip=0)
+    return Settings(references=min(ref_count, 2), partitions=7, inter_margin=18, intra_margin=20, early_skip=1)
+
+
+def _search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> SearchSettings:
+    extra = {EFFORT_FAST: -1, EFFORT_SLOW: 2}.get(job.effort, 0)
+    return SearchSettings(
+        range_x=cfg.range_x,
+        range_y=cfg.range_y,
+        centres=max(1, cfg.centres + extra),
+        radius=cfg.radius,
+        temporal=0,
+        lambda_motion=int(MOTION_LAMBDA[job.qp]),
+    )
+
+
+def slice_rows(mb_height: int, slices: int) -> np.ndarray:
+    """int32[mb_height]: slice number of each macroblock row; rows are shared out evenly."""
+    return (np.arange(mb_height, dtype=np.int32) * slices // mb_height).astype(np.int32)
+
+
+def _load_source(memory: np.ndarray, job: EncodeJob) -> Samples:
+    """Copy the source to working memory at coded size, edges repeated."""
+    width, height = job.coded_width, job.coded_height
+    chroma_width, chroma_height = width // 2, height // 2
+    data = np.empty(width * height * 3 // 2 + GUARD_BYTES, np.uint8)
+    u, v = width * height, width * height + chroma_width * chroma_height
+    surface = job.source
+    for address, pitch, columns, rows, offset, coded_columns, coded_rows in (
+        (surface.address, surface.pitch, job.width, job.height, 0, width, height),
+        (surface.cb_address, surface.chroma_pitch, job.width // 2, job.height // 2, u, chroma_width, chroma_height),
+        (surface.cr_address, surface.chroma_pitch, job.width // 2, job.height // 2, v, chroma_width, chroma_height),
+    ):
+        plane = data[offset : offset + coded_columns * coded_rows].reshape(coded_rows, coded_columns)
+        plane[:rows, :columns] = memory[address : address + pitch * rows].reshape(rows, pitch)[:, :columns]
+        plane[:rows, columns:] = plane[:rows, columns - 1 : columns]
+        plane[rows:] = plane[rows - 1]
+    data[width * height * 3 // 2 :] = 0
+    return Samples(data, 0, u, v, width, chroma_width)
+
+
+def _slice_header(job: EncodeJob, first_mb: int, settings: Settings) -> tuple[bytes, int]:
+    """Slice header bits. SPS and PPS are as the driver writes them: QP 26, one reference by default."""
+    sps = Sps(
+        log2_max_frame_num_minus4=job.log2_max_frame_num - 4,
+        pic_order_cnt_type=0 if job.log2_max_poc_lsb else 2,
+        log2_max_pic_order_cnt_lsb_minus4=max(job.log2_max_poc_lsb - 4, 0),
+        pic_width_in_mbs_minus1=job.mb_width - 1,
+        pic_height_in_map_units_minus1=job.mb_height - 1,
+    )
+    pps = Pps(entropy_coding_mode_flag=job.entropy == CABAC, deblocking_filter_control_present_flag=True)
+    header = SliceHeader(
+        nal_unit_type=NAL_IDR_SLICE if job.idr else NAL_SLICE,
+        nal_ref_idc=job.nal_ref_idc,
+        first_mb_in_slice=first_mb,
+        slice_type=job.slice_type,
+        frame_num=job.frame_num,
+        idr_pic_id=job.idr_pic_id,
+        pic_order_cnt_lsb=job.poc_lsb,
+        num_ref_idx_l0_active_minus1=max(settings.references - 1, 0),
+        cabac_init_idc=job.cabac_init_idc,
+        slice_qp_delta=job.qp - 26,
+        disable_deblocking_filter_idc=job.deblock_disable,
+        slice_alpha_c0_offset_div2=job.deblock_alpha,
+        slice_beta_offset_div2=job.deblock_beta,
+    )
+    return write_slice_header(header, sps, pps)
+
+
+def _bad(job: EncodeJob, name: str) -> CoreResult:
+    return CoreResult(
+        status=STATUS_BAD_FIELD,
+        detail=FIELD_NUMBER[name],
+        output_bytes=0,
+        stages=STAGES,
+        cycles=np.zeros((0, len(STAGES)), np.int64),
+        requests=np.zeros(0, np.dtype([("unit", "i4")])),
+        work=encode_work(0),
+    )
+
+
+def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult:
+    """Encode one picture; samples and slices are in `memory` (uint8[...]) when this returns."""
+    name = bad_field(job, memory.size)
+    if name is not None:
+        return _bad(job, name)
+    count = job.mb_width * job.mb_height
+    p_slice = job.slice_type == SLICE_P
+    settings = _settings(job.effort, job.ref_count if p_slice else 0)
+    quantiser = transform.quantiser()
+    t = trials(quantiser)
+    mbs = allocate(count)
+    levels = mbs.levels.reshape(-1)
+    coded = Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8))
+    source = _load_source(memory, job)
+    current = Plane(source.data, 0, source.stride)
+    surfaces = job.references
+    pictures = [reference_picture(memory, surfaces[index]) for index in range(settings.references)]
+    if not pictures:  # kernels want something of the right type
+        empty = fractional_search.ReferencePlanes(np.zeros(1, np.uint8), 0, 1, 1)
+        luma, quarters = (empty,) * 4, (Plane(np.zeros(1, np.uint8), 0, 1),) * 4
+        source_quarter = quarters[0]
+    else:
+        padded = [pictures[min(index, len(pictures) - 1)] for index in range(4)]
+        luma, quarters = tuple(p.luma for p in padded), tuple(p.quarter for p in padded)
+        source_quarter = quarter_plane(current, job.coded_width, job.coded_height, 0)
+    reconstruction = job.reconstruction
+    chroma = np.array([[s.cb_address, s.cr_address] for s in (surfaces or [reconstruction])], np.int64)
+    references = References(
+        luma, memory, chroma, reconstruction.chroma_pitch, job.coded_width // 2, job.coded_height // 2
+    )
+    recon = Samples(
+        memory,
+        reconstruction.address,
+        reconstruction.cb_address,
+        reconstruction.cr_address,
+        reconstruction.pitch,
+        reconstruction.chroma_pitch,
+    )
+    qp_map = np.zeros(0, np.int8)
+    if job.qp_map_address:
+        qp_map = memory[job.qp_map_address : job.qp_map_address + count].view(np.int8).copy()
+    colocated = np.zeros((count, 2), np.int16)
+    work = encode_work(count)
+    rows = slice_rows(job.mb_height, job.slices)
+    parameters = PictureParameters(
+        mb_width=job.mb_width,
+        mb_height=job.mb_height,
+        p_slice=int(p_slice),
+        cabac=int(job.entropy == CABAC),
+        context_table=1 + job.cabac_init_idc if p_slice else 0,
+        qp=job.qp,
+        chroma_offset=job.chroma_qp_offset,
+        references=settings.references,
+        effort=job.effort,
+    )
+    code_picture(
+        parameters, t, quantiser, settings, _search_settings(cfg.motion_search, job), mbs, levels, coded, references,
+        quarters, search_arrays(settings.references, count), source, source_quarter, current, recon, rows, qp_map,
+        colocated, work,
+    )  # fmt: skip
+
+    scratch = entropy.entropy_scratch(count)
+    position = job.out_address
+    limit = job.out_address + job.out_capacity
+    nal_header = header_byte(job.nal_ref_idc, NAL_IDR_SLICE if job.idr else NAL_SLICE)
+    for number in range(job.slices):
+        own = np.flatnonzero(rows == number)
+        first_mb = int(own[0]) * job.mb_width
+        header, bits = _slice_header(job, first_mb, settings)
+        slice_parameters = entropy.SliceParameters(
+            first_mb=first_mb,
+            mb_count=len(own) * job.mb_width,
+            mb_width=job.mb_width,
+            slice_type=job.slice_type,
+            qp=job.qp,
+            cabac=int(job.entropy == CABAC),
+            cabac_init_idc=job.cabac_init_idc,
+            num_ref_idx_l0=max(settings.references, 1),
+        )
+        end = entropy.write_slice(
+            mbs, slice_parameters, scratch, work, header, bits, nal_header, memory, position, limit
+        )
+        if end < 0:
+            break
+        position = end
+    cycles = np.zeros((count, len(STAGES)), np.int64)
+    return CoreResult(
+        status=STATUS_OK if end >= 0 else STATUS_OUTPUT_FULL,
+        detail=0,
+        output_bytes=position - job.out_address if end >= 0 else 0,
+        stages=STAGES,
+        cycles=cycles,
+        requests=np.zeros(0, np.dtype([("unit", "i4")])),
+        work=work,
+    )

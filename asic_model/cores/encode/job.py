@@ -1,0 +1,150 @@
+"""The encode core's job: one picture, all state in device memory."""
+
+from dataclasses import dataclass, fields
+
+from asic_model.memory.surface import Surface, surface
+
+SLICE_P = 0
+SLICE_I = 2
+CAVLC = 0
+CABAC = 1
+EFFORT_FAST, EFFORT_MEDIUM, EFFORT_SLOW = 0, 1, 2
+REFERENCES_MAX = 4
+MOTION_BYTES = 32  # co-located motion of one macroblock, `asic_model.cores.encode.motion`
+
+
+def coded(samples: int) -> int:
+    """Size in luma samples as it is coded: whole macroblocks."""
+    return (samples + 15) & ~15
+
+
+@dataclass(frozen=True)
+class EncodeJob:
+    """One picture to encode. Addresses and sizes in bytes of device memory, picture sizes in luma samples.
+
+    The source (`surface(width, height, src_address)`) is read with edge replication up to whole macroblocks. The
+    reconstruction and the references are stored at that coded size. Slices are written as complete NAL units with
+    start codes, from `out_address` on.
+    """
+
+    width: int
+    height: int
+    src_address: int
+    recon_address: int
+    out_address: int
+    out_capacity: int
+    ref_count: int = 0
+    ref_address_0: int = 0
+    ref_address_1: int = 0
+    ref_address_2: int = 0
+    ref_address_3: int = 0
+    motion_in_address: int = 0  # co-located motion of the picture before; 0: none
+    motion_out_address: int = 0  # 0: not wanted
+    qp_map_address: int = 0  # int8 QP offset of each macroblock in raster order; 0: none
+    slice_type: int = SLICE_I  # 0 P, 2 I
+    idr: int = 1
+    nal_ref_idc: int = 1
+    frame_num: int = 0
+    idr_pic_id: int = 0
+    poc_lsb: int = 0
+    log2_max_frame_num: int = 4
+    log2_max_poc_lsb: int = 0  # 0: pic_order_cnt_type 2, no poc_lsb in the slice header
+    qp: int = 27
+    chroma_qp_offset: int = 0
+    entropy: int = CABAC
+    cabac_init_idc: int = 0
+    slices: int = 1  # rows of macroblocks are shared out evenly
+    deblock_disable: int = 0  # disable_deblocking_filter_idc
+    deblock_alpha: int = 0  # slice_alpha_c0_offset_div2
+    deblock_beta: int = 0  # slice_beta_offset_div2
+    effort: int = EFFORT_MEDIUM  # 0 fast, 1 medium, 2 slow
+    seed: int = 0
+
+    @property
+    def coded_width(self) -> int:
+        return coded(self.width)
+
+    @property
+    def coded_height(self) -> int:
+        return coded(self.height)
+
+    @property
+    def mb_width(self) -> int:
+        return self.coded_width // 16
+
+    @property
+    def mb_height(self) -> int:
+        return self.coded_height // 16
+
+    @property
+    def source(self) -> Surface:
+        return surface(self.width, self.height, self.src_address)
+
+    @property
+    def reconstruction(self) -> Surface:
+        return surface(self.coded_width, self.coded_height, self.recon_address)
+
+    @property
+    def references(self) -> list[Surface]:
+        """Reference pictures in the order of list 0."""
+        addresses = (self.ref_address_0, self.ref_address_1, self.ref_address_2, self.ref_address_3)
+        return [surface(self.coded_width, self.coded_height, address) for address in addresses[: self.ref_count]]
+
+
+FIELD_NUMBER = {item.name: number for number, item in enumerate(fields(EncodeJob))}
+
+_LIMITS = {
+    "width": (16, 4096),
+    "height": (16, 2304),
+    "out_capacity": (64, 1 << 31),
+    "ref_count": (0, REFERENCES_MAX),
+    "idr": (0, 1),
+    "nal_ref_idc": (0, 3),
+    "frame_num": (0, 65535),
+    "idr_pic_id": (0, 65535),
+    "poc_lsb": (0, 65535),
+    "log2_max_frame_num": (4, 16),
+    "qp": (0, 51),
+    "chroma_qp_offset": (-12, 12),
+    "entropy": (CAVLC, CABAC),
+    "cabac_init_idc": (0, 2),
+    "slices": (1, 144),
+    "deblock_disable": (0, 2),
+    "deblock_alpha": (-6, 6),
+    "deblock_beta": (-6, 6),
+    "effort": (EFFORT_FAST, EFFORT_SLOW),
+}
+
+
+def bad_field(job: EncodeJob, memory_bytes: int) -> str | None:
+    """Return the name of the first field that this core cannot work with, or None."""
+    for name, (low, high) in _LIMITS.items():
+        if not low <= getattr(job, name) <= high:
+            return name
+    if job.width % 2:
+        return "width"
+    if job.height % 2:
+        return "height"
+    if job.slice_type not in (SLICE_P, SLICE_I):
+        return "slice_type"
+    if job.slice_type == SLICE_P and (job.ref_count == 0 or job.idr):
+        return "ref_count" if job.ref_count == 0 else "idr"
+    if job.log2_max_poc_lsb and not 4 <= job.log2_max_poc_lsb <= 16:
+        return "log2_max_poc_lsb"
+    if job.slices > job.mb_height:
+        return "slices"
+    count = job.mb_width * job.mb_height
+    regions = [
+        ("src_address", job.src_address, job.source.size_bytes),
+        ("recon_address", job.recon_address, job.reconstruction.size_bytes),
+        ("out_address", job.out_address, job.out_capacity),
+        ("motion_in_address", job.motion_in_address, count * MOTION_BYTES),
+        ("motion_out_address", job.motion_out_address, count * MOTION_BYTES),
+        ("qp_map_address", job.qp_map_address, count),
+    ]
+    for number, reference in enumerate(job.references):
+        regions.append((f"ref_address_{number}", reference.address, reference.size_bytes))
+    for name, address, size in regions:
+        if not 0 <= address <= memory_bytes - size:
+            return name
+    return None

@@ -1,0 +1,80 @@
+"""Reference pictures as the searches read them: padded luma at whole and half positions, and at 1/4 resolution.
+
+Making them costs as much as coding a few hundred macroblocks, so they are kept between jobs. A kept picture is used
+only if the samples in device memory still equal those it was made from, so it can never be stale, whoever wrote the
+memory in between; what device memory says is what counts.
+"""
+
+import threading
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+
+from asic_model.engines.fractional_search import ReferencePlanes
+from asic_model.engines.inter_prediction import half_sample_planes
+from asic_model.engines.motion_search import GUARD_BYTES, PAD_PX, Plane, decimate
+from asic_model.memory.surface import Surface
+
+KEPT = 12  # pictures
+
+
+class ReferencePicture(NamedTuple):
+    """One reference; arrays are never written again once made."""
+
+    luma: ReferencePlanes
+    quarter: Plane
+
+
+_kept: OrderedDict[tuple[int, int, int], ReferencePicture] = OrderedDict()
+_lock = threading.Lock()
+
+
+def quarter_plane(luma: Plane, width: int, height: int, pad: int) -> Plane:
+    """Return the picture at 1/4 resolution with pad / 4 samples of the padding; `luma` has `pad` samples of it."""
+    columns, rows = (width + 2 * pad) // 4, (height + 2 * pad) // 4
+    data = np.zeros(columns * rows + GUARD_BYTES, np.uint8)
+    decimate(luma.data, luma.offset - pad * luma.stride - pad, luma.stride, columns, rows, data, 0, columns)
+    return Plane(data, pad // 4 * columns + pad // 4, columns)
+
+
+def _view(memory: np.ndarray, surface: Surface) -> np.ndarray:
+    """Luma of a surface as uint8[height, width]."""
+    rows = memory[surface.address : surface.address + surface.pitch * surface.height]
+    return rows.reshape(surface.height, surface.pitch)[:, : surface.width]
+
+
+def _make(memory: np.ndarray, surface: Surface) -> ReferencePicture:
+    width, height = surface.width, surface.height
+    stride = width + 2 * PAD_PX
+    plane_bytes = stride * (height + 2 * PAD_PX)
+    data = np.empty(4 * plane_bytes + GUARD_BYTES, np.uint8)
+    data[4 * plane_bytes :] = 0
+    offset = PAD_PX * stride + PAD_PX
+    data[:plane_bytes].reshape(-1, stride)[PAD_PX : PAD_PX + height, PAD_PX : PAD_PX + width] = _view(memory, surface)
+    half_sample_planes(data, offset, stride, plane_bytes, width, height, PAD_PX, np.empty(width + 32, np.int16))
+    luma = ReferencePlanes(data, offset, stride, plane_bytes)
+    return ReferencePicture(luma, quarter_plane(Plane(data, offset, stride), width, height, PAD_PX))
+
+
+def reference_picture(memory: np.ndarray, surface: Surface) -> ReferencePicture:
+    """Return the reference that stands at `surface` (coded size), made now or kept from before."""
+    key = (surface.address, surface.width, surface.height)
+    with _lock:
+        kept = _kept.get(key)
+    if kept is not None:
+        luma = kept.luma
+        whole = luma.data[: luma.plane_bytes].reshape(-1, luma.stride)
+        inner = whole[PAD_PX : PAD_PX + surface.height, PAD_PX : PAD_PX + surface.width]
+        if np.array_equal(inner, _view(memory, surface)):
+            with _lock:
+                if key in _kept:
+                    _kept.move_to_end(key)
+            return kept
+    made = _make(memory, surface)
+    with _lock:
+        _kept[key] = made
+        _kept.move_to_end(key)
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    return made

@@ -1,0 +1,124 @@
+"""Choice of levels: rate-distortion optimised quantisation of one block.
+
+In the transform domain one level step is Qstep for every coefficient (the forward multipliers see to it), so the
+cost of a level with error e steps is e^2 + (lambda / Qstep^2) * rate, and lambda / Qstep^2 does not depend on QP. The
+engine walks from the highest frequency down, as levels are coded, picks each level from the two nearest ones with the
+contexts that its predecessors imply, and keeps account of what it would cost to end the block here: one pass over the
+coefficients, two candidates each.
+"""
+
+import numpy as np
+
+from asic_model.codecs.h264.cabac_contexts import CTX_ABS_LEVEL, CTX_LAST, CTX_SIGNIFICANT
+from asic_model.engines.mode_decision.rate import CAT_CHROMA_DC, level_rate
+from asic_model.kernel_cache import kernel
+from asic_model.simd.transforms import quantise_16
+
+_SIGNIFICANT = np.array(CTX_SIGNIFICANT[0], np.int64)
+_LAST = np.array(CTX_LAST[0], np.int64)
+_ABS_LEVEL = np.array(CTX_ABS_LEVEL, np.int64)
+
+FRACTION_BITS = 8  # of scaled coefficients: 1/256 of a level step
+# lambda / Qstep^2 = 0.85 * 2^((QP - 12) / 3) / (0.625^2 * 2^(QP / 3)) = 0.136; errors are in (1/256 step)^2, rates in
+# 1/256 bit: 0.136 * 65536 / 256
+LAMBDA_STEPS = 35
+_ROUNDING = 102  # of the upper candidate, 1/256 step: a level that rounds up from less than 0.6 never pays
+LEVEL_MAX = 2063  # the largest level of every CAVLC profile
+
+
+@kernel
+def choose_levels(
+    levels, offset, coefs, coefs_offset, factor, factor_offset, shift, first, count, cat, costs, weight, flag_gain
+):  # fmt: skip
+    """Quantise coefs[coefs_offset + first ...][: count] to `levels` at offset + first.
+
+    coefs     : int16, forward transform in scan order
+    factor    : int32, forward multipliers in scan order from factor_offset on (entry `first` is the first one's)
+    shift     : of factor * coef to whole levels
+    costs     : bin costs (`rate.set_bin_costs`)
+    weight    : lambda / Qstep^2 on the scale of LAMBDA_STEPS
+    flag_gain : rate that coded_block_flag 0 saves against 1
+    Returns (levels not zero, gain): what coding the block gains over leaving it zero, (1/256 step)^2, 0 if it is zero.
+    """
+    start = offset + first
+    rounding = np.int64(_ROUNDING) << (shift - FRACTION_BITS)
+    if (
+        quantise_16(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0
+        or _count(levels, start, count) == 0
+    ):
+        return np.int64(0), np.int64(0)
+    end = count - 1
+    while levels[start + end] == 0:
+        end -= 1
+    significant, last, base = 2 * _SIGNIFICANT[cat], 2 * _LAST[cat], _ABS_LEVEL[cat]
+    larger_limit = 3 if cat == CAT_CHROMA_DC else 4
+    # `total`: cost of this coefficient and all behind it, relative to zeros, when the block ends at `stop`.
+    total = np.int64(0)
+    stop = -1
+    ones = larger = 0
+    for i in range(end, -1, -1):
+        upper = abs(np.int64(levels[start + i]))
+        zero_rate = one_rate = end_rate = np.int64(0)
+        if i < count - 1:
+            zero_rate = np.int64(costs[significant + 2 * i])
+            one_rate = np.int64(costs[significant + 2 * i + 1])
+            end_rate = one_rate + np.int64(costs[last + 2 * i + 1])
+            one_rate += costs[last + 2 * i]
+        if upper == 0:
+            total += weight * zero_rate
+            continue
+        coef = abs(np.int64(coefs[coefs_offset + first + i]))
+        value = (coef * np.int64(factor[factor_offset + first + i])) >> (shift - FRACTION_BITS)
+        error = value - (upper << FRACTION_BITS)
+        gain = error * error - value * value
+        error += 1 << FRACTION_BITS
+        lower_gain = error * error - value * value if upper > 1 else np.int64(0)
+        # As the last level of the block: no level was coded before it.
+        end_cost = gain + weight * (end_rate + level_rate(costs, base, upper, 0, 0, larger_limit))
+        end_size = upper
+        if upper > 1:
+            cost = lower_gain + weight * (end_rate + level_rate(costs, base, upper - 1, 0, 0, larger_limit))
+            if cost < end_cost:
+                end_cost, end_size = cost, upper - 1
+        # Before levels already chosen.
+        if stop >= 0:
+            joined = gain + weight * (one_rate + level_rate(costs, base, upper, ones, larger, larger_limit))
+            size = upper
+            cost = weight * zero_rate
+            if upper > 1:
+                cost = lower_gain + weight * (one_rate + level_rate(costs, base, upper - 1, ones, larger, larger_limit))
+            if cost < joined:
+                joined, size = cost, upper - 1
+            joined += total
+            if joined <= end_cost:
+                total = joined
+                if size == 1:
+                    ones += 1
+                elif size > 1:
+                    larger += 1
+                levels[start + i] = size
+                continue
+        for k in range(i + 1, stop + 1):
+            levels[start + k] = 0
+        total, stop = end_cost, i
+        ones, larger = (1, 0) if end_size == 1 else (0, 1)
+        levels[start + i] = end_size
+    gain = -(total + weight * flag_gain)
+    if gain <= 0:
+        for i in range(end + 1):
+            levels[start + i] = 0
+        return np.int64(0), np.int64(0)
+    number = np.int64(0)
+    for i in range(end + 1):
+        level = min(np.int64(levels[start + i]), LEVEL_MAX)
+        number += level != 0
+        levels[start + i] = -level if coefs[coefs_offset + first + i] < 0 else level
+    return number, gain
+
+
+@kernel
+def _count(levels, start, count):
+    number = 0
+    for i in range(count):
+        number += levels[start + i] != 0
+    return number
