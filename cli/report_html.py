@@ -27,7 +27,7 @@ section{background:var(--paper);border:1px solid var(--line);border-radius:10px;
 h2{font-size:17px;margin:0 0 2px}
 .note{color:var(--soft);font-size:13px;margin:0 0 12px;max-width:76ch}
 section>p{margin:8px 0;max-width:76ch}
-.keys{display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:10px;margin:14px 0 4px}
+.keys{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:10px;margin:14px 0 4px}
 .key{border:1px solid var(--line);border-radius:8px;padding:10px 12px}
 .key b{display:block;font-size:24px;line-height:1.15;font-weight:650;font-variant-numeric:tabular-nums}
 .key b small{font-size:13px;font-weight:500;color:var(--soft);margin-left:3px}
@@ -50,6 +50,7 @@ tr:last-child td{border-bottom:0}
 .r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 footer{color:var(--soft);font-size:12.5px;margin-top:6px}
 @media(max-width:560px){main{padding:18px 10px}section{padding:14px}h1{font-size:22px}
+.keys{grid-template-columns:1fr 1fr}
 .bars{grid-template-columns:minmax(0,1fr) max-content;gap:1px 10px;grid-auto-flow:row}
 .bars .value{grid-column:2}.bars .bar{grid-column:1/-1;margin-bottom:7px}}
 @media print{:root{--ground:#fff}body{font-size:12px}main{max-width:none;padding:0}section{break-inside:avoid;

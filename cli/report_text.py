@@ -45,6 +45,8 @@ def _bar(row: Bar, chart: Bars, columns: int) -> Text:
 def _legend(chart: Bars) -> Text:
     text = Text()
     for tone, name in zip(chart.tones, chart.series, strict=False):
+        if not name:
+            continue
         text.append(f"{SHAPES[tone]} ", style=COLOURS[tone])
         text.append(f"{name}  ", style="dim")
     for letter, name in zip("│┃", dict.fromkeys(n for row in chart.rows for n, _ in row.marks), strict=False):
@@ -56,16 +58,19 @@ def _bars(chart: Bars, width: int) -> list[RenderableType]:
     labels = max((len(row.label) for row in chart.rows), default=0)
     values = max((len(row.text) for row in chart.rows), default=0)
     columns = max(8, min(BAR_COLUMNS, width - labels - values - 8))
-    grid = RichTable.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True)
+    drawn: list[RenderableType] = []
     for group, rows in groupby(chart.rows, key=lambda row: row.group):
         if group:
-            grid.add_row(Text(group, style="bold"))
+            drawn.append(Text(group, style="italic"))
+        grid = RichTable.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True, min_width=labels)
+        grid.add_column(no_wrap=True, min_width=columns)
+        grid.add_column(justify="right", no_wrap=True, min_width=values)
         for row in rows:
             grid.add_row(row.label, _bar(row, chart, columns), row.text)
-    return [grid, _legend(chart)]
+        drawn.append(grid)
+    legend = _legend(chart)
+    return [*drawn, legend] if legend.plain else drawn
 
 
 def _table(table: Table) -> RichTable:
@@ -108,7 +113,8 @@ def render(document: Document, console: Console) -> None:
     console.print(Text(document.title, style="bold"))
     console.print(Text(document.subtitle, style="dim"))
     for chapter in document.chapters:
-        _chapter(console, chapter)
+        if not chapter.detail:
+            _chapter(console, chapter)
     if document.footer:
         console.print()
         console.print(Text(document.footer, style="dim"))

@@ -70,11 +70,12 @@ Block = Words | KeyFigures | Bars | Table
 
 @dataclass(frozen=True)
 class Chapter:
-    """One heading with what stands under it; `note` says how to read it."""
+    """One heading with what stands under it; `note` says how to read it. `detail`: not on the terminal."""
 
     title: str
     blocks: Sequence[Block]
     note: str = ""
+    detail: bool = False
 
 
 @dataclass(frozen=True)
