@@ -1,52 +1,42 @@
 """Encode core: one picture from source samples to slices in device memory, and what it costs."""
 
+from functools import lru_cache
+
 import numpy as np
-from pydantic import Field
 
 from asic_model.codecs.h264.macroblock import Macroblocks, allocate
 from asic_model.codecs.h264.nal import NAL_IDR_SLICE, NAL_SLICE, header_byte
 from asic_model.codecs.h264.parameter_sets import Pps, Sps
 from asic_model.codecs.h264.slice_header import SliceHeader, write_slice_header
+from asic_model.cores.encode import motion
+from asic_model.cores.encode.account import STAGES, EncodeCoreConfig, counters, memory_requests, stage_cycles
 from asic_model.cores.encode.job import (
     CABAC,
     EFFORT_FAST,
     EFFORT_SLOW,
     FIELD_NUMBER,
-    MOTION_BYTES,
-    SLICE_I,
+    REFERENCES_MAX,
     SLICE_P,
     EncodeJob,
     bad_field,
 )
-from asic_model.cores.encode.picture import PictureParameters, SearchArrays, code_picture, search_arrays
-from asic_model.cores.encode.reference import quarter_plane, reference_picture
-from asic_model.cores.result import STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult
-from asic_model.engines import entropy, fractional_search, intra_prediction, mode_decision, motion_search, transform
-from asic_model.engines.entropy import EntropyConfig
-from asic_model.engines.fractional_search import FractionalSearchConfig
-from asic_model.engines.intra_prediction import IntraPredictionConfig
+from asic_model.cores.encode.picture import PictureParameters, code_picture, search_arrays
+from asic_model.cores.encode.reference import ReferencePicture, quarter_plane, reference_picture
+from asic_model.cores.result import REQUEST, STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult
+from asic_model.engines import deblock, entropy
+from asic_model.engines.entropy import SliceParameters
+from asic_model.engines.fractional_search import ReferencePlanes
 from asic_model.engines.lagrangian import MOTION_LAMBDA
 from asic_model.engines.mode_decision.inter import References
 from asic_model.engines.mode_decision.state import Coded, Samples, Settings, trials
-from asic_model.engines.mode_decision import ModeDecisionConfig
 from asic_model.engines.motion_search import GUARD_BYTES, MotionSearchConfig, Plane, SearchSettings
-from asic_model.engines.transform import TransformConfig
-from asic_model.section import Section
+from asic_model.engines.transform import Quantiser, quantiser
 from asic_model.work import encode_work
 
-STAGES = ("fetch", "motion_search", "fractional_search", "mode_decision", "transform", "deblock", "entropy")
 
-
-class EncodeCoreConfig(Section):
-    """Engines of one encode core."""
-
-    motion_search: MotionSearchConfig = MotionSearchConfig()
-    fractional_search: FractionalSearchConfig = FractionalSearchConfig()
-    intra_prediction: IntraPredictionConfig = IntraPredictionConfig()
-    mode_decision: ModeDecisionConfig = ModeDecisionConfig()
-    transform: TransformConfig = TransformConfig()
-    entropy: EntropyConfig = EntropyConfig()
-    fetch_bytes_per_cycle: int = Field(16, ge=1, le=256, description="source samples loaded per cycle [bytes]")
+@lru_cache(maxsize=1)
+def _quantiser() -> Quantiser:
+    return quantiser()
 
 
 def _settings(effort: int, ref_count: int) -> Settings:
@@ -65,7 +55,7 @@ def _search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> SearchSettings:
         range_y=cfg.range_y,
         centres=max(1, cfg.centres + extra),
         radius=cfg.radius,
-        temporal=0,
+        temporal=int(job.motion_in_address != 0),
         lambda_motion=int(MOTION_LAMBDA[job.qp]),
     )
 
@@ -95,7 +85,7 @@ def _load_source(memory: np.ndarray, job: EncodeJob) -> Samples:
     return Samples(data, 0, u, v, width, chroma_width)
 
 
-def _slice_header(job: EncodeJob, first_mb: int, settings: Settings) -> tuple[bytes, int]:
+def _slice_header(job: EncodeJob, first_mb: int, references: int) -> tuple[bytes, int]:
     """Slice header bits. SPS and PPS are as the driver writes them: QP 26, one reference by default."""
     sps = Sps(
         log2_max_frame_num_minus4=job.log2_max_frame_num - 4,
@@ -113,7 +103,7 @@ def _slice_header(job: EncodeJob, first_mb: int, settings: Settings) -> tuple[by
         frame_num=job.frame_num,
         idr_pic_id=job.idr_pic_id,
         pic_order_cnt_lsb=job.poc_lsb,
-        num_ref_idx_l0_active_minus1=max(settings.references - 1, 0),
+        num_ref_idx_l0_active_minus1=max(references - 1, 0),
         cabac_init_idc=job.cabac_init_idc,
         slice_qp_delta=job.qp - 26,
         disable_deblocking_filter_idc=job.deblock_disable,
@@ -123,110 +113,136 @@ def _slice_header(job: EncodeJob, first_mb: int, settings: Settings) -> tuple[by
     return write_slice_header(header, sps, pps)
 
 
-def _bad(job: EncodeJob, name: str) -> CoreResult:
+def _refused(name: str) -> CoreResult:
     return CoreResult(
         status=STATUS_BAD_FIELD,
         detail=FIELD_NUMBER[name],
         output_bytes=0,
         stages=STAGES,
         cycles=np.zeros((0, len(STAGES)), np.int64),
-        requests=np.zeros(0, np.dtype([("unit", "i4")])),
+        requests=np.zeros(0, REQUEST),
         work=encode_work(0),
     )
 
 
-def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult:
-    """Encode one picture; samples and slices are in `memory` (uint8[...]) when this returns."""
-    name = bad_field(job, memory.size)
-    if name is not None:
-        return _bad(job, name)
-    count = job.mb_width * job.mb_height
-    p_slice = job.slice_type == SLICE_P
-    settings = _settings(job.effort, job.ref_count if p_slice else 0)
-    quantiser = transform.quantiser()
-    t = trials(quantiser)
-    mbs = allocate(count)
-    levels = mbs.levels.reshape(-1)
-    coded = Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8))
-    source = _load_source(memory, job)
-    current = Plane(source.data, 0, source.stride)
-    surfaces = job.references
-    pictures = [reference_picture(memory, surfaces[index]) for index in range(settings.references)]
-    if not pictures:  # kernels want something of the right type
-        empty = fractional_search.ReferencePlanes(np.zeros(1, np.uint8), 0, 1, 1)
-        luma, quarters = (empty,) * 4, (Plane(np.zeros(1, np.uint8), 0, 1),) * 4
-        source_quarter = quarters[0]
-    else:
-        padded = [pictures[min(index, len(pictures) - 1)] for index in range(4)]
-        luma, quarters = tuple(p.luma for p in padded), tuple(p.quarter for p in padded)
-        source_quarter = quarter_plane(current, job.coded_width, job.coded_height, 0)
+def _references(memory: np.ndarray, job: EncodeJob, count: int) -> tuple[References, tuple[Plane, ...]]:
+    """The first `count` references as mode decision and motion search read them; kernels want four, so one repeats."""
     reconstruction = job.reconstruction
-    chroma = np.array([[s.cb_address, s.cr_address] for s in (surfaces or [reconstruction])], np.int64)
+    surfaces = job.references[:count] or [reconstruction]
+    if count:
+        pictures = [reference_picture(memory, surface) for surface in surfaces]
+    else:
+        nothing = np.zeros(GUARD_BYTES, np.uint8)
+        pictures = [ReferencePicture(ReferencePlanes(nothing, 0, 1, 1), Plane(nothing, 0, 1))]
+    numbers = [min(index, len(pictures) - 1) for index in range(REFERENCES_MAX)]
+    chroma = np.array([[surfaces[n].cb_address, surfaces[n].cr_address] for n in numbers], np.int64)
+    luma = tuple(pictures[n].luma for n in numbers)
     references = References(
         luma, memory, chroma, reconstruction.chroma_pitch, job.coded_width // 2, job.coded_height // 2
     )
-    recon = Samples(
-        memory,
-        reconstruction.address,
-        reconstruction.cb_address,
-        reconstruction.cr_address,
-        reconstruction.pitch,
-        reconstruction.chroma_pitch,
-    )
-    qp_map = np.zeros(0, np.int8)
-    if job.qp_map_address:
-        qp_map = memory[job.qp_map_address : job.qp_map_address + count].view(np.int8).copy()
-    colocated = np.zeros((count, 2), np.int16)
-    work = encode_work(count)
-    rows = slice_rows(job.mb_height, job.slices)
-    parameters = PictureParameters(
-        mb_width=job.mb_width,
-        mb_height=job.mb_height,
-        p_slice=int(p_slice),
-        cabac=int(job.entropy == CABAC),
-        context_table=1 + job.cabac_init_idc if p_slice else 0,
-        qp=job.qp,
-        chroma_offset=job.chroma_qp_offset,
-        references=settings.references,
-        effort=job.effort,
-    )
-    code_picture(
-        parameters, t, quantiser, settings, _search_settings(cfg.motion_search, job), mbs, levels, coded, references,
-        quarters, search_arrays(settings.references, count), source, source_quarter, current, recon, rows, qp_map,
-        colocated, work,
-    )  # fmt: skip
+    return references, tuple(pictures[n].quarter for n in numbers)
 
-    scratch = entropy.entropy_scratch(count)
-    position = job.out_address
-    limit = job.out_address + job.out_capacity
+
+def _deblock(memory: np.ndarray, job: EncodeJob, mbs: Macroblocks, work: np.ndarray) -> None:
+    """Filter the reconstruction in place."""
+    if job.deblock_disable == 1:
+        return
+    slices = deblock.allocate_slices(job.slices)
+    slices.disable[:] = job.deblock_disable
+    slices.alpha_offset[:], slices.beta_offset[:] = 2 * job.deblock_alpha, 2 * job.deblock_beta
+    slices.cb_offset[:] = slices.cr_offset[:] = job.chroma_qp_offset
+    slices.pictures[:] = np.arange(slices.pictures.shape[2])
+    count = job.mb_width * job.mb_height
+    recon = job.reconstruction
+    planes = deblock.Planes(
+        memory, recon.address, recon.pitch, recon.cb_address, recon.cr_address, recon.chroma_pitch, 1
+    )
+    edges = np.zeros(count, np.uint8)
+    deblock.deblock_picture(
+        planes, mbs, slices, deblock.allocate_scratch(count), job.mb_width, job.mb_height, 0, 1, edges
+    )
+    work["deblock_edges"] = edges
+
+
+def _write_slices(
+    memory: np.ndarray, job: EncodeJob, mbs: Macroblocks, rows: np.ndarray, references: int, work: np.ndarray
+) -> int:
+    """Write all slices; return the bytes written, -1 when they do not fit."""
+    scratch = entropy.entropy_scratch(len(work))
+    position, limit = job.out_address, job.out_address + job.out_capacity
     nal_header = header_byte(job.nal_ref_idc, NAL_IDR_SLICE if job.idr else NAL_SLICE)
     for number in range(job.slices):
         own = np.flatnonzero(rows == number)
-        first_mb = int(own[0]) * job.mb_width
-        header, bits = _slice_header(job, first_mb, settings)
-        slice_parameters = entropy.SliceParameters(
-            first_mb=first_mb,
+        parameters = SliceParameters(
+            first_mb=int(own[0]) * job.mb_width,
             mb_count=len(own) * job.mb_width,
             mb_width=job.mb_width,
             slice_type=job.slice_type,
             qp=job.qp,
             cabac=int(job.entropy == CABAC),
             cabac_init_idc=job.cabac_init_idc,
-            num_ref_idx_l0=max(settings.references, 1),
+            num_ref_idx_l0=max(references, 1),
         )
-        end = entropy.write_slice(
-            mbs, slice_parameters, scratch, work, header, bits, nal_header, memory, position, limit
+        header, bits = _slice_header(job, parameters.first_mb, references)
+        position = entropy.write_slice(
+            mbs, parameters, scratch, work, header, bits, nal_header, memory, position, limit
         )
-        if end < 0:
-            break
-        position = end
-    cycles = np.zeros((count, len(STAGES)), np.int64)
+        if position < 0:
+            return -1
+    return position - job.out_address
+
+
+def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult:
+    """Encode one picture; samples and slices are in `memory` (uint8[...]) when this returns."""
+    name = bad_field(job, memory.size)
+    if name is not None:
+        return _refused(name)
+    count = job.mb_width * job.mb_height
+    inter = job.slice_type == SLICE_P
+    settings = _settings(job.effort, job.ref_count if inter else 0)
+    quantiser = _quantiser()
+    mbs = allocate(count)
+    source = _load_source(memory, job)
+    current = Plane(source.data, 0, source.stride)
+    references, quarters = _references(memory, job, settings.references)
+    current_quarter = quarter_plane(current, job.coded_width, job.coded_height, 0) if inter else quarters[0]
+    surface = job.reconstruction
+    recon = Samples(
+        memory, surface.address, surface.cb_address, surface.cr_address, surface.pitch, surface.chroma_pitch
+    )
+    qp_map = np.zeros(0, np.int8)
+    if job.qp_map_address:
+        qp_map = memory[job.qp_map_address : job.qp_map_address + count].view(np.int8).copy()
+    work = encode_work(count)
+    rows = slice_rows(job.mb_height, job.slices)
+    parameters = PictureParameters(
+        mb_width=job.mb_width,
+        mb_height=job.mb_height,
+        p_slice=int(inter),
+        cabac=int(job.entropy == CABAC),
+        context_table=1 + job.cabac_init_idc if inter else 0,
+        qp=job.qp,
+        chroma_offset=job.chroma_qp_offset,
+        references=settings.references,
+        effort=job.effort,
+    )
+    code_picture(
+        parameters, trials(quantiser), quantiser, settings, _search_settings(cfg.motion_search, job), mbs,
+        mbs.levels.reshape(-1), Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8)), references, quarters,
+        search_arrays(settings.references, count), source, current_quarter, current, recon, rows, qp_map,
+        motion.read(memory, job.motion_in_address if inter else 0, count), work,
+    )  # fmt: skip
+    _deblock(memory, job, mbs, work)
+    size = _write_slices(memory, job, mbs, rows, settings.references, work)
+    if job.motion_out_address:
+        motion.write(memory, job.motion_out_address, mbs)
     return CoreResult(
-        status=STATUS_OK if end >= 0 else STATUS_OUTPUT_FULL,
+        status=STATUS_OK if size >= 0 else STATUS_OUTPUT_FULL,
         detail=0,
-        output_bytes=position - job.out_address if end >= 0 else 0,
+        output_bytes=max(size, 0),
         stages=STAGES,
-        cycles=cycles,
-        requests=np.zeros(0, np.dtype([("unit", "i4")])),
+        cycles=stage_cycles(cfg, job, work),
+        requests=memory_requests(memory, cfg, job, settings.references, work),
         work=work,
+        counters=counters(job, source, memory, mbs, work, max(size, 0)),
     )

@@ -1,0 +1,139 @@
+"""What a picture cost: cycles by stage, memory requests, counters; and the core's configuration."""
+
+import numpy as np
+from pydantic import Field
+
+from asic_model.codecs.h264.macroblock import I_4X4, I_16X16, I_PCM, P_SKIP, Macroblocks
+from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_P, EncodeJob
+from asic_model.engines import (
+    deblock,
+    entropy,
+    fractional_search,
+    intra_prediction,
+    mode_decision,
+    motion_search,
+    transform,
+)
+from asic_model.engines.deblock import DeblockConfig
+from asic_model.engines.entropy import EntropyConfig
+from asic_model.engines.fractional_search import FractionalSearchConfig
+from asic_model.engines.intra_prediction import IntraPredictionConfig
+from asic_model.engines.mode_decision import ModeDecisionConfig
+from asic_model.engines.mode_decision.state import Samples
+from asic_model.engines.motion_search import MotionSearchConfig
+from asic_model.engines.transform import TransformConfig
+from asic_model.kernel_cache import kernel
+from asic_model.memory import traffic
+from asic_model.memory.frame_compression import tile_bytes
+from asic_model.memory.reference_cache import ReferenceCacheConfig, reads, search_windows
+from asic_model.section import Section
+
+STAGES = ("fetch", "motion_search", "fractional_search", "mode_decision", "transform", "deblock", "entropy")
+FETCH, MOTION_SEARCH, FRACTIONAL_SEARCH, MODE_DECISION, TRANSFORM, DEBLOCK, ENTROPY = range(7)
+MACROBLOCK_BYTES = 384
+
+
+class EncodeCoreConfig(Section):
+    """Engines and on-chip memory of one encode core."""
+
+    motion_search: MotionSearchConfig = MotionSearchConfig()
+    fractional_search: FractionalSearchConfig = FractionalSearchConfig()
+    intra_prediction: IntraPredictionConfig = IntraPredictionConfig()
+    mode_decision: ModeDecisionConfig = ModeDecisionConfig()
+    transform: TransformConfig = TransformConfig()
+    deblock: DeblockConfig = DeblockConfig()
+    entropy: EntropyConfig = EntropyConfig()
+    reference_cache: ReferenceCacheConfig = ReferenceCacheConfig(capacity_kib=1024)
+    frame_compression: bool = Field(False, description="references are stored losslessly compressed")
+    fetch_bytes_per_cycle: int = Field(16, ge=1, le=256, description="source samples unpacked per cycle [bytes]")
+
+
+def stage_cycles(cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray) -> np.ndarray:
+    """Return int64[n, stages]. Trials of intra modes belong to mode decision, whichever engine takes longer."""
+    cycles = np.zeros((len(work), len(STAGES)), np.int64)
+    cycles[:, FETCH] = -(-MACROBLOCK_BYTES // cfg.fetch_bytes_per_cycle)
+    cycles[:, MOTION_SEARCH] = motion_search.cycles(cfg.motion_search, work)
+    cycles[:, FRACTIONAL_SEARCH] = fractional_search.cycles(cfg.fractional_search, work)
+    cycles[:, MODE_DECISION] = np.maximum(
+        mode_decision.cycles(cfg.mode_decision, work), intra_prediction.cycles(cfg.intra_prediction, work)
+    )
+    cycles[:, TRANSFORM] = transform.cycles(cfg.transform, work)
+    cycles[:, DEBLOCK] = deblock.cycles(cfg.deblock, work) if job.deblock_disable != 1 else 0
+    cycles[:, ENTROPY] = entropy.cycles(cfg.entropy, work, job.entropy == CABAC)
+    return cycles
+
+
+def memory_requests(
+    memory: np.ndarray, cfg: EncodeCoreConfig, job: EncodeJob, references: int, work: np.ndarray
+) -> np.ndarray:
+    """Return the REQUEST rows of the picture."""
+    count = len(work)
+    mb_width, mb_height = job.mb_width, job.mb_height
+    compressed = tile_bytes(memory, job.reconstruction) if cfg.frame_compression else None
+    parts = [
+        traffic.picture(job.source, mb_width, mb_height, FETCH, "source", False),
+        traffic.picture(job.reconstruction, mb_width, mb_height, DEBLOCK, "reconstruction", True, compressed),
+        traffic.stream(work["entropy_bits"], job.out_address, ENTROPY),
+    ]
+    if job.qp_map_address:
+        parts.append(traffic.per_unit(count, 1, job.qp_map_address, FETCH, False, "intermediate"))
+    if job.slice_type == SLICE_P:
+        centre = np.zeros((count, references), np.int64)
+        windows = search_windows(
+            mb_width, mb_height, centre, centre, cfg.motion_search.range_x, cfg.motion_search.range_y
+        )
+        surfaces = job.references[:references]
+        tiles = [tile_bytes(memory, surface) for surface in surfaces] if cfg.frame_compression else None
+        parts.append(reads(cfg.reference_cache, surfaces, windows, MOTION_SEARCH, tiles))
+        if job.motion_in_address:
+            parts.append(
+                traffic.per_unit(count, MOTION_BYTES, job.motion_in_address, MOTION_SEARCH, False, "motion")
+            )
+    if job.motion_out_address:
+        parts.append(traffic.per_unit(count, MOTION_BYTES, job.motion_out_address, ENTROPY, True, "motion"))
+    return traffic.join(*parts)
+
+
+@kernel
+def _squared_error(memory, offset, stride, source, source_offset, source_stride, width, height):
+    total = np.int64(0)
+    for y in range(height):
+        row = np.int32(0)
+        at, other = offset + y * stride, source_offset + y * source_stride
+        for x in range(width):
+            difference = np.int32(memory[at + x]) - np.int32(source[other + x])
+            row += difference * difference
+        total += row
+    return total
+
+
+def counters(
+    job: EncodeJob, source: Samples, memory: np.ndarray, mbs: Macroblocks, work: np.ndarray, size: int
+) -> dict[str, int]:
+    """Additive figures of the picture. Squared errors are over the visible picture."""
+    recon = job.reconstruction
+    width, height = job.width, job.height
+    kinds = np.bincount(mbs.mb_type, minlength=256)
+    found = {
+        "pictures": 1,
+        "macroblocks": len(work),
+        "bits": 8 * size,
+        "sse_y": _squared_error(memory, recon.address, recon.pitch, source.data, source.y, source.stride, width, height),
+        "samples_y": width * height,
+        "intra_4x4": kinds[I_4X4],
+        "intra_16x16": kinds[I_16X16],
+        "intra_pcm": kinds[I_PCM],
+        "skipped": kinds[P_SKIP],
+        "inter": kinds[P_SKIP + 1 : 255].sum(),
+        "qp_sum": mbs.qp.sum(dtype=np.int64),
+    }
+    for name, address, offset in (("sse_u", recon.cb_address, source.u), ("sse_v", recon.cr_address, source.v)):
+        found[name] = _squared_error(
+            memory, address, recon.chroma_pitch, source.data, offset, source.chroma_stride, width // 2, height // 2
+        )
+    for name in (
+        "motion_search_coarse", "motion_search_fine", "fractional_search_blocks", "intra_prediction_blocks",
+        "mode_decision_trials", "transform_blocks", "entropy_bins",
+    ):  # fmt: skip
+        found[name] = work[name].sum(dtype=np.int64)
+    return {name: int(value) for name, value in found.items()}
