@@ -31,7 +31,7 @@ from asic_model.engines.entropy import (
 from asic_model.work import encode_work
 from tests.oracle import motion
 from tests.oracle.random_syntax import random_macroblocks
-from tests.oracle.slice_data import BLOCK_XY, Mb, Slice, parse_slice_data
+from tests.oracle.slice_data import Mb, Slice, parse_slice_data
 
 
 def slice_parameters(case: dict[str, Any], first: int, count: int) -> SliceParameters:
@@ -155,7 +155,9 @@ def vector_difference(mbs: Macroblocks, p: SliceParameters, mb: int, got: Mb) ->
         width, height = {0: (2, 2), 1: (2, 1), 2: (1, 2), 3: (1, 1), 4: (0, 0)}[got.sub_type[quadrant]]
         x, y = quadrant % 2 * 2, quadrant // 2 * 2
         if width:
-            shapes[m.INTER_8X8] += [(x + i, y + j, width, height) for j in range(0, 2, height) for i in range(0, 2, width)]
+            shapes[m.INTER_8X8] += [
+                (x + i, y + j, width, height) for j in range(0, 2, height) for i in range(0, 2, width)
+            ]
     for lst in range(2):
         for x, y, width, height in shapes.get(got.mb_type, []):
             ref = int(mbs.ref_idx[mb, lst, y // 2 * 2 + x // 2])
@@ -168,7 +170,7 @@ def vector_difference(mbs: Macroblocks, p: SliceParameters, mb: int, got: Mb) ->
     return ""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(CASES)
 def test_the_stream_parses_back_to_the_record(case: dict[str, Any]) -> None:
     """All types, partitions, coders, magnitudes up to level_prefix 20, any header length in bits."""
@@ -195,3 +197,191 @@ def test_the_stream_parses_back_to_the_record(case: dict[str, Any]) -> None:
             assert not vector_difference(mbs, p, mb, got)
         slice_bits = int(work["entropy_bits"][first : first + size].sum())
         assert 0 <= position - bits - slice_bits <= 16, "header, data, alignment and the end make the slice"
+
+
+def make_stream(
+    case: dict[str, Any], pictures: list[tuple[Macroblocks, list[tuple[int, int]]]], *, deblock: int = 1
+) -> bytes:
+    """An Annex B stream: the first picture IDR, each picture's slice type as in `case` (the first one I)."""
+    extended = case["transform_8x8"] or case["magnitude"] > 2000 or case["monochrome"]
+    sps = Sps(profile_idc=HIGH if extended else MAIN, level_idc=40, max_num_ref_frames=max(case["refs"]))
+    sps.chroma_format_idc = 0 if case["monochrome"] else 1
+    sps.log2_max_pic_order_cnt_lsb_minus4 = 4
+    sps.set_size(16 * case["mb_width"], 16 * case["mb_height"])
+    pps = Pps(entropy_coding_mode_flag=case["cabac"], deblocking_filter_control_present_flag=True)
+    pps.has_extension = pps.transform_8x8_mode_flag = case["transform_8x8"]
+    stream = START_CODE + sps.to_nal() + START_CODE + pps.to_nal(chroma_format_idc=sps.chroma_format_idc)
+    count = case["mb_width"] * case["mb_height"]
+    scratch, work, out = entropy_scratch(count), encode_work(count), np.zeros(count * 8192 + 4096, np.uint8)
+    for number, (mbs, slices) in enumerate(pictures):
+        kind = case["slice_type"] if number else SLICE_I
+        for first, size in slices:
+            header = SliceHeader(
+                nal_unit_type=NAL_SLICE if number else NAL_IDR_SLICE,
+                first_mb_in_slice=first,
+                slice_type=kind,
+                frame_num=number % 16,
+                pic_order_cnt_lsb=2 * number,
+                num_ref_idx_l0_active_minus1=case["refs"][0] - 1,
+                num_ref_idx_l1_active_minus1=case["refs"][1] - 1,
+                cabac_init_idc=case["cabac_init_idc"],
+                slice_qp_delta=case["qp"] - 26,
+                disable_deblocking_filter_idc=deblock,
+            )
+            coded, bits = write_slice_header(header, sps, pps)
+            p = slice_parameters({**case, "slice_type": kind}, first, size)
+            end = write_slice(
+                mbs, p, scratch, work, coded, bits, header_byte(1, header.nal_unit_type), out, 0, out.size
+            )
+            stream += out[:end].tobytes()
+    return stream
+
+
+def ffmpeg_decode(stream: bytes) -> tuple[list[av.VideoFrame], list[str]]:
+    """Frames, and what FFmpeg complained of (references that random pictures do not have left out)."""
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.WARNING)
+    try:
+        with av.logging.Capture() as logs, av.open(io.BytesIO(stream), format="h264") as container:
+            container.streams.video[0].thread_count = 1
+            frames = list(container.decode(video=0))
+    finally:
+        av.logging.set_level(before)
+    about = ("eference", "timestamp")
+    return frames, [
+        text for level, _, text in logs if level <= av.logging.WARNING and not any(w in text for w in about)
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(CASES)
+def test_ffmpeg_decodes_random_syntax_without_complaint(case: dict[str, Any]) -> None:
+    """An I picture and two of the drawn type; no derived motion in B pictures, which would need real references."""
+    case = {**case, "field": False, "magnitude": min(case["magnitude"], 2063), "span": min(case["span"], 1000)}
+    first = make_picture({**case, "slice_type": SLICE_I})
+    others = [make_picture({**case, "seed": case["seed"] + i}, derived=False) for i in (1, 2)]
+    frames, complaints = ffmpeg_decode(make_stream(case, [first, *others]))
+    assert not complaints
+    assert len(frames) == 3
+
+
+PLAIN: dict[str, Any] = {
+    "mb_width": 5,
+    "mb_height": 3,
+    "slice_type": SLICE_P,
+    "slices": 1,
+    "cabac": True,
+    "cabac_init_idc": 0,
+    "qp": 26,
+    "refs": (1, 1),
+    "transform_8x8": False,
+    "magnitude": 20,
+    "span": 60,
+    "monochrome": False,
+    "field": False,
+}
+
+
+def pcm_picture(rng: np.random.Generator, mb_width: int, mb_height: int) -> tuple[Macroblocks, list[np.ndarray]]:
+    """A picture of I_PCM macroblocks and its planes."""
+    mbs = m.allocate(mb_width * mb_height)
+    mbs.slice_id[:] = 0
+    mbs.mb_type[:] = m.I_PCM
+    mbs.qp[:] = 26
+    planes = [rng.integers(0, 256, (mb_height * size, mb_width * size)) for size in (16, 8, 8)]
+    for mb in range(mb_width * mb_height):
+        y, x = divmod(mb, mb_width)
+        parts = [
+            plane[y * size : (y + 1) * size, x * size : (x + 1) * size].reshape(-1)
+            for plane, size in zip(planes, (16, 8, 8), strict=True)
+        ]
+        mbs.levels[mb].reshape(-1)[:384] = np.concatenate(parts)
+    return mbs, planes
+
+
+def frame_planes(frame: av.VideoFrame) -> list[np.ndarray]:
+    return [
+        np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        for plane in frame.planes
+    ]
+
+
+@pytest.mark.parametrize("cabac", [True, False])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_pcm_skipped_and_empty_pictures_show_the_samples_they_must(cabac: bool, zeros: bool) -> None:
+    """I_PCM gives its samples; a P picture of P_Skip, and one of 16x16 with zero vectors, repeat them.
+
+    Zero samples fill the stream with emulation prevention bytes.
+    """
+    case = {**PLAIN, "cabac": cabac}
+    count = case["mb_width"] * case["mb_height"]
+    pcm, planes = pcm_picture(np.random.default_rng(3), case["mb_width"], case["mb_height"])
+    if zeros:
+        pcm.levels[:] = 0
+        planes = [np.zeros_like(plane) for plane in planes]
+    skipped = m.allocate(count)
+    skipped.slice_id[:], skipped.mb_type[:], skipped.qp[:], skipped.ref_idx[:, 0] = 0, m.P_SKIP, 26, 0
+    still = m.allocate(count)
+    still.slice_id[:], still.mb_type[:], still.qp[:], still.ref_idx[:, 0] = 0, m.INTER_16X16, 26, 0
+    pictures = [(picture, [(0, count)]) for picture in (pcm, skipped, still)]
+    frames, complaints = ffmpeg_decode(make_stream(case, pictures))
+    assert not complaints
+    assert len(frames) == 3
+    for frame in frames:
+        for have, want in zip(frame_planes(frame), planes, strict=True):
+            np.testing.assert_array_equal(have, want)
+
+
+@pytest.mark.parametrize("cabac", [True, False])
+def test_a_full_buffer_is_reported_and_never_written_past(cabac: bool) -> None:
+    case = {**PLAIN, "seed": 5, "cabac": cabac, "header_bits": 20}
+    mbs, slices = make_picture(case)
+    count = mbs.mb_type.size
+    work, out = encode_work(count), np.full(1 << 18, 0xA5, np.uint8)
+    p = slice_parameters(case, *slices[0])
+    end = write_slice(mbs, p, entropy_scratch(count), work, b"abc", 20, 0x41, out, 7, out.size)
+    expected = out[7:end].copy()
+    for limit in (0, 7, 11, 12, 13, 40, (end + 7) // 2, end - 2, end - 1):
+        out[:] = 0xA5
+        result = write_slice(mbs, p, entropy_scratch(count), work, b"abc", 20, 0x41, out, 7, limit)
+        assert result == OUTPUT_FULL
+        assert (out[max(limit, 7) :] == 0xA5).all()
+    out[:] = 0xA5
+    assert write_slice(mbs, p, entropy_scratch(count), work, b"abc", 20, 0x41, out, 7, end) == end
+    np.testing.assert_array_equal(out[7:end], expected)
+    small = entropy_scratch(count, capacity_bytes=1000)
+    assert write_slice(mbs, p, small, work, b"abc", 20, 0x41, out, 7, out.size) == OUTPUT_FULL
+
+
+def test_records_that_no_stream_can_say_are_refused() -> None:
+    def attempt(change: Any, slice_type: int = SLICE_P) -> None:
+        mbs = m.allocate(4)
+        mbs.slice_id[:], mbs.mb_type[:], mbs.qp[:], mbs.ref_idx[:, 0] = 0, m.P_SKIP, 26, 0
+        change(mbs)
+        for cabac in (0, 1):
+            p = SliceParameters(0, 4, 2, slice_type, 26, cabac)
+            write_slice(mbs, p, entropy_scratch(4), encode_work(4), b"a", 8, 0x41, np.zeros(9999, np.uint8), 0, 9999)
+
+    attempt(lambda mbs: None)
+    with pytest.raises(UncodableMacroblock, match=r"macroblock 2 .* qp differs"):
+        attempt(lambda mbs: mbs.qp.__setitem__(2, 27))
+    with pytest.raises(UncodableMacroblock, match=r"macroblock 3 .* 8\.4\.1\.1"):
+        attempt(lambda mbs: mbs.mv.__setitem__(3, 4))
+    with pytest.raises(UncodableMacroblock, match="does not exist in this slice"):
+        attempt(lambda mbs: None, SLICE_I)
+    with pytest.raises(UncodableMacroblock, match="does not exist in this slice"):
+        attempt(lambda mbs: mbs.mb_type.__setitem__(1, m.B_SKIP))
+    with pytest.raises(UncodableMacroblock, match="pattern bits"):
+        attempt(lambda mbs: (mbs.mb_type.__setitem__(1, m.I_16X16), mbs.cbp.__setitem__(1, 3)))
+
+
+def test_cycles_follow_bins_and_output_width() -> None:
+    """Arithmetic by hand: ceil(bins / rate) or ceil(bits / width), whichever is more, plus the fixed parts."""
+    work = encode_work(3)
+    work["entropy_bins"] = (2, 101, 10)
+    work["entropy_bits"] = (1, 60, 3080)  # the last one: I_PCM
+    work["slice_start"] = (1, 0, 0)
+    cfg = EntropyConfig(cabac_bins_per_cycle=2, output_bits_per_cycle=32, overhead_cycles=8, slice_cycles=100)
+    assert cycles(cfg, work).tolist() == [1 + 8 + 100, 51 + 8, 97 + 8]
+    cfg = EntropyConfig(cavlc_codewords_per_cycle=1, overhead_cycles=0, slice_cycles=0)
+    assert cycles(cfg, work, cabac=False).tolist() == [2, 101, 97]

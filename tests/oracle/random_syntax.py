@@ -1,6 +1,7 @@
 """Random legal macroblock records: what an encoder might decide, without pictures behind it."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +73,7 @@ def _fill_inter(
 ) -> None:
     """Partitions, references and vectors; `span`: largest vector component in quarter samples."""
     predictions = [rng.integers(0, 3) if b_slice else 0 for _ in range(4)]  # list 0, list 1, both
+    groups: list[tuple[int, ...]]
     if kind == INTER_16X16:
         groups = [(0, 1, 2, 3)]
     elif kind == INTER_16X8:
@@ -152,9 +154,9 @@ def random_macroblocks(
     """
     count = mb_width * mb_height
     mbs = allocate(count)
-    cuts = np.sort(rng.choice(np.arange(1, count), min(slices, count) - 1, replace=False)) if slices > 1 else []
+    cuts: Any = np.sort(rng.choice(np.arange(1, count), min(slices, count) - 1, replace=False)) if slices > 1 else []
     bounds = [0, *(int(cut) for cut in cuts), count]
-    types = {0: P_TYPES, 1: B_TYPES if derived else B_TYPES[2:], 2: ()}[slice_type]
+    types: Any = {0: P_TYPES, 1: B_TYPES if derived else B_TYPES[2:], 2: ()}[slice_type]
     for number, (begin, end) in enumerate(itertools.pairwise(bounds)):
         last_qp = qp
         for mb in range(begin, end):

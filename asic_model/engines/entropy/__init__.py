@@ -107,11 +107,17 @@ class EntropyConfig(Section):
     published engine 4.37 bins a cycle (at one 420 MHz design).
     """
 
-    cabac_bins_per_cycle: int = Field(2, ge=1, le=8, description="CABAC bins coded per cycle, any kind")
-    cavlc_codewords_per_cycle: int = Field(1, ge=1, le=4, description="CAVLC codewords packed per cycle")
-    output_bits_per_cycle: int = Field(32, ge=8, le=256, description="width of the path to the stream buffer, bits")
-    overhead_cycles: int = Field(8, ge=0, le=64, description="per macroblock: neighbour fetch, pipeline fill, cycles")
-    slice_cycles: int = Field(160, ge=0, le=2048, description="per slice: context initialisation and header, cycles")
+    cabac_bins_per_cycle: int = Field(default=2, ge=1, le=8, description="CABAC bins coded per cycle, any kind")
+    cavlc_codewords_per_cycle: int = Field(default=1, ge=1, le=4, description="CAVLC codewords packed per cycle")
+    output_bits_per_cycle: int = Field(
+        default=32, ge=8, le=256, description="width of the path to the stream buffer, bits"
+    )
+    overhead_cycles: int = Field(
+        default=8, ge=0, le=64, description="per macroblock: neighbour fetch, pipeline fill, cycles"
+    )
+    slice_cycles: int = Field(
+        default=160, ge=0, le=2048, description="per slice: context initialisation and header, cycles"
+    )
 
 
 def cycles(cfg: EntropyConfig, work: np.ndarray, cabac: bool = True) -> np.ndarray:
