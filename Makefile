@@ -29,6 +29,7 @@ lint: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/python -m asic_model.registers.generate --check
 	$(BIN)/python -m firmware.build --check
+	$(BIN)/python -m rtl_tests.transform.package --check
 
 format: $(VENV)/.tested
 	$(BIN)/ruff check --fix .
@@ -45,7 +46,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/pip
 	touch $@
 
 $(VENV)/.tested: pyproject.toml | $(VENV)/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,registers,firmware]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,registers,firmware,rtl]'
 	touch $@ $(VENV)/.installed
 
 clean:
