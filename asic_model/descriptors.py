@@ -347,10 +347,42 @@ SCALE_BLOCK = Layout(
     ),
 )
 
-JOB_BLOCKS = {Kind.ENCODE: ENCODE_BLOCK, Kind.SCALE: SCALE_BLOCK}
+DECODE_BLOCK = Layout(
+    "decode_block",
+    BLOCK_BYTES,
+    _BLOCK_HEADER,
+    (
+        _field("width", "H", "luma samples of the frame, whole macroblocks", 16, 16384),
+        _field(
+            "height", "H", "luma rows of the frame, whole macroblocks (pairs of them for fields and MBAFF)", 16, 16384
+        ),
+        _field("out_address", "Q", "surface of the frame"),
+        _field("parameters_address", "Q", "slice, matrix and reference records (asic_model/cores/decode/job.py)"),
+        _field("stream_address", "Q", "slice data"),
+        _field("stream_bytes", "I", "its size [bytes]", 1, 1 << 28),
+        _field("slice_count", "I", "slices of the picture", 1, 1 << 18),
+        _field("matrix_count", "B", "scaling matrices", 1, 255),
+        _field("reference_count", "B", "reference records", 0, 33),
+        _field("motion_address", "Q", "motion buffer of the frame; 0: none"),
+        _field("structure", "B", "1 top field, 2 bottom field, 3 frame", 1, 3),
+        _field("mbaff", "B", "MbaffFrameFlag", 0, 1),
+        _field("chroma", "B", "0: monochrome", 0, 1),
+        _field("direct_8x8_inference", "B", "", 0, 1),
+        _field("bypass", "B", "qpprime_y_zero_transform_bypass_flag", 0, 1),
+        _field("number", "I", "identity of the frame within the session", 0, (1 << 28) - 1),
+        _field("poc_top", "i", "TopFieldOrderCnt"),
+        _field("poc_bottom", "i", "BottomFieldOrderCnt"),
+        _field("conceal_reference", "b", "reference record that lost macroblocks are copied from; -1: none", -1, 32),
+        _field("seed", "I", ""),
+    ),
+)
+
+JOB_BLOCKS = {Kind.ENCODE: ENCODE_BLOCK, Kind.SCALE: SCALE_BLOCK, Kind.DECODE: DECODE_BLOCK}
 JOB_COMMANDS = {Command.ENCODE: Kind.ENCODE, Command.SCALE: Kind.SCALE, Command.DECODE: Kind.DECODE}
 QUALITY_RESULT_BYTES = 80
-MOTION_BYTES = 32  # co-located motion of one macroblock
+MOTION_BYTES = 32  # encoder: co-located motion of one macroblock
+# Decoder: records of the parameter block, and motion of one macroblock of a frame.
+DECODE_SLICE_BYTES, DECODE_MATRICES_BYTES, DECODE_REFERENCE_BYTES, DECODE_MOTION_BYTES = 930, 224, 32, 85
 
 # Detail of BAD_BLOCK.
 BLOCK_CAUSES = {0: "address", 1: "kind", 2: "block_type", 3: "size", 4: "reserved bytes"}
@@ -403,6 +435,8 @@ class Region(NamedTuple):
 def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
     """What a job with these body fields reads and writes; fields that are 0 for "none" name nothing."""
     width, height = fields["width"], fields["height"]
+    if kind is Kind.DECODE:
+        return _decode_regions(fields)
     source = Region("src_address", fields["src_address"], surface(width, height).size_bytes, False)
     found = [source]
     if kind is Kind.ENCODE:
@@ -430,6 +464,22 @@ def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
     return found
 
 
+def _decode_regions(fields: Mapping[str, int]) -> list[Region]:
+    """The regions that the block itself names; the pictures referred to stand in the parameter block."""
+    parameters = fields["slice_count"] * DECODE_SLICE_BYTES + fields["matrix_count"] * DECODE_MATRICES_BYTES
+    parameters += fields["reference_count"] * DECODE_REFERENCE_BYTES
+    size = surface(fields["width"], fields["height"]).size_bytes
+    motion = (fields["width"] // 16) * (fields["height"] // 16) * DECODE_MOTION_BYTES
+    found = [
+        Region("out_address", fields["out_address"], size, True),
+        Region("parameters_address", fields["parameters_address"], parameters, False),
+        Region("stream_address", fields["stream_address"], fields["stream_bytes"], False),
+    ]
+    if fields["motion_address"]:
+        found.append(Region("motion_address", fields["motion_address"], motion, True))
+    return found
+
+
 _C_TYPES = {"B": "uint8_t", "b": "int8_t", "H": "uint16_t", "h": "int16_t", "I": "uint32_t", "i": "int32_t"}
 _C_TYPES |= {"Q": "uint64_t"}
 
@@ -454,6 +504,10 @@ def c_header() -> str:
         f"#define PITCH_ALIGNMENT_BYTES {PITCH_ALIGNMENT_BYTES}u",
         f"#define QUALITY_RESULT_BYTES {QUALITY_RESULT_BYTES}u",
         f"#define MOTION_BYTES {MOTION_BYTES}u",
+        f"#define DECODE_SLICE_BYTES {DECODE_SLICE_BYTES}u",
+        f"#define DECODE_MATRICES_BYTES {DECODE_MATRICES_BYTES}u",
+        f"#define DECODE_REFERENCE_BYTES {DECODE_REFERENCE_BYTES}u",
+        f"#define DECODE_MOTION_BYTES {DECODE_MOTION_BYTES}u",
         "",
     ]
     for enumeration in (Command, CommandFlag, Kind, Status, LogCode):

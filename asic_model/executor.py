@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from asic_model.cores.registry import CoreType, build_job
+from asic_model.cores.registry import CoreType, all_regions, build_job
 from asic_model.cores.result import CoreResult
-from asic_model.descriptors import BLOCK_BYTES, Kind, Region, regions, unpack_job
+from asic_model.descriptors import BLOCK_BYTES, Kind, Region, unpack_job
 
 Compute = Callable[[], CoreResult]
 
@@ -95,7 +95,8 @@ class Executor:
         kind, fields = unpack_job(self._memory[address : address + BLOCK_BYTES].tobytes())
         core = self._types[kind]
         job = build_job(core, fields)
-        ticket = Ticket(kind, fields, regions(kind, fields), lambda: core.run(self._memory, job, core.config))
+        areas = all_regions(self._memory, kind, fields)
+        ticket = Ticket(kind, fields, areas, lambda: core.run(self._memory, job, core.config))
         self._under_way = [other for other in self._under_way if not other.done]
         ticket.waits_for = [
             other

@@ -155,6 +155,7 @@ struct verdict validate_session_block(const struct session_block *block);
 struct verdict validate_reconfigure(const struct session_block *block, const struct session *session);
 struct verdict validate_encode(const struct encode_block *block, const struct session *session);
 struct verdict validate_scale(const struct scale_block *block, const struct session *session);
+struct verdict validate_decode(const struct decode_block *block, const struct session *session);
 
 // session.c
 struct session *session_find(uint32_t number, uint32_t queue);

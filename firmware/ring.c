@@ -113,6 +113,7 @@ static struct verdict take_block(const struct command *command, const struct ses
         struct session_block session;
         struct encode_block encode;
         struct scale_block scale;
+        struct decode_block decode;
     } block;
     struct verdict verdict = {STATUS_BAD_TYPE, command->type};
     if (!device_read(&block, command->block_address, sizeof block))
@@ -123,6 +124,8 @@ static struct verdict take_block(const struct command *command, const struct ses
         verdict = validate_encode(&block.encode, session);
     else if (command->type == COMMAND_SCALE)
         verdict = validate_scale(&block.scale, session);
+    else if (command->type == COMMAND_DECODE)
+        verdict = validate_decode(&block.decode, session);
     if (verdict.status)
         return verdict;
     if (command->type == COMMAND_ENCODE) {

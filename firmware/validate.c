@@ -8,6 +8,7 @@
 static const struct field_rule session_rules[] = SESSION_BLOCK_RULE_TABLE;
 static const struct field_rule encode_rules[] = ENCODE_BLOCK_RULE_TABLE;
 static const struct field_rule scale_rules[] = SCALE_BLOCK_RULE_TABLE;
+static const struct field_rule decode_rules[] = DECODE_BLOCK_RULE_TABLE;
 
 static const struct verdict good = {STATUS_OK, 0};
 
@@ -21,13 +22,16 @@ static struct verdict bad_field(uint32_t number)
     return bad(STATUS_BAD_FIELD, number);
 }
 
+// Whether a byte of a record in [from, to) is not 0; records are aligned to 4, and `to` is a multiple of 4.
 static bool any_set(const void *record, uint32_t from, uint32_t to)
 {
     const uint8_t *bytes = record;
-    for (uint32_t i = from; i < to; i++)
-        if (bytes[i])
-            return true;
-    return false;
+    uint32_t set = 0;
+    for (; from % 4; from++)
+        set |= bytes[from];
+    for (const uint32_t *word = (const uint32_t *)(bytes + from); from < to; from += 4)
+        set |= *word++;
+    return set != 0;
 }
 
 // Device memory that the host may name: inside, outside the firmware's area, aligned to a power of two.
@@ -385,4 +389,52 @@ struct verdict validate_scale(const struct scale_block *block, const struct sess
     if (!verdict.status)
         verdict = check_scale_reference(block, &regions);
     return verdict.status ? verdict : check_overlaps(&regions);
+}
+
+static struct verdict check_decode_syntax(const struct decode_block *block, const struct session *session)
+{
+    bool frame = block->structure == 3;
+    uint32_t rows = !frame || block->mbaff ? 32 : 16;
+    if (block->width % 16 || block->width > session->width)
+        return bad_field(DECODE_BLOCK_NUMBER_WIDTH);
+    if (block->height % rows || block->height > session->height)
+        return bad_field(DECODE_BLOCK_NUMBER_HEIGHT);
+    if (block->mbaff && !frame)
+        return bad_field(DECODE_BLOCK_NUMBER_MBAFF);
+    if (block->mbaff && !block->direct_8x8_inference)
+        return bad_field(DECODE_BLOCK_NUMBER_DIRECT_8X8_INFERENCE);
+    if (block->conceal_reference >= (int32_t)block->reference_count)
+        return bad_field(DECODE_BLOCK_NUMBER_CONCEAL_REFERENCE);
+    return good;
+}
+
+// The records of the parameter block are the core's to judge: it only reads through them, and writes nothing but what
+// is named here.
+struct verdict validate_decode(const struct decode_block *block, const struct session *session)
+{
+    struct verdict verdict = check_header(block, KIND_DECODE, 1, DECODE_BLOCK_USED_BYTES);
+    if (!verdict.status)
+        verdict = check_ranges(block, decode_rules, DECODE_BLOCK_RULES);
+    if (!verdict.status)
+        verdict = check_decode_syntax(block, session);
+    if (verdict.status)
+        return verdict;
+    uint64_t parameters = (uint64_t)block->slice_count * DECODE_SLICE_BYTES +
+                          (uint64_t)block->matrix_count * DECODE_MATRICES_BYTES +
+                          (uint64_t)block->reference_count * DECODE_REFERENCE_BYTES;
+    uint64_t motion = (uint64_t)(block->width / 16u) * (block->height / 16u) * DECODE_MOTION_BYTES;
+    struct regions regions = {.count = 0};
+    if (!add(&regions, block->out_address, surface_bytes(block->width, block->height), SURFACE_ALIGNMENT_BYTES,
+             DECODE_BLOCK_NUMBER_OUT_ADDRESS, true))
+        return bad_field(DECODE_BLOCK_NUMBER_OUT_ADDRESS);
+    if (!add(&regions, block->parameters_address, parameters, STREAM_ALIGNMENT_BYTES,
+             DECODE_BLOCK_NUMBER_PARAMETERS_ADDRESS, false))
+        return bad_field(DECODE_BLOCK_NUMBER_PARAMETERS_ADDRESS);
+    if (!add(&regions, block->stream_address, block->stream_bytes, STREAM_ALIGNMENT_BYTES,
+             DECODE_BLOCK_NUMBER_STREAM_ADDRESS, false))
+        return bad_field(DECODE_BLOCK_NUMBER_STREAM_ADDRESS);
+    if (block->motion_address && !add(&regions, block->motion_address, motion, STREAM_ALIGNMENT_BYTES,
+                                      DECODE_BLOCK_NUMBER_MOTION_ADDRESS, true))
+        return bad_field(DECODE_BLOCK_NUMBER_MOTION_ADDRESS);
+    return check_overlaps(&regions);
 }

@@ -14,7 +14,14 @@ import numpy as np
 
 from asic_model.config import ChipConfig
 from asic_model.cores.result import CoreResult
-from asic_model.descriptors import Kind
+from asic_model.descriptors import (
+    DECODE_MATRICES_BYTES,
+    DECODE_REFERENCE_BYTES,
+    DECODE_SLICE_BYTES,
+    Kind,
+    Region,
+    regions,
+)
 
 MODULES = {
     Kind.ENCODE: ("encode", "asic_model.cores.encode", "Encode"),
@@ -72,3 +79,22 @@ def _core_config(core_config: Any, section: Any) -> Any:
 def build_job(core: CoreType, fields: Mapping[str, int]) -> Any:
     """The job object that the core's `run` takes."""
     return core.job_class(**fields)
+
+
+def all_regions(memory: np.ndarray, kind: Kind, fields: Mapping[str, int]) -> list[Region]:
+    """What a job reads and writes, with what it names indirectly: pictures in a decode job's parameter block."""
+    found = regions(kind, fields)
+    if kind is not Kind.DECODE:
+        return found
+    from asic_model.cores.decode.job import REFERENCE
+
+    out = found[0]
+    motion_bytes = next((r.size_bytes for r in found if r.field == "motion_address"), 0)
+    begin = fields["parameters_address"] + fields["slice_count"] * DECODE_SLICE_BYTES
+    begin += fields["matrix_count"] * DECODE_MATRICES_BYTES
+    records = memory[begin : begin + fields["reference_count"] * DECODE_REFERENCE_BYTES].view(REFERENCE)
+    for record in records:
+        found.append(Region("reference", int(record["address"]), out.size_bytes, False))
+        if record["motion_address"]:
+            found.append(Region("reference_motion", int(record["motion_address"]), motion_bytes, False))
+    return found

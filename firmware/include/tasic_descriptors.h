@@ -15,6 +15,10 @@
 #define PITCH_ALIGNMENT_BYTES 64u
 #define QUALITY_RESULT_BYTES 80u
 #define MOTION_BYTES 32u
+#define DECODE_SLICE_BYTES 930u
+#define DECODE_MATRICES_BYTES 224u
+#define DECODE_REFERENCE_BYTES 32u
+#define DECODE_MOTION_BYTES 85u
 
 #define COMMAND_NOP 0u
 #define COMMAND_OPEN_SESSION 1u
@@ -482,6 +486,103 @@ _Static_assert(offsetof(struct scale_block, result_address) == 56, "result_addre
     {86, 0x2, 0, 8192u}, \
     {48, 0x8, 0, 4294967295u}, \
     {56, 0x8, 0, 4294967295u}, \
+}
+
+struct decode_block {
+    uint16_t version; // VERSION
+    uint8_t kind; // Kind of the block
+    uint8_t block_type; // 0 session block, 1 job block
+    uint32_t size; // BLOCK_BYTES
+    uint64_t out_address; // surface of the frame
+    uint64_t parameters_address; // slice, matrix and reference records (asic_model/cores/decode/job.py)
+    uint64_t stream_address; // slice data
+    uint64_t motion_address; // motion buffer of the frame; 0: none
+    uint32_t stream_bytes; // its size [bytes]
+    uint32_t slice_count; // slices of the picture
+    uint32_t number; // identity of the frame within the session
+    int32_t poc_top; // TopFieldOrderCnt
+    int32_t poc_bottom; // BottomFieldOrderCnt
+    uint32_t seed;
+    uint16_t width; // luma samples of the frame, whole macroblocks
+    uint16_t height; // luma rows of the frame, whole macroblocks (pairs of them for fields and MBAFF)
+    uint8_t matrix_count; // scaling matrices
+    uint8_t reference_count; // reference records
+    uint8_t structure; // 1 top field, 2 bottom field, 3 frame
+    uint8_t mbaff; // MbaffFrameFlag
+    uint8_t chroma; // 0: monochrome
+    uint8_t direct_8x8_inference;
+    uint8_t bypass; // qpprime_y_zero_transform_bypass_flag
+    int8_t conceal_reference; // reference record that lost macroblocks are copied from; -1: none
+    uint8_t reserved[180];
+};
+_Static_assert(sizeof(struct decode_block) == 256, "decode_block");
+_Static_assert(offsetof(struct decode_block, version) == 0, "version");
+_Static_assert(offsetof(struct decode_block, kind) == 2, "kind");
+_Static_assert(offsetof(struct decode_block, block_type) == 3, "block_type");
+_Static_assert(offsetof(struct decode_block, size) == 4, "size");
+_Static_assert(offsetof(struct decode_block, width) == 64, "width");
+_Static_assert(offsetof(struct decode_block, height) == 66, "height");
+_Static_assert(offsetof(struct decode_block, out_address) == 8, "out_address");
+_Static_assert(offsetof(struct decode_block, parameters_address) == 16, "parameters_address");
+_Static_assert(offsetof(struct decode_block, stream_address) == 24, "stream_address");
+_Static_assert(offsetof(struct decode_block, stream_bytes) == 40, "stream_bytes");
+_Static_assert(offsetof(struct decode_block, slice_count) == 44, "slice_count");
+_Static_assert(offsetof(struct decode_block, matrix_count) == 68, "matrix_count");
+_Static_assert(offsetof(struct decode_block, reference_count) == 69, "reference_count");
+_Static_assert(offsetof(struct decode_block, motion_address) == 32, "motion_address");
+_Static_assert(offsetof(struct decode_block, structure) == 70, "structure");
+_Static_assert(offsetof(struct decode_block, mbaff) == 71, "mbaff");
+_Static_assert(offsetof(struct decode_block, chroma) == 72, "chroma");
+_Static_assert(offsetof(struct decode_block, direct_8x8_inference) == 73, "direct_8x8_inference");
+_Static_assert(offsetof(struct decode_block, bypass) == 74, "bypass");
+_Static_assert(offsetof(struct decode_block, number) == 48, "number");
+_Static_assert(offsetof(struct decode_block, poc_top) == 52, "poc_top");
+_Static_assert(offsetof(struct decode_block, poc_bottom) == 56, "poc_bottom");
+_Static_assert(offsetof(struct decode_block, conceal_reference) == 75, "conceal_reference");
+_Static_assert(offsetof(struct decode_block, seed) == 60, "seed");
+#define DECODE_BLOCK_USED_BYTES 76u
+#define DECODE_BLOCK_NUMBER_WIDTH 0u
+#define DECODE_BLOCK_NUMBER_HEIGHT 1u
+#define DECODE_BLOCK_NUMBER_OUT_ADDRESS 2u
+#define DECODE_BLOCK_NUMBER_PARAMETERS_ADDRESS 3u
+#define DECODE_BLOCK_NUMBER_STREAM_ADDRESS 4u
+#define DECODE_BLOCK_NUMBER_STREAM_BYTES 5u
+#define DECODE_BLOCK_NUMBER_SLICE_COUNT 6u
+#define DECODE_BLOCK_NUMBER_MATRIX_COUNT 7u
+#define DECODE_BLOCK_NUMBER_REFERENCE_COUNT 8u
+#define DECODE_BLOCK_NUMBER_MOTION_ADDRESS 9u
+#define DECODE_BLOCK_NUMBER_STRUCTURE 10u
+#define DECODE_BLOCK_NUMBER_MBAFF 11u
+#define DECODE_BLOCK_NUMBER_CHROMA 12u
+#define DECODE_BLOCK_NUMBER_DIRECT_8X8_INFERENCE 13u
+#define DECODE_BLOCK_NUMBER_BYPASS 14u
+#define DECODE_BLOCK_NUMBER_NUMBER 15u
+#define DECODE_BLOCK_NUMBER_POC_TOP 16u
+#define DECODE_BLOCK_NUMBER_POC_BOTTOM 17u
+#define DECODE_BLOCK_NUMBER_CONCEAL_REFERENCE 18u
+#define DECODE_BLOCK_NUMBER_SEED 19u
+#define DECODE_BLOCK_RULES 20u
+#define DECODE_BLOCK_RULE_TABLE { \
+    {64, 0x2, 16, 16384u}, \
+    {66, 0x2, 16, 16384u}, \
+    {8, 0x8, 0, 4294967295u}, \
+    {16, 0x8, 0, 4294967295u}, \
+    {24, 0x8, 0, 4294967295u}, \
+    {40, 0x4, 1, 268435456u}, \
+    {44, 0x4, 1, 262144u}, \
+    {68, 0x1, 1, 255u}, \
+    {69, 0x1, 0, 33u}, \
+    {32, 0x8, 0, 4294967295u}, \
+    {70, 0x1, 1, 3u}, \
+    {71, 0x1, 0, 1u}, \
+    {72, 0x1, 0, 1u}, \
+    {73, 0x1, 0, 1u}, \
+    {74, 0x1, 0, 1u}, \
+    {48, 0x4, 0, 268435455u}, \
+    {52, 0x84, -2147483648, 2147483647u}, \
+    {56, 0x84, -2147483648, 2147483647u}, \
+    {75, 0x81, -1, 32u}, \
+    {60, 0x4, 0, 4294967295u}, \
 }
 
 #endif
