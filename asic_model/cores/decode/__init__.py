@@ -1,0 +1,1 @@
+"""Decode core: H.264 pictures from slice data, in device memory."""

@@ -1,0 +1,386 @@
+"""One job of the decode core: parse, motion, reconstruction of all slices, concealment, deblocking."""
+
+import threading
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from asic_model.codecs.h264.emulation_prevention import unescape_into
+from asic_model.codecs.h264.macroblock import UNAVAILABLE, Macroblocks
+from asic_model.codecs.h264.macroblock import allocate as allocate_macroblocks
+from asic_model.cores.decode import tables
+from asic_model.cores.decode.conceal import KINDS, conceal_picture
+from asic_model.cores.decode.job import (
+    BOTTOM,
+    FIELD_NUMBER,
+    FRAME,
+    MATRICES,
+    NO_ENTRY,
+    REFERENCE,
+    SLICE,
+    DecodeJob,
+    bad_field,
+    bad_parameters,
+)
+from asic_model.cores.decode.motion import (
+    COL_FIELDS,
+    COL_FRAME,
+    COL_MBAFF,
+    COL_NONE,
+    LIST_SIZE,
+    ColocatedMotion,
+    MotionSlice,
+    derive_motion,
+    store_motion,
+)
+from asic_model.cores.decode.reconstruct import (
+    FETCH_FIELDS,
+    FIGURES,
+    Geometry,
+    Scratch,
+    SliceSamples,
+    reconstruct_slice,
+)
+from asic_model.engines import deblock, inter_prediction, intra_prediction, transform
+from asic_model.engines.parse.bitstream import PADDING_WORDS, rbsp_words
+from asic_model.engines.parse.neighbours import NEIGHBOURS_SIZE
+from asic_model.engines.parse.slice_data import CACHE_SIZE, STATS, SliceSyntax, parse_slice
+from asic_model.engines.parse.state import DATA_ENDS, END, LAST_WORD, OVERLAP, STATE_SIZE
+from asic_model.memory.surface import surface
+
+_P, _B, _I = 0, 1, 2
+_GREY = 128
+
+
+class _Buffers:
+    """What a core holds on chip while it decodes a picture; kept by thread, for pictures of one size."""
+
+    def __init__(self, mb_count: int) -> None:
+        self.mb_count = mb_count
+        self.record = allocate_macroblocks(mb_count)
+        flat = {name: array.reshape(-1) for name, array in self.record._asdict().items()}
+        for name in ("mv", "mvd"):
+            flat[name] = flat[name].view(np.int32)
+        self.flat = Macroblocks(**flat)
+        self.state = np.zeros(STATE_SIZE, np.int64)
+        self.contexts = np.zeros(1024, np.uint8)
+        self.neighbours = np.zeros(NEIGHBOURS_SIZE, np.int64)
+        self.cache = np.zeros(CACHE_SIZE, np.int16)
+        self.found = np.zeros(64, np.int32)
+        self.dc_flags = np.zeros(mb_count, np.uint8)
+        self.stats = np.zeros(mb_count * STATS, np.int32)
+        self.ref_pic = np.zeros(mb_count * 8, np.int32)
+        self.cache_ref = np.full(80, -2, np.int32)
+        self.cache_mv = np.zeros(80, np.int32)
+        self.motion_tables, self.reference_tables = tables.allocate()
+        self.figures = np.zeros(mb_count * FIGURES, np.int32)
+        self.fetches = np.zeros(mb_count * 8 * FETCH_FIELDS, np.int32)
+        self.edges = np.zeros(mb_count, np.uint8)
+        self.deblock = deblock.allocate_scratch(mb_count)
+        self.scratch = Scratch(
+            samples=np.zeros(256, np.uint8),
+            patch=np.zeros(inter_prediction.SCRATCH, np.uint8),
+            coefs=np.zeros(transform.SCRATCH, np.int16),
+            line=np.zeros(intra_prediction.LINE, np.uint8),
+            predictions=np.zeros(intra_prediction.PREDICTIONS, np.uint8),
+            nb=self.neighbours,
+        )
+        self.rbsp = np.zeros(0, np.uint8)
+        self.words = np.zeros(0, np.uint32)
+
+    def hold_stream(self, size: int) -> None:
+        """Make room for a slice of `size` bytes."""
+        if self.rbsp.size < size:
+            self.rbsp = np.zeros(2 * size + 64, np.uint8)
+            self.words = np.zeros(self.rbsp.size // 4 + 2 + PADDING_WORDS, np.uint32)
+
+
+_local = threading.local()
+
+
+def _buffers(mb_count: int) -> _Buffers:
+    buffers: _Buffers | None = getattr(_local, "buffers", None)
+    if buffers is None or buffers.mb_count != mb_count:
+        buffers = _local.buffers = _Buffers(mb_count)
+    return buffers
+
+
+@lru_cache(maxsize=32)
+def _quantiser(matrices: bytes) -> transform.Quantiser:
+    """Scaling tables of one MATRICES record."""
+    record = np.frombuffer(matrices, MATRICES)[0]
+    return transform.quantiser(record["intra_inter_4x4"], record["intra_inter_8x8"])
+
+
+def _motion(memory: np.ndarray, address: int, mb_count: int) -> ColocatedMotion:
+    """The motion buffer of a frame of `mb_count` macroblocks (also of two fields)."""
+    numbers = address + 64 * mb_count
+    indices = numbers + 16 * mb_count
+    flags = indices + 4 * mb_count
+    return ColocatedMotion(
+        mv=memory[address:numbers].view(np.int32),
+        ref_idx=memory[indices:flags].view(np.int8),
+        ref_id=memory[numbers:indices].view(np.int32),
+        field=memory[flags : flags + mb_count],
+    )
+
+
+_NO_MOTION = ColocatedMotion(np.zeros(16, np.int32), np.full(4, -1, np.int8), np.zeros(4, np.int32), np.zeros(1, np.uint8))
+
+
+class Decoded(NamedTuple):
+    """Outcome of the pixels of one job; arrays belong to the thread's buffers until its next job."""
+
+    status_field: int  # number of a bad field, -1: fine
+    buffers: _Buffers | None
+    counters: dict[str, int]
+    fetch_count: int
+    slice_starts: list[int]
+    stream_bytes: int
+
+
+def _reference_rows(job: DecodeJob, references: np.ndarray) -> np.ndarray:
+    """References as `tables.fill_tables` wants them; one more row stands for the picture itself."""
+    rows = np.zeros((len(references) + 1, tables.REFERENCE_COLUMNS), np.int64)
+    for i, address in enumerate([*references["address"].tolist(), job.out_address]):
+        place = surface(job.width, job.height, address)
+        rows[i, : tables.R_NUMBER] = place.address, place.cb_address, place.cr_address
+    n = len(references)
+    rows[:n, tables.R_NUMBER] = references["number"]
+    rows[:n, tables.R_POC_TOP : tables.R_POC_BOTTOM + 1] = references["poc"]
+    rows[:n, tables.R_LONG_TERM] = references["long_term"] != 0
+    rows[:, tables.R_SLOT] = np.arange(n + 1)
+    rows[n, tables.R_POC_TOP : tables.R_POC_BOTTOM + 1] = job.poc_top, job.poc_bottom
+    return rows
+
+
+def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
+    """Decode the picture of `job` into device memory."""
+    nothing = Decoded(-1, None, {}, 0, [], 0)
+    name = bad_field(job, memory.size)
+    if name is not None:
+        return nothing._replace(status_field=FIELD_NUMBER[name])
+    at = job.parameters_address
+    slices = memory[at : at + job.slice_count * SLICE.itemsize].view(SLICE)
+    at += slices.nbytes
+    matrices = memory[at : at + job.matrix_count * MATRICES.itemsize].view(MATRICES)
+    at += matrices.nbytes
+    references = memory[at : at + job.reference_count * REFERENCE.itemsize].view(REFERENCE)
+    if bad_parameters(job, slices, references, memory.size):
+        return nothing._replace(status_field=FIELD_NUMBER["parameters_address"])
+
+    b = _buffers(job.mb_count)
+    record = b.flat
+    record.mb_type.fill(UNAVAILABLE)
+    record.slice_id.fill(-1)
+    b.stats.fill(0)
+    b.figures.fill(0)
+    place = job.surface
+    second = job.structure == BOTTOM
+    geometry = Geometry(
+        luma=place.address + second * place.pitch,
+        cb=place.cb_address + second * place.chroma_pitch,
+        cr=place.cr_address + second * place.chroma_pitch,
+        pitch=place.pitch,
+        chroma_pitch=place.chroma_pitch,
+        width=job.width,
+        height=job.height,
+        mb_width=job.mb_width,
+        field_picture=int(job.structure != FRAME),
+        mbaff=job.mbaff,
+        chroma=job.chroma,
+    )
+    rows = _reference_rows(job, references)
+    conceal = job.conceal_reference if job.conceal_reference != NO_ENTRY else job.reference_count
+    if conceal == job.reference_count:
+        # nothing to copy from: a slice that refers to something refers to grey
+        memory[place.address : place.address + place.size_bytes] = _GREY
+    elif not job.chroma:
+        memory[place.cb_address : place.address + place.size_bytes] = _GREY
+
+    filters = deblock.allocate_slices(job.slice_count)
+    filters.disable[:] = slices["deblock_disable"]
+    filters.alpha_offset[:], filters.beta_offset[:] = slices["deblock_alpha"], slices["deblock_beta"]
+    filters.cb_offset[:], filters.cr_offset[:] = slices["cb_qp_offset"], slices["cr_qp_offset"]
+    fetch_count = 0
+    faults = replaced = stream_bytes = 0
+    starts: list[int] = []
+    for number, parameters in enumerate(slices):
+        fetch_count, fault, wrong = _slice(
+            memory, job, b, geometry, number, parameters, matrices, references, rows, conceal, fetch_count, starts,
+            filters.pictures,
+        )  # fmt: skip
+        faults += fault
+        replaced += wrong
+        stream_bytes += int(parameters["data_bytes"])
+    lost = np.zeros(len(KINDS), np.int64)
+    if (record.slice_id < 0).any():
+        row = rows[conceal]
+        offset = int(second)
+        conceal_picture(
+            memory, geometry, record, row[tables.R_LUMA] + offset * place.pitch,
+            row[tables.R_CB] + offset * place.chroma_pitch, row[tables.R_CR] + offset * place.chroma_pitch,
+            conceal != job.reference_count, job.mb_count, lost,
+        )  # fmt: skip
+    if (filters.disable != 1).any():
+        step = 2 if geometry.field_picture else 1
+        planes = deblock.Planes(
+            memory, geometry.luma, step * place.pitch, geometry.cb, geometry.cr, step * place.chroma_pitch, job.chroma
+        )
+        deblock.deblock_picture(
+            planes, b.record, filters, b.deblock, job.mb_width, job.mb_count // job.mb_width, geometry.field_picture,
+            2 if (slices["kind"] == _B).any() else 1, b.edges,
+        )  # fmt: skip
+    else:
+        b.edges.fill(0)
+    if job.motion_address:
+        frame_mbs = job.mb_width * (job.height // 16)
+        out = _motion(memory, job.motion_address, frame_mbs)
+        if second:
+            half = frame_mbs // 2
+            out = ColocatedMotion(out.mv[16 * half :], out.ref_idx[4 * half :], out.ref_id[4 * half :], out.field[half:])
+        store_motion(record, b.ref_pic, job.mb_count, out)
+    counters = {
+        "macroblocks": job.mb_count,
+        "bits": 8 * stream_bytes,
+        "slices": job.slice_count,
+        "damaged_slices": faults,
+        "impossible_modes": replaced,
+    }
+    counters.update(zip(KINDS, lost.tolist(), strict=True))
+    return Decoded(-1, b, counters, fetch_count, starts, stream_bytes)
+
+
+def _slice(
+    memory: np.ndarray,
+    job: DecodeJob,
+    b: _Buffers,
+    geometry: Geometry,
+    number: int,
+    parameters: np.void,
+    matrices: np.ndarray,
+    references: np.ndarray,
+    rows: np.ndarray,
+    conceal: int,
+    fetch_count: int,
+    starts: list[int],
+    pictures: np.ndarray,
+) -> tuple[int, int, int]:
+    """Decode slice `number`. Returns (rectangles fetched so far, 1 if it was damaged, intra modes replaced)."""
+    p = {name: parameters[name] for name in SLICE.names or ()}
+    begin = job.stream_address + int(p["data_offset"])
+    size = int(p["data_bytes"])
+    b.hold_stream(size)
+    count = unescape_into(memory, begin, begin + size, b.rbsp)
+    last_word, end = rbsp_words(b.rbsp[:count], b.words)
+    b.state[LAST_WORD], b.state[END] = last_word, end
+    kind = int(p["kind"])
+    counts = (int(p["ref_count"][0]) if kind != _I else 0, int(p["ref_count"][1]) if kind == _B else 0)
+    first_mb = int(p["first_mb"]) << job.mbaff
+    if int(p["first_bit"]) >= end:
+        return fetch_count, 1, 0
+    syntax = SliceSyntax(
+        slice_id=number,
+        slice_type=kind,
+        cabac=int(p["cabac"]),
+        first_mb=first_mb,
+        mb_width=job.mb_width,
+        mb_count=job.mb_count,
+        mbaff=job.mbaff,
+        field_picture=geometry.field_picture,
+        qp=int(p["qp"]),
+        cabac_table=0 if kind == _I else int(p["cabac_init_idc"]) + 1,
+        ref_count_0=counts[0],
+        ref_count_1=counts[1],
+        transform_8x8=int(p["transform_8x8"]),
+        direct_8x8_inference=job.direct_8x8_inference,
+        chroma=job.chroma,
+        constrained_intra=int(p["constrained_intra"]),
+        first_bit=int(p["first_bit"]),
+    )
+    parsed, fault = parse_slice(
+        b.words, syntax, b.flat, b.state, b.contexts, b.neighbours, b.cache, b.found, b.dc_flags, b.stats
+    )
+    if not parsed:
+        return fetch_count, int(fault != OVERLAP), 0
+    starts.append(first_mb)
+
+    col, structure, parity, col_mbs, short_term = _NO_MOTION, COL_NONE, 0, 0, 0
+    weights = int(p["weights"]) if kind != _I else 0
+    if kind != _I:
+        entries = p["ref"].astype(np.int64).reshape(-1)
+        structures = p["ref_structure"].astype(np.int64).reshape(-1)
+        whole = job.structure == FRAME
+        structures[structures == 0] = FRAME if whole else job.structure
+        if whole:
+            structures[:] = FRAME
+        else:
+            structures[structures == FRAME] = job.structure
+        entries[entries == NO_ENTRY] = conceal
+        b.reference_tables.explicit[:] = p["weight"].reshape(-1)
+        tables.fill_tables(
+            rows.reshape(-1), entries, structures, counts[0] | counts[1] << 8, job.mbaff, job.structure, job.poc_top,
+            job.poc_bottom, geometry.pitch, geometry.chroma_pitch, weights, b.motion_tables, b.reference_tables,
+        )  # fmt: skip
+        slots = entries * 4 + structures % FRAME
+        pictures[number] = slots.reshape(2, LIST_SIZE)
+        if kind == _B:
+            col, structure, parity, col_mbs, short_term = _colocated(
+                memory, job, references, int(entries[LIST_SIZE]), int(structures[LIST_SIZE])
+            )
+    motion = MotionSlice(
+        slice_id=number,
+        is_b=int(kind == _B),
+        spatial=int(p["direct_spatial"]),
+        inference=job.direct_8x8_inference,
+        mbaff=job.mbaff,
+        field_picture=geometry.field_picture,
+        bottom_field=int(job.structure == BOTTOM),
+        mb_width=job.mb_width,
+        first_mb=first_mb,
+        count=int(parsed),
+        ref_count_0=counts[0],
+        col_structure=structure,
+        col_parity=parity,
+        col_field_mbs=col_mbs,
+        col_short_term=short_term,
+    )
+    derive_motion(motion, b.flat, b.motion_tables, col, b.neighbours, b.cache_ref, b.cache_mv, b.ref_pic)
+    samples = SliceSamples(
+        slice_id=number,
+        first_mb=first_mb,
+        count=int(parsed),
+        constrained_intra=int(p["constrained_intra"]),
+        cb_qp_offset=int(p["cb_qp_offset"]),
+        cr_qp_offset=int(p["cr_qp_offset"]),
+        bypass=job.bypass,
+        weights=weights,
+        luma_log2_denominator=int(p["luma_log2_denominator"]),
+        chroma_log2_denominator=int(p["chroma_log2_denominator"]),
+    )
+    fetch_count, wrong = reconstruct_slice(
+        memory, geometry, samples, b.flat, b.record.total_coeff, b.reference_tables,
+        _quantiser(matrices[int(p["matrices"])].tobytes()), b.scratch, b.figures, b.fetches, fetch_count,
+    )  # fmt: skip
+    return fetch_count, int(fault != 0), wrong
+
+
+def _colocated(
+    memory: np.ndarray, job: DecodeJob, references: np.ndarray, entry: int, part: int
+) -> tuple[ColocatedMotion, int, int, int, int]:
+    """Motion of RefPicList1[0]: (arrays, coding structure, parity, macroblocks a field, short-term)."""
+    if entry >= len(references) or not references[entry]["motion_address"]:
+        return _NO_MOTION, COL_NONE, 0, 0, 0
+    picture = references[entry]
+    frame_mbs = job.mb_width * (job.height // 16)
+    col = _motion(memory, int(picture["motion_address"]), frame_mbs)
+    structure = COL_FIELDS if picture["as_fields"] else (COL_MBAFF if picture["mbaff"] else COL_FRAME)
+    if structure == COL_FRAME and job.mbaff:
+        structure = COL_NONE  # a stream cannot mix them
+    parity = int(part == BOTTOM)
+    if job.structure == FRAME:
+        now = min(job.poc_top, job.poc_bottom)
+        top, bottom = (int(poc) for poc in picture["poc"])
+        parity = int(abs(top - now) >= abs(bottom - now))
+    return col, structure, parity, frame_mbs // 2, int(not picture["long_term"])

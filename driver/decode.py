@@ -1,0 +1,514 @@
+"""H.264 streams to decode jobs and frames: the host's half of decoding.
+
+The chip's decode core takes one picture a job and keeps no state; everything above slice data happens here, in the
+manner of drivers for "stateless" decoders: NAL units, parameter sets, slice headers, the decoded picture buffer, output
+order. A `DecodeTarget` runs the jobs; frames come back in output order as `DecodedFrame`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from asic_model.codecs.h264.bits import SyntaxFault
+from asic_model.codecs.h264.decode_records import (
+    FRAME,
+    LIST_SIZE,
+    MATRICES,
+    MAX_REFERENCES,
+    NO_ENTRY,
+    REFERENCE,
+    SLICE,
+)
+from asic_model.codecs.h264.dpb import Dpb, Frame, Reference
+from asic_model.codecs.h264.nal import (
+    NAL_DELIMITER,
+    NAL_END_OF_SEQUENCE,
+    NAL_END_OF_STREAM,
+    NAL_IDR_SLICE,
+    NAL_PARTITION_A,
+    NAL_PARTITION_C,
+    NAL_PPS,
+    NAL_SEI,
+    NAL_SLICE,
+    NAL_SPS,
+    AvcConfiguration,
+    parse_avcc,
+    split_annex_b,
+    split_avcc,
+    unescape,
+)
+from asic_model.codecs.h264.parameter_sets import Pps, Sps, parse_pps, parse_sps, scaling_matrices
+from asic_model.codecs.h264.slice_header import SLICE_B, SLICE_I, SLICE_P, SliceHeader, parse_slice_header
+from driver.errors import UnsupportedInput
+
+_HEADER_BYTES = 1024  # enough payload for any slice header
+MAX_SLICES = 1 << 17  # of one picture: a slice holds a macroblock at least
+
+
+@dataclass(eq=False)
+class DecodedFrame:
+    """One frame in output order. Its surface stays untouched until `H264Decoder.release`."""
+
+    surface: int  # number of the target's surface
+    coded_width: int
+    coded_height: int
+    crop: tuple[int, int, int, int]  # left, top, width, height in luma samples: what is to be shown
+    monochrome: bool
+    pts: Any  # of the packet that brought its first slice
+    key: bool  # IDR
+    interlaced: bool
+    top_field_first: bool
+    sps: Sps  # sample aspect ratio, colour description and frame rate are in sps.vui
+    outcome: list[Any] = field(default_factory=list)  # what the target returned for its one or two jobs
+
+
+class DecodeTarget(Protocol):
+    """What runs decode jobs: surfaces and motion buffers by number, and the job itself."""
+
+    def open_surfaces(self, width: int, height: int, count: int) -> None:
+        """Provide `count` surfaces of the coded size, with a motion buffer each; former ones become invalid."""
+
+    def surface_address(self, number: int) -> int: ...
+
+    def motion_address(self, number: int) -> int: ...
+
+    def decode(self, fields: dict[str, int], parameters: bytes, stream: bytes) -> Any:
+        """Run one job; `fields` lacks the addresses of stream and parameter block. Returns its outcome."""
+
+
+def refusal(sps: Sps, pps: Pps) -> str | None:
+    """Return what of these parameter sets the decode core cannot do, by name, or None."""
+    if sps.chroma_format_idc > 1:
+        name = "4:2:2" if sps.chroma_format_idc == 2 else "4:4:4"
+        return f"chroma format {name} (chroma_format_idc {sps.chroma_format_idc})"
+    if sps.bit_depth_luma_minus8 or sps.bit_depth_chroma_minus8:
+        return f"{sps.bit_depth_luma_minus8 + 8}-bit luma, {sps.bit_depth_chroma_minus8 + 8}-bit chroma samples"
+    if pps.slice_groups is not None:
+        groups = pps.slice_groups.num_slice_groups_minus1 + 1
+        return f"flexible macroblock ordering ({groups} slice groups, map type {pps.slice_groups.slice_group_map_type})"
+    return None
+
+
+@dataclass
+class _Slice:
+    header: SliceHeader
+    pps: Pps
+    payload: bytes  # behind the NAL header, with emulation prevention
+    lists: list[list[Reference | None]]
+
+
+class H264Decoder:
+    """Decodes one stream on a target.
+
+    feed, feed_nal : give data; return the frames that became ready, in output order
+    flush          : end of stream: all frames still held
+    release        : the caller is done with a frame's surface
+
+    Damaged data never raises: it is counted (`counters`) and concealed. What the core cannot do raises
+    UnsupportedInput naming the feature, when the first slice needs it.
+    """
+
+    def __init__(self, target: DecodeTarget, extradata: bytes | None = None, *, frames_in_flight: int = 4) -> None:
+        """extradata: avcC record (mp4, mkv) or Annex B parameter sets. frames_in_flight: frames the caller may hold."""
+        self._target = target
+        self._in_flight = frames_in_flight
+        self._length_size = 0
+        self._sequences: dict[int, Sps] = {}
+        self._sequence_data: dict[int, bytes] = {}
+        self._pictures: dict[int, Pps] = {}
+        self._dpb = Dpb()
+        self._sps: Sps | None = None
+        self._sps_data = b""
+        self._slices: list[_Slice] = []
+        self._frame: Frame | None = None
+        self._free: list[int] = []
+        self._surface_count = 0
+        self._held: set[int] = set()
+        self._generation = 0
+        self._last: Frame | None = None
+        self._pts: Any = None
+        self._early: list[Frame] = []
+        self.counters: dict[str, int] = {"bad_nals": 0, "bad_parameter_sets": 0, "bad_headers": 0, "pictures": 0}
+        if extradata:
+            self._open_extradata(extradata)
+
+    # ---- input ----
+
+    def _open_extradata(self, data: bytes) -> None:
+        if data[0] != 1:
+            for _ in self.feed(data):
+                pass
+            return
+        try:
+            record: AvcConfiguration = parse_avcc(data)
+        except SyntaxFault:
+            self.counters["bad_parameter_sets"] += 1
+            return
+        self._length_size = record.length_size
+        for unit in [*record.sps, *record.pps]:
+            self.feed_nal(unit)
+
+    def feed(self, data: bytes, pts: Any = None) -> Iterator[DecodedFrame]:
+        """Decode a packet: whole NAL units, framed as the extradata says (Annex B without it).
+
+        Decoding goes on as the frames are taken from the iterator.
+        """
+        for begin, end in self._units(data):
+            yield from self.feed_nal(data[begin:end], pts)
+
+    def _units(self, data: bytes) -> Iterator[tuple[int, int]]:
+        if not self._length_size:
+            yield from split_annex_b(data)
+            return
+        try:
+            yield from split_avcc(data, self._length_size)
+        except SyntaxFault:
+            self.counters["bad_nals"] += 1
+
+    def feed_nal(self, unit: bytes, pts: Any = None) -> list[DecodedFrame]:
+        """Decode one NAL unit without framing."""
+        if not unit or unit[0] & 0x80:
+            self.counters["bad_nals"] += 1
+            return []
+        kind, ref_idc = unit[0] & 31, (unit[0] >> 5) & 3
+        self._pts = pts
+        if kind in (NAL_SLICE, NAL_IDR_SLICE):
+            return self._slice(unit, kind, ref_idc)
+        if NAL_PARTITION_A <= kind <= NAL_PARTITION_C:
+            raise UnsupportedInput(f"data partitioning (nal_unit_type {kind}) is not supported", feature="partitioning")
+        out: list[DecodedFrame] = []
+        if kind in (NAL_SEI, NAL_SPS, NAL_PPS, NAL_DELIMITER, NAL_END_OF_SEQUENCE, NAL_END_OF_STREAM):
+            out = self._finish_picture()  # 7.4.1.2.3: these begin the next access unit
+        if kind == NAL_SPS:
+            self._store_sps(unit)
+        elif kind == NAL_PPS:
+            self._store_pps(unit)
+        return out
+
+    def _store_sps(self, unit: bytes) -> None:
+        try:
+            sps = parse_sps(unescape(unit[1:]))
+        except SyntaxFault:
+            self.counters["bad_parameter_sets"] += 1
+            return
+        self._sequences[sps.seq_parameter_set_id] = sps
+        self._sequence_data[sps.seq_parameter_set_id] = unit
+
+    def _store_pps(self, unit: bytes) -> None:
+        try:
+            pps = parse_pps(unescape(unit[1:]), self._sequences)
+        except SyntaxFault:
+            self.counters["bad_parameter_sets"] += 1
+            return
+        self._pictures[pps.pic_parameter_set_id] = pps
+
+    # ---- pictures ----
+
+    def _slice(self, unit: bytes, kind: int, ref_idc: int) -> list[DecodedFrame]:
+        try:
+            head = unescape(unit[1 : 1 + _HEADER_BYTES])
+            header = parse_slice_header(head, kind, ref_idc, self._sequences, self._pictures)
+        except SyntaxFault:
+            self.counters["bad_headers"] += 1
+            return []
+        if header.redundant_pic_cnt:
+            return []  # the primary picture is decoded
+        if header.kind not in (SLICE_P, SLICE_B, SLICE_I):
+            raise UnsupportedInput("switching slices (SP, SI; Extended profile) are not supported", feature="switching")
+        pps = self._pictures[header.pic_parameter_set_id]
+        out: list[DecodedFrame] = []
+        if self._slices and self._starts_picture(header, self._slices[0].header):
+            out += self._finish_picture()
+        if not self._slices:
+            if not self._activate(header, pps, out):
+                self.counters["bad_headers"] += 1
+                return out
+            frame, early = self._dpb.begin(header)
+            out += self._deliver(early)
+            self._frame = frame
+            if frame.surface < 0:
+                frame.surface = self._take_surface(out)
+                frame.data = _FrameNotes(self._pts, header.idr, self._sps or Sps(), self._generation)
+        elif self._sequences[pps.seq_parameter_set_id] is not self._sps or len(self._slices) >= MAX_SLICES:
+            self.counters["bad_headers"] += 1
+            return out
+        lists = self._dpb.lists(header) if header.kind != SLICE_I else [[], []]
+        self._slices.append(_Slice(header, pps, unit[1:], lists))
+        return out
+
+    @staticmethod
+    def _starts_picture(new: SliceHeader, old: SliceHeader) -> bool:
+        """First slice of another picture (7.4.1.2.4)."""
+        return (
+            new.frame_num != old.frame_num
+            or new.pic_parameter_set_id != old.pic_parameter_set_id
+            and new.first_mb_in_slice == 0
+            or new.field_pic_flag != old.field_pic_flag
+            or new.bottom_field_flag != old.bottom_field_flag
+            or (new.nal_ref_idc == 0) != (old.nal_ref_idc == 0)
+            or new.idr != old.idr
+            or new.idr_pic_id != old.idr_pic_id
+            or new.pic_order_cnt_lsb != old.pic_order_cnt_lsb
+            or new.delta_pic_order_cnt_bottom != old.delta_pic_order_cnt_bottom
+            or new.delta_pic_order_cnt != old.delta_pic_order_cnt
+        )
+
+    def _activate(self, header: SliceHeader, pps: Pps, out: list[DecodedFrame]) -> bool:
+        """Make the slice's SPS the active one. False: it cannot be, here."""
+        sps = self._sequences[pps.seq_parameter_set_id]
+        data = self._sequence_data[pps.seq_parameter_set_id]
+        feature = refusal(sps, pps)
+        if feature is not None:
+            raise UnsupportedInput(f"{feature} is not supported", feature=feature)
+        if data == self._sps_data:
+            self._sps = sps
+            return True
+        if self._sps is not None and not header.idr and self._geometry(sps) != self._geometry(self._sps):
+            return False  # a sequence starts with an IDR picture
+        out += self._deliver(self._dpb.flush())
+        same = self._sps is not None and self._geometry(sps) == self._geometry(self._sps)
+        self._sps, self._sps_data = sps, data
+        self._dpb.configure(sps)
+        count = self._dpb.capacity + 2 + self._in_flight
+        if not same or count > self._surface_count:
+            self._generation += 1
+            self._target.open_surfaces(16 * sps.mb_width, 16 * sps.mb_height, count)
+            self._free = list(range(count))
+            self._surface_count = count
+            self._held.clear()
+            self._last = None
+        return True
+
+    @staticmethod
+    def _geometry(sps: Sps) -> tuple[int, int, int, bool]:
+        return sps.mb_width, sps.mb_height, sps.chroma_format_idc, sps.frame_mbs_only_flag
+
+    def _finish_picture(self) -> list[DecodedFrame]:
+        """All slices of the picture are here: decode it."""
+        if not self._slices:
+            return []
+        frame, sps = self._frame, self._sps
+        assert frame is not None and sps is not None
+        slices, self._slices = self._slices, []
+        self._run(frame, sps, slices)
+        self.counters["pictures"] += 1
+        out = self._deliver(self._dpb.end())
+        self._last = frame
+        return out
+
+    def _run(self, frame: Frame, sps: Sps, slices: list[_Slice]) -> None:
+        header = slices[0].header
+        structure = FRAME if not header.field_pic_flag else 1 + header.bottom_field_flag
+        table = _ReferenceTable(self._target)
+        matrices: list[bytes] = []
+        records = np.zeros(len(slices), SLICE)
+        stream = bytearray()
+        for record, item in zip(records, slices, strict=True):
+            _fill_slice(record, item, len(stream), table, matrices, sps)
+            stream += item.payload
+        conceal = self._concealment(frame)
+        number = NO_ENTRY if conceal is None else table.number(conceal)
+        parameters = records.tobytes() + b"".join(matrices) + table.records().tobytes()
+        fields = {
+            **self._job_fields(frame, sps, structure),
+            "stream_bytes": len(stream),
+            "slice_count": len(slices),
+            "matrix_count": len(matrices),
+            "reference_count": len(table.frames),
+            "motion_address": self._target.motion_address(frame.surface) if header.nal_ref_idc else 0,
+            "mbaff": int(header.mbaff(sps)),
+            "conceal_reference": number,
+        }
+        notes = frame.data
+        assert isinstance(notes, _FrameNotes)
+        notes.outcome.append(self._target.decode(fields, parameters, bytes(stream)))
+
+    def _job_fields(self, frame: Frame, sps: Sps, structure: int) -> dict[str, int]:
+        return {
+            "width": 16 * sps.mb_width,
+            "height": 16 * sps.mb_height,
+            "out_address": self._target.surface_address(frame.surface),
+            "structure": structure,
+            "chroma": int(sps.chroma_format_idc != 0),
+            "direct_8x8_inference": int(sps.direct_8x8_inference_flag),
+            "bypass": int(sps.qpprime_y_zero_transform_bypass_flag),
+            "number": frame.number & ((1 << 28) - 1),
+            "poc_top": frame.poc[0],
+            "poc_bottom": frame.poc[1],
+        }
+
+    def _concealment(self, frame: Frame) -> Frame | None:
+        """What lost macroblocks are copied from: the frame nearest in output order."""
+        candidates = [f for f in self._dpb.frames if f.surface >= 0 and f is not frame and f.fields]
+        if self._last is not None and self._last.surface >= 0 and self._last is not frame:
+            candidates.append(self._last)
+        if not candidates:
+            return None
+        return min(candidates, key=lambda f: (abs(f.order - min(frame.poc)), f.number))
+
+    # ---- surfaces and output ----
+
+    def _take_surface(self, out: list[DecodedFrame]) -> int:
+        self._reclaim()
+        if not self._free:
+            raise RuntimeError(f"all {self._surface_count} surfaces are held: release frames, or allow more in flight")
+        return self._free.pop(0)
+
+    def _reclaim(self) -> None:
+        """Find the surfaces that neither the buffer nor the caller needs."""
+        used = {f.surface for f in self._dpb.frames} | self._held | {f.surface for f in self._early}
+        for frame in (self._frame, self._dpb.current):
+            if frame is not None:
+                used.add(frame.surface)
+        if self._last is not None and self._last.surface not in used:
+            self._last = None
+        self._free = [n for n in range(self._surface_count) if n not in used]
+
+    def release(self, frame: DecodedFrame) -> None:
+        """Give the frame's surface back."""
+        self._held.discard(frame.surface)
+
+    def _deliver(self, frames: list[Frame]) -> list[DecodedFrame]:
+        out = []
+        for frame in frames:
+            notes = frame.data
+            if frame.surface < 0 or not isinstance(notes, _FrameNotes) or notes.generation != self._generation:
+                continue
+            if frame.fields != FRAME:
+                self._complete_lone_field(frame, notes)
+            self._held.add(frame.surface)
+            sps = notes.sps
+            out.append(
+                DecodedFrame(
+                    surface=frame.surface,
+                    coded_width=16 * sps.mb_width,
+                    coded_height=16 * sps.mb_height,
+                    crop=sps.crop_rectangle(),
+                    monochrome=sps.chroma_format_idc == 0,
+                    pts=notes.pts,
+                    key=notes.key,
+                    interlaced=frame.as_fields or frame.mbaff,
+                    top_field_first=frame.poc[0] <= frame.poc[1],
+                    sps=sps,
+                    outcome=notes.outcome,
+                )
+            )
+        return out
+
+    def _complete_lone_field(self, frame: Frame, notes: "_FrameNotes") -> None:
+        """Fill the rows of the field that never came with those of the other one, by a job without slices."""
+        table = _ReferenceTable(self._target)
+        number = table.number(frame)
+        fields = {
+            **self._job_fields(frame, notes.sps, FRAME - frame.fields),
+            "stream_bytes": 1,
+            "slice_count": 0,
+            "matrix_count": 0,
+            "reference_count": 1,
+            "motion_address": 0,
+            "mbaff": 0,
+            "conceal_reference": number,
+        }
+        notes.outcome.append(self._target.decode(fields, table.records().tobytes(), b"\0"))
+
+    def flush(self) -> list[DecodedFrame]:
+        """End of stream."""
+        out = self._finish_picture()
+        return out + self._deliver(self._dpb.flush())
+
+
+@dataclass
+class _FrameNotes:
+    """What the decoder remembers of a frame, in `Frame.data`."""
+
+    pts: Any
+    key: bool
+    sps: Sps
+    generation: int
+    outcome: list[Any] = field(default_factory=list)
+
+
+class _ReferenceTable:
+    """REFERENCE records of one job."""
+
+    def __init__(self, target: DecodeTarget) -> None:
+        self._target = target
+        self.frames: list[Frame] = []
+        self._numbers: dict[int, int] = {}
+
+    def number(self, frame: Frame) -> int:
+        """Number of the frame's record, a new one if there is room."""
+        known = self._numbers.get(frame.number)
+        if known is not None:
+            return known
+        if frame.surface < 0 or len(self.frames) >= MAX_REFERENCES:
+            return NO_ENTRY
+        self._numbers[frame.number] = len(self.frames)
+        self.frames.append(frame)
+        return len(self.frames) - 1
+
+    def records(self) -> np.ndarray:
+        out = np.zeros(len(self.frames), REFERENCE)
+        for record, frame in zip(out, self.frames, strict=True):
+            record["address"] = self._target.surface_address(frame.surface)
+            record["motion_address"] = self._target.motion_address(frame.surface) if frame.was_reference else 0
+            record["number"] = frame.number & ((1 << 28) - 1)
+            record["poc"] = frame.poc
+            record["long_term"] = frame.long_term != 0
+            record["as_fields"], record["mbaff"], record["fields"] = frame.as_fields, frame.mbaff, frame.fields
+        return out
+
+
+def _fill_slice(
+    record: np.void, item: _Slice, offset: int, table: _ReferenceTable, matrices: list[bytes], sps: Sps
+) -> None:
+    """Write the SLICE record of one slice; its matrices are added to `matrices` unless there already."""
+    header, pps = item.header, item.pps
+    record["data_offset"], record["data_bytes"] = offset, len(item.payload)
+    record["first_bit"], record["first_mb"] = header.header_bits, header.first_mb_in_slice
+    record["kind"], record["qp"] = header.kind, header.slice_qp(pps)
+    record["cabac"], record["cabac_init_idc"] = pps.entropy_coding_mode_flag, header.cabac_init_idc
+    record["transform_8x8"] = pps.transform_8x8_mode_flag
+    record["constrained_intra"] = pps.constrained_intra_pred_flag
+    record["direct_spatial"] = header.direct_spatial_mv_pred_flag
+    record["deblock_disable"] = header.disable_deblocking_filter_idc
+    record["deblock_alpha"] = 2 * header.slice_alpha_c0_offset_div2
+    record["deblock_beta"] = 2 * header.slice_beta_offset_div2
+    record["cb_qp_offset"], record["cr_qp_offset"] = pps.chroma_qp_index_offset, pps.second_chroma_qp_index_offset
+    data = _matrices(sps, pps)
+    if data not in matrices:
+        matrices.append(data)
+    record["matrices"] = matrices.index(data)
+    record["ref"] = NO_ENTRY
+    for number, entries in enumerate(item.lists):
+        record["ref_count"][number] = len(entries)
+        for index, entry in enumerate(entries[:LIST_SIZE]):
+            if entry is not None:
+                record["ref"][number, index] = table.number(entry[0])
+                record["ref_structure"][number, index] = entry[1]
+    if header.kind == SLICE_B and pps.weighted_bipred_idc == 2:
+        record["weights"] = 2
+    weights = header.pred_weight_table
+    if weights is not None:
+        record["weights"] = 1
+        record["luma_log2_denominator"] = weights.luma_log2_weight_denom
+        record["chroma_log2_denominator"] = weights.chroma_log2_weight_denom
+        neutral = (1 << weights.luma_log2_weight_denom, 0), (1 << weights.chroma_log2_weight_denom, 0)
+        for number in range(2):
+            for index, luma in enumerate(weights.luma[number][:LIST_SIZE]):
+                record["weight"][number, index, 0] = luma or neutral[0]
+                chroma = weights.chroma[number][index] if weights.chroma[number] else None
+                record["weight"][number, index, 1:] = chroma or (neutral[1], neutral[1])
+
+
+def _matrices(sps: Sps, pps: Pps) -> bytes:
+    """The MATRICES record of a slice's parameter sets."""
+    if sps.scaling_lists is None and pps.scaling_lists is None:
+        return b"\x10" * MATRICES.itemsize
+    small, large = scaling_matrices(sps, pps)
+    record = np.zeros((), MATRICES)
+    record["intra_inter_4x4"] = small
+    record["intra_inter_8x8"] = large[:2]
+    return record.tobytes()
