@@ -14,7 +14,7 @@ from asic_model import descriptors
 from asic_model.descriptors import Command, Kind
 from asic_model.registers import map as regs
 from driver.backends import BACKENDS, Backend, open_backend
-from driver.errors import DeviceLost, FirmwareHang, FirmwareVersionMismatch, SessionClosed, TryAgain
+from driver.errors import DeviceLost, FirmwareHang, FirmwareVersionMismatch, InvalidConfig, SessionClosed, TryAgain
 from driver.queue import Fence, Queue, failure
 from driver.surfaces import Allocator
 
@@ -295,10 +295,17 @@ class Device:
         """Convert stamps of completions to seconds."""
         return Fraction(ticks * self.capabilities.clock_period_ps, 10**12)
 
-    def stats(self) -> Any:
-        """Return the model's statistics (asic_model.stats), None on a backend that keeps none."""
-        stats = getattr(self.backend, "stats", None)
-        return stats() if stats is not None else None
+    def report(self, run: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """Return the model's report of everything since power-on, None on a backend that keeps none."""
+        report = getattr(self.backend, "report", None)
+        return None if report is None else dict(report(run))
+
+    def write_trace(self, path: str) -> None:
+        """Write the model's timeline to `path`; the device must have been opened with `trace=True`."""
+        writer = getattr(self.backend, "write_trace", None)
+        if writer is None:
+            raise InvalidConfig(f"{self.name} keeps no timeline")
+        writer(path)
 
     def close(self) -> None:
         """Close the sessions, stop the queues, let the backend go."""

@@ -15,9 +15,9 @@ from typing import Any
 from driver.errors import InvalidConfig
 
 MIN_SIDE_PX = 16
+# 4096x2304 is MaxFS of levels 5.1 and 5.2 (H.264 Table A-1).
 MAX_SIDE_PX = 4096
-# 4096x2304: MaxFS of level 5.1 and 5.2 (H.264 Table A-1), in macroblocks.
-MAX_FRAME_MBS = 36864
+MAX_HEIGHT_PX = 2304
 MAX_RUNGS = 8
 # A rung's share of -b:v is its share of the pixels to this power: half the pixels need more than half the bits.
 RATE_EXPONENT = 0.75
@@ -161,7 +161,7 @@ class EncoderConfig(_Config):
     """One H.264 encode session. Constant QP unless `bit_rate` is given."""
 
     width: int = option(low=MIN_SIDE_PX, high=MAX_SIDE_PX, unit="luma samples", text="picture width, even")
-    height: int = option(low=MIN_SIDE_PX, high=MAX_SIDE_PX, unit="luma samples", text="picture height, even")
+    height: int = option(low=MIN_SIDE_PX, high=MAX_HEIGHT_PX, unit="luma samples", text="picture height, even")
     fps: Fraction = option(
         Fraction(25), names=("r",), parse=parse_fraction, low=Fraction(1, 1000), high=1000, unit="frames/s",
         text="nominal frame rate: VUI timing, level choice and rate control",
@@ -220,11 +220,6 @@ class EncoderConfig(_Config):
                 raise InvalidConfig(
                     f"option {name}: {getattr(self, name)} is odd; 4:2:0 is coded in even sizes", option=name
                 )
-        if -(-self.width // 16) * -(-self.height // 16) > MAX_FRAME_MBS:
-            raise InvalidConfig(
-                f"option width: {self.width}x{self.height} is more than {MAX_FRAME_MBS} macroblocks (4096x2304)",
-                option="width",
-            )
         if self.profile == "baseline" and self.coder == "cabac":
             raise InvalidConfig("option coder: cabac needs -profile:v main", option="coder")
         if self.slices > -(-self.height // 16):
@@ -343,14 +338,11 @@ def parse_ladder(text: str) -> tuple[Rung, ...]:
     return tuple(rungs)
 
 
-def plan_ladder(
-    rungs: tuple[Rung, ...], width: int, height: int, bit_rate: int | None = None
-) -> tuple[list[PlannedRung], list[str]]:
-    """Decide sizes and rates of a ladder for a source of `width` x `height` (even); return them and warnings.
+def plan_ladder(rungs: tuple[Rung, ...], width: int, height: int) -> tuple[list[PlannedRung], list[str]]:
+    """Decide the sizes of a ladder for a source of `width` x `height` (even), largest first; return warnings too.
 
     Nothing is scaled up. Of the rungs above the source the one nearest to it is coded at the source's size, unless
-    another rung is that size already; the others are left out. Rungs without a rate of their own take a share of
-    `bit_rate` (the rate of the largest rung) by their pixels, or constant QP when there is none.
+    another rung is that size already; the others are left out.
     """
     warnings: list[str] = []
     above: tuple[int, PlannedRung, str] | None = None
@@ -362,25 +354,26 @@ def plan_ladder(
             if above is None or w * h < above[0]:
                 above = (w * h, PlannedRung(f"{min(width, height)}p", width, height, rung.bit_rate), label)
             warnings.append(f"rung {label} is larger than the source ({width}x{height}): never scaled up")
-            continue
-        if any((w, h) == (other.width, other.height) for other in planned):
+        elif any((w, h) == (other.width, other.height) for other in planned):
             warnings.append(f"rung {label} is there twice: coded once")
-            continue
-        planned.append(PlannedRung(label, w, h, rung.bit_rate))
+        elif w * 8 < width or h * 8 < height:
+            raise InvalidConfig(f"option ladder: rung {label} is less than 1/8 of the source ({width}x{height})")
+        else:
+            planned.append(PlannedRung(label, w, h, rung.bit_rate))
     if above and not any((r.width, r.height) == (width, height) for r in planned):
         warnings.append(f"rung {above[2]} is coded at the source's size, as {above[1].label}")
         planned.append(above[1])
-    planned.sort(key=lambda r: -r.width * r.height)
-    if bit_rate is not None:
-        top = planned[0].width * planned[0].height
-        planned = [
-            r
-            if r.bit_rate is not None
-            else dataclasses.replace(r, bit_rate=round(bit_rate * (r.width * r.height / top) ** RATE_EXPONENT))
-            for r in planned
-        ]
-    for r in planned:
-        # bounds of the scaler: down to 1/8
-        if r.width * 8 < width or r.height * 8 < height:
-            raise InvalidConfig(f"option ladder: rung {r.label} is less than 1/8 of the source ({width}x{height})")
-    return planned, warnings
+    return sorted(planned, key=lambda r: -r.width * r.height), warnings
+
+
+def share_rate(rungs: list[PlannedRung], bit_rate: int | None) -> list[PlannedRung]:
+    """Give `bit_rate` to the largest rung and shares of it, by pixels, to the others that have no rate of their own."""
+    if bit_rate is None:
+        return rungs
+    top = rungs[0].width * rungs[0].height
+    return [
+        rung
+        if rung.bit_rate is not None
+        else dataclasses.replace(rung, bit_rate=round(bit_rate * (rung.width * rung.height / top) ** RATE_EXPONENT))
+        for rung in rungs
+    ]

@@ -21,9 +21,9 @@ RESULT = struct.Struct(f"<{len(RESULT_FIELDS)}q")
 SSIM_ONE = 1 << 20  # sums of SSIM are in Q20
 
 
-def psnr_db(sse: int, samples: int) -> float:
-    """Return the peak signal-to-noise ratio of 8-bit samples in dB; equal pictures have `inf`."""
-    return 10 * math.log10(255 * 255 * samples / sse) if sse else math.inf
+def psnr_db(sse: int, samples: int) -> float | None:
+    """Return the peak signal-to-noise ratio of 8-bit samples in dB, None for equal pictures (no noise at all)."""
+    return 10 * math.log10(255 * 255 * samples / sse) if sse else None
 
 
 class QualityMeter:
@@ -37,7 +37,6 @@ class QualityMeter:
         self._depth = depth
         self.frames = 0
         self.totals = dict.fromkeys(RESULT_FIELDS, 0)
-        self.psnr_luma_db: list[float] = []
 
     @property
     def in_flight(self) -> int:
@@ -80,18 +79,20 @@ class QualityMeter:
         sums = dict(zip(RESULT_FIELDS, values, strict=True))
         for name, value in sums.items():
             self.totals[name] += value
-        if sums["samples_luma"]:
-            self.psnr_luma_db.append(psnr_db(sums["sse_luma"], sums["samples_luma"]))
         self.frames += 1
 
     def summary(self) -> dict[str, float] | None:
-        """Return PSNR of the whole stream (from summed errors, in dB) and mean SSIM, None before the first picture."""
+        """Return PSNR of the whole stream (from summed errors, dB) and mean SSIM, None before the first picture.
+
+        A plane without any error has no PSNR: its key is absent.
+        """
         total = self.totals
         if not total["samples_luma"]:
             return None
-        return {
+        found = {
             "psnr_y_db": psnr_db(total["sse_luma"], total["samples_luma"]),
             "psnr_cb_db": psnr_db(total["sse_cb"], total["samples_chroma"]),
             "psnr_cr_db": psnr_db(total["sse_cr"], total["samples_chroma"]),
             "ssim_y": total["ssim_luma"] / total["windows_luma"] / SSIM_ONE if total["windows_luma"] else 1.0,
         }
+        return {name: value for name, value in found.items() if value is not None}

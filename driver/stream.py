@@ -14,7 +14,7 @@ from driver.options import EncoderConfig
 
 START_CODE = b"\x00\x00\x00\x01"
 LOG2_MAX_FRAME_NUM = 8
-LOG2_MAX_POC_LSB = 4  # pic_order_cnt_type 2 has no such field in slices; the smallest legal value
+LOG2_MAX_POC_LSB = 0  # pic_order_cnt_type 2: slices have no such field
 SLICE_P = 0
 SLICE_I = 2
 # I pictures are the references of all that follows: 3 QP steps (a factor of 1.4) finer, as encoders commonly do.

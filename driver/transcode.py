@@ -16,22 +16,22 @@ class TranscodeSession(Session):
     """A ladder: upload once, one scale job for all sizes, one encode session a rung. Packets come with their rung."""
 
     def __init__(
-        self, device: Device, config: EncoderConfig, rungs: list[PlannedRung], *, quality: bool = False
-    ) -> None:
-        """`config` describes the source (size, aspect, rate) and how to code; size and bit rate come from the rungs."""
-        check_limits(device, config.width, config.height)
+        self, device: Device, config: EncoderConfig, rungs: list[PlannedRung], *, width: int, height: int,
+        quality: bool = False,
+    ) -> None:  # fmt: skip
+        """`width` x `height` is the source's size; `config` says how to code, its aspect ratio is the source's; sizes
+        and bit rates come from the rungs."""
+        check_limits(device, width, height)
         super().__init__(device)
         self.config, self.rungs = config, rungs
+        self.width, self.height = size = (width, height)
         self.encoders: list[EncodeSession] = []
-        size = (config.width, config.height)
         others = [(rung.width, rung.height) for rung in rungs if (rung.width, rung.height) != size]
         try:
-            self._source_pool = self._pool(config.width, config.height, config.queue_depth + 1, "source")
-            self._uploader = Uploader(config.width, config.height)
+            self._source_pool = self._pool(width, height, config.queue_depth + 1, "source")
+            self._uploader = Uploader(width, height)
             siting = config.chroma_location if config.chroma_location in (1, 2) else 0
-            self._scaler = (
-                LadderScaler(self, config.width, config.height, others, config.queue_depth, siting) if others else None
-            )
+            self._scaler = LadderScaler(self, width, height, others, config.queue_depth, siting) if others else None
             for rung in rungs:
                 aspect = scaled_aspect(config.sample_aspect_ratio, *size, rung.width, rung.height)
                 rung_config = config.replace(
@@ -64,7 +64,7 @@ class TranscodeSession(Session):
             return
         if self._draining:
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
-        check_picture(picture, self.config.width, self.config.height)
+        check_picture(picture, self.width, self.height)
         if not self.has_room:
             self.device.wait_until(lambda: self.has_room or self._first_error(), timeout_us, what="a free slot")
             self._check_open()
@@ -77,7 +77,7 @@ class TranscodeSession(Session):
             scaled = iter(outputs)
             for rung, encoder in zip(self.rungs, self.encoders, strict=True):
                 times = (picture.pts, picture.duration, picture.time_base)
-                if (rung.width, rung.height) == (self.config.width, self.config.height):
+                if (rung.width, rung.height) == (self.width, self.height):
                     encoder.submit(source.hold(), *times)
                 else:
                     encoder.submit(next(scaled), *times, *wait)
@@ -122,6 +122,10 @@ class TranscodeSession(Session):
             while not self.has_room:
                 yield self.receive_packet(timeout_us=None)
             self.send_frame(picture)
+        yield from self.drain()
+
+    def drain(self) -> Iterator[tuple[int, EncodedPacket]]:
+        """No more pictures will come: yield the packets that are left."""
         self.send_frame(None)
         while True:
             try:

@@ -20,27 +20,29 @@ def load(chip: str, changes: Mapping[str, Any] | None = None) -> Any:
 
 
 class ModelBackend:
-    """The calls of a backend, handed to the chip; `stats()` is what the model measured."""
+    """The calls of a backend, handed to the chip; `report()` is what the model measured."""
 
     functional = True
 
     def __init__(
-        self, chip: str, *, seed: int = 0, host_threads: int | None = None, changes: Mapping[str, Any] | None = None
-    ) -> None:
+        self, chip: str, *, seed: int = 0, host_threads: int | None = None, trace: bool = False,
+        changes: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.config = load(chip, changes)
         from asic_model.chip import Chip
 
-        self.chip = Chip(self.config, functional=self.functional, host_threads=host_threads, seed=seed)
+        self.chip = Chip(self.config, functional=self.functional, host_threads=host_threads, seed=seed, trace=trace)
         self.read32 = self.chip.read32
         self.write32 = self.chip.write32
         self.memory_read = self.chip.memory_read
         self.memory_write = self.chip.memory_write
         self.wait = self.chip.wait
-        self.stats = self.chip.stats
 
-    @property
-    def now_ps(self) -> int:
-        return int(self.chip.now_ps)
+    def report(self, run: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what was measured since power-on (asic_model/stats.py), `run` added; raises on a broken invariant."""
+        from asic_model import stats
+
+        return stats.report(self.config, self.chip.fabric, self.chip.stats(), run)
 
     def close(self) -> None:
         self.chip.close()

@@ -28,7 +28,7 @@ def check_target(path: str | Path) -> Path:
 class OutputFile:
     """A binary file for writing that replaces `path` on `commit()` and leaves no trace on `discard()`.
 
-    The first OSError of any call is kept in `error` and raised again by `commit()`, as OutputError: libraries that
+    The first OSError of any call is kept in `error` and raised again by `finish()`, as OutputError: libraries that
     write through this object may swallow it. As a context manager: commit on success, discard on any exception.
     """
 
@@ -75,8 +75,8 @@ class OutputFile:
 
     # -- end -----------------------------------------------------------------------------------------------------
 
-    def commit(self) -> None:
-        """Make the file durable and put it under its final name; on failure the old file stays and this raises."""
+    def finish(self) -> None:
+        """Make the content durable, still beside the target: what can fail fails here, and the old file stays."""
         try:
             if self.error is not None:
                 raise self.error
@@ -84,18 +84,31 @@ class OutputFile:
             if not self._in_place:
                 os.fsync(self._file.fileno())
             self._file.close()
-            if not self._in_place:
-                if self._target.exists():
-                    os.chmod(self._temporary, stat.S_IMODE(self._target.stat().st_mode))
-                os.replace(self._temporary, self._target)
-                folder = os.open(self._target.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
         except OSError as error:
             self.discard()
             raise OutputError(f"{self.path}: {error.strerror or error}") from None
+
+    def publish(self) -> None:
+        """Put the finished file under its final name."""
+        if self._in_place:
+            return
+        try:
+            if self._target.exists():
+                os.chmod(self._temporary, stat.S_IMODE(self._target.stat().st_mode))
+            os.replace(self._temporary, self._target)
+            folder = os.open(self._target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            self.discard()
+            raise OutputError(f"{self.path}: {error.strerror or error}") from None
+
+    def commit(self) -> None:
+        """`finish()` and `publish()`."""
+        self.finish()
+        self.publish()
 
     def discard(self) -> None:
         """Remove what was written; the file that was there before stays. Harmless after `commit()`."""

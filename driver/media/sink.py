@@ -155,8 +155,8 @@ class Sink:
         cause = self._file.error or error
         return OutputError(f"{self.path}: {getattr(cause, 'strerror', None) or cause}")
 
-    def commit(self) -> None:
-        """Write the container's tail and put the file under its name."""
+    def finish(self) -> None:
+        """Write the container's tail and flush everything to disk, still beside the target."""
         try:
             if self._container is not None:
                 self._container.close()
@@ -164,7 +164,16 @@ class Sink:
             failure = self._failure(error)
             self.discard()
             raise failure from None
-        self._file.commit()
+        self._file.finish()
+
+    def publish(self) -> None:
+        """Put the finished file under its final name."""
+        self._file.publish()
+
+    def commit(self) -> None:
+        """`finish()` and `publish()`."""
+        self.finish()
+        self.publish()
 
     def discard(self) -> None:
         """Drop the file; what stood under its name before stays."""

@@ -1,0 +1,186 @@
+"""One transcode job: a source, outputs, and the loop between them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from cli.console import Progress, Warner
+from driver.device import Device
+from driver.errors import InvalidConfig
+from driver.media.output_file import check_target
+from driver.media.sink import Sink, format_of
+from driver.media.source import AudioPacket, Source
+from driver.options import EncoderConfig, PlannedRung, Rung, parse_fraction, parse_size, plan_ladder, share_rate
+from driver.transcode import TranscodeSession
+
+
+@dataclass
+class JobResult:
+    """What a job did, apart from what the chip says about itself."""
+
+    rungs: list[dict[str, Any]]  # driver.transcode.TranscodeSession.stats(), with "path" and "duration_seconds"
+    frames: int
+    host_seconds: float
+    chip_seconds: float
+    source: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+def encoder_config(source: Source, values: dict[str, Any], width: int, height: int) -> EncoderConfig:
+    """Return the encoder's configuration: time, aspect and colour from the source, the rest as the user said."""
+    config: EncoderConfig = EncoderConfig.from_options(
+        {
+            **values,
+            "width": width,
+            "height": height,
+            "fps": source.frame_rate,
+            "sample_aspect_ratio": source.sample_aspect_ratio,
+            "color_primaries": source.color_primaries,
+            "color_trc": source.color_trc,
+            "colorspace": source.colorspace,
+            "full_range": source.full_range,
+        }
+    )
+    return config
+
+
+def plan(
+    source: Source, values: dict[str, Any], ladder: tuple[Rung, ...]
+) -> tuple[EncoderConfig, list[PlannedRung], list[str]]:
+    """Decide sizes, rates and coding options; without a ladder there is one rung of the source's size."""
+    if ladder:
+        rungs, warnings = plan_ladder(ladder, source.width, source.height)
+    else:
+        rungs = [PlannedRung(f"{min(source.width, source.height)}p", source.width, source.height, None)]
+        warnings = []
+    config = encoder_config(source, values, rungs[0].width, rungs[0].height)
+    return config, share_rate(rungs, config.bit_rate), warnings
+
+
+def output_paths(path: str, rungs: list[PlannedRung], ladder: bool) -> list[str]:
+    """Return one path a rung: OUT itself, or for a ladder OUT with the rung before its suffix (`out_720p.mp4`)."""
+    if not ladder:
+        return [path]
+    plain = Path(path)
+    return [str(plain.with_name(f"{plain.stem}_{rung.label}{plain.suffix}")) for rung in rungs]
+
+
+def check_outputs(source: str, paths: list[str]) -> None:
+    """Refuse, before any work, formats that are unknown and files that could not be written."""
+    for path in paths:
+        format_of(path)
+    check_distinct(source, paths)
+
+
+def check_distinct(source: str, paths: list[str]) -> None:
+    """Refuse outputs that cannot be created, that are the input, or that are each other."""
+    seen = set()
+    for path in paths:
+        target = check_target(path)
+        if "://" not in source and target == Path(source).resolve():
+            raise InvalidConfig(f"{path}: is the input itself")
+        if target in seen:
+            raise InvalidConfig(f"{path}: two outputs of the same name")
+        seen.add(target)
+
+
+def raw_input(path: str, size: str | None, rate: str | None) -> dict[str, Any]:
+    """Return how to read bare planes; other files say their size themselves."""
+    if Path(path).suffix.lower() != ".yuv":
+        if size is not None or rate is not None:
+            raise InvalidConfig(f"{path}: size and rate are given only for a raw input (.yuv)")
+        return {}
+    if size is None:
+        raise InvalidConfig(f"{path}: a raw input needs its size, e.g. 1280x720")
+    try:
+        return {"raw_size": parse_size(size), "rate": parse_fraction(rate) if rate is not None else None}
+    except ValueError as error:
+        raise InvalidConfig(f"{path}: {error}") from None
+
+
+@contextmanager
+def all_or_none(sinks: list[Sink]) -> Iterator[list[Sink]]:
+    """Publish every sink when the block ends well, otherwise none."""
+    try:
+        yield sinks
+        for sink in sinks:
+            sink.finish()
+        for sink in sinks:
+            sink.publish()
+    except BaseException:
+        for sink in sinks:
+            sink.discard()
+        raise
+
+
+def transcode(
+    device: Device, source: Source, config: EncoderConfig, rungs: list[PlannedRung], paths: list[str], *,
+    quality: bool, quiet: bool, warner: Warner,
+) -> JobResult:  # fmt: skip
+    """Run the job; files appear under their names only when all of it went well."""
+    began = time.monotonic()
+    with ExitStack() as stack:
+        sinks: list[Sink] = []
+        stack.enter_context(all_or_none(sinks))
+        for path in paths:
+            sinks.append(Sink(path, source))
+        progress = stack.enter_context(Progress(source.frame_count, "transcoding", quiet))
+        session = stack.enter_context(
+            device.open_transcoder(config, rungs, width=source.width, height=source.height, quality=quality)
+        )
+        begin_ps = device.now_ps()
+        _feed(session, source, sinks, progress)
+        session.flush()
+        chip_seconds = (device.now_ps() - begin_ps) * 1e-12
+        stats = session.stats()
+        for sink in sinks:
+            warner(sink.warnings)
+    warner(source.warnings)
+    seconds = Fraction(source.pictures) / config.fps
+    for rung, path in zip(stats, paths, strict=True):
+        rung["path"] = path
+        rung["duration_seconds"] = float(seconds)
+    return JobResult(
+        stats, source.pictures, time.monotonic() - began, chip_seconds, describe_source(source), list(warner.lines)
+    )
+
+
+def _feed(session: TranscodeSession, source: Source, sinks: list[Sink], progress: Progress) -> None:
+    """Pictures down, packets up, audio past the chip."""
+    last = len(sinks) - 1
+
+    def store(rung: int, packet: Any) -> None:
+        sinks[rung].write_video(packet)
+        if rung == last:
+            progress.advance()
+
+    for item in source.items():
+        if isinstance(item, AudioPacket):
+            for sink in sinks:
+                sink.write_audio(item)
+            continue
+        while not session.has_room:
+            store(*session.receive_packet(timeout_us=None))
+        session.send_frame(item)
+    for rung, packet in session.drain():
+        store(rung, packet)
+
+
+def describe_source(source: Source) -> dict[str, Any]:
+    """What the report says about the input."""
+    return {
+        "path": source.path,
+        "codec": source.codec_name,
+        "width": source.source_width,
+        "height": source.source_height,
+        "pixel_format": source.pix_fmt,
+        "frame_rate": float(source.frame_rate),
+        "frames": source.pictures,
+        "concealed": source.concealed,
+        "decode_errors": source.decode_errors,
+        "decoded": "on the host",
+    }

@@ -1,0 +1,90 @@
+"""The `tasic` command."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from cli.chips import chips
+from cli.encode import encode
+from cli.info import doctor, info, version
+from cli.scale import scale
+from cli.transcode import transcode
+from driver.errors import TasicError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_DEFECT = 70  # sysexits.h: EX_SOFTWARE
+EXIT_SIGNAL = 128  # plus the signal's number, as shells report it
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def tasic() -> None:
+    """A virtual video-transcoding chip: exact streams out, and what the chip did for them."""
+
+
+for command in (transcode, encode, scale, chips, info, doctor, version):
+    tasic.add_command(command)
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends like Ctrl-C: unfinished files are removed on the way out."""
+    raise SystemExit(EXIT_SIGNAL + signal.SIGTERM)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; every failure is one line on stderr."""
+    try:
+        code = tasic.main(
+            args=list(arguments) if arguments is not None else None, prog_name="tasic", standalone_mode=False
+        )
+        return code if isinstance(code, int) else 0
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "tasic"
+        _say(f"{error.format_message()} (see {path} --help)")
+        return EXIT_USAGE
+    except click.ClickException as error:
+        _say(error.format_message())
+        return EXIT_FAILED
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted: nothing was written under the final names")
+        return EXIT_SIGNAL + signal.SIGINT
+    except BrokenPipeError:
+        # whoever read our output left; a second error while closing stdout would only be noise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_SIGNAL + signal.SIGPIPE
+    except TasicError as error:
+        _say(str(error))
+        return EXIT_FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"{where}{error.strerror or error}")
+        return EXIT_FAILED
+    except MemoryError:
+        _say("not enough memory on this machine")
+        return EXIT_FAILED
+    except Exception as error:
+        if os.environ.get("TASIC_TRACEBACK"):
+            raise
+        detail = " ".join(str(error).split())
+        _say(f"defect in tasic, please report: {type(error).__name__}: {detail} (TASIC_TRACEBACK=1 shows where)")
+        return EXIT_DEFECT
+
+
+def _say(text: str) -> None:
+    print(f"tasic: {' '.join(text.splitlines())}", file=sys.stderr)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    signal.signal(signal.SIGTERM, _terminated)
+    code = run()
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""FFmpeg-style options on click commands: `-c:v h264`, `-b:v 2M`, `-preset fast`, and the same with two dashes."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from driver.options import EncoderConfig, near
+
+# Fields of EncoderConfig that come from the source, not from the command line.
+FROM_SOURCE = frozenset((
+    "width", "height", "fps", "sample_aspect_ratio", "color_primaries", "color_trc", "colorspace", "full_range",
+))  # fmt: skip
+# FFmpeg options that people try here, and what to use instead.
+ELSEWHERE = {
+    "crf": "use -qp or -b:v", "vf": "use --ladder or -s", "filter:v": "use --ladder or -s",
+    "r": "the rate is the input's",
+    "bf": "no B pictures are coded", "an": "audio is always carried over", "c:a": "audio is always carried over",
+    "acodec": "audio is always carried over", "tune": "there is one tuning", "ss": "the whole input is taken",
+    "t": "use -frames:v", "hwaccel": "use --chip",
+}  # fmt: skip
+
+
+class Command(click.Command):
+    """A command whose words with one dash are whole options, never bundles of letters; an unknown one is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {name: parameter for parameter in self.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        skip = False
+        for word in args:
+            if skip:
+                skip = False
+                continue
+            if word == "--":
+                break
+            name = word.partition("=")[0] if word.startswith("--") else word
+            parameter = known.get(name)
+            if isinstance(parameter, click.Option):
+                skip = not parameter.is_flag and "=" not in word
+            elif word.startswith("-") and word not in ("-", "--help", "-h"):
+                raise click.UsageError(f"unknown option {name}{_advice(name, known)}", ctx)
+        return super().parse_args(ctx, args)
+
+
+def _advice(name: str, known: Iterable[str]) -> str:
+    plain = name.lstrip("-")
+    if plain in ELSEWHERE:
+        return f": {ELSEWHERE[plain]}"
+    return near(name, list(known))
+
+
+def _declarations(names: Iterable[str], field: str) -> list[str]:
+    """Both spellings of each name, and the field's own name with two dashes."""
+    spellings: list[str] = []
+    for name in names:
+        spellings += [f"-{name}", f"--{name}"] if len(name) > 1 else [f"-{name}"]
+    spellings.append("--" + field.replace("_", "-"))
+    return [*dict.fromkeys(spellings), field]
+
+
+def encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for every field of EncoderConfig that a user may set. Values arrive as text, or None."""
+    for item in reversed(dataclasses.fields(EncoderConfig)):
+        if item.name in FROM_SOURCE:
+            continue
+        about = item.metadata
+        bounds = f"{about['low']}..{about['high']}" if about["low"] is not None else ", ".join(about["choices"])
+        default = "" if item.default is None else f"default {item.default}"
+        notes = "; ".join(part for part in (bounds, about["unit"], default) if part)
+        function = click.option(
+            *_declarations(about["names"], item.name),
+            metavar="VALUE",
+            help=f"{about['text'][:1].upper()}{about['text'][1:]}{f' [{notes}]' if notes else ''}.",
+        )(function)
+    return function
+
+
+def encoder_values(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the encoder's options that were given out of a command's keyword arguments."""
+    names = [item.name for item in dataclasses.fields(EncoderConfig) if item.name not in FROM_SOURCE]
+    return {name: value for name in names if (value := options.pop(name, None)) is not None}
+
+
+def chip_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--chip",
+        default="vcu",
+        metavar="NAME|FILE.yaml",
+        help="Chip: a name of `tasic chips list`, or a description [vcu].",
+    )(function)
+
+
+def threads_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "-threads", "--threads", "threads", type=click.IntRange(1, 256), metavar="N",
+        help="Host threads that compute pixels [all processors]; results do not depend on it.",
+    )(function)  # fmt: skip

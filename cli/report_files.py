@@ -1,0 +1,84 @@
+"""Where a command's report and timeline go."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cli.job import JobResult
+from cli.report import html_report, print_report, text_report
+from driver.device import Device
+from driver.errors import InvalidConfig
+from driver.media.output_file import check_target, write_text
+
+SUFFIXES = (".html", ".json", ".txt")
+PRINT = "-"
+
+
+def check(report: str | None, trace: str | None) -> None:
+    """Refuse, before any work, a report or timeline that could not be written."""
+    if report is not None and report != PRINT:
+        if Path(report).suffix.lower() not in SUFFIXES:
+            raise InvalidConfig(f"option --report: {report}: one of {', '.join(SUFFIXES)}, or - to print it")
+        check_target(report)
+    if trace is not None:
+        check_target(trace)
+
+
+def write(device: Device, result: JobResult, report: str | None, trace: str | None, *, quiet: bool) -> None:
+    """Write what was asked for; print the summary unless `quiet`."""
+    record = device.report(run_facts(result))
+    if record is not None and report == PRINT:
+        print_report(record)
+    elif record is not None and report is not None:
+        suffix = Path(report).suffix.lower()
+        if suffix == ".json":
+            write_text(report, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        else:
+            write_text(report, html_report(record) if suffix == ".html" else text_report(record))
+    if trace is not None:
+        device.write_trace(trace)
+    if not quiet and report != PRINT:
+        summary(result)
+
+
+def run_facts(result: JobResult) -> dict[str, Any]:
+    """What the report says about the run, besides what the chip counted. Only `host` is not reproducible."""
+    return {
+        "source": result.source,
+        "outputs": [{key: value for key, value in rung.items() if value is not None} for rung in result.rungs],
+        "frames": result.frames,
+        "warnings": result.warnings,
+        "host": {"seconds": result.host_seconds, "frames_s": result.frames / max(result.host_seconds, 1e-9)},
+    }
+
+
+def summary(result: JobResult) -> None:
+    """A short table on stdout: one row an output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    quality = any(rung["quality"] for rung in result.rungs)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("output", overflow="fold")
+    for head in ("size", "frames", "kbit/s", "mean QP", *(("PSNR-Y dB", "SSIM-Y") if quality else ())):
+        table.add_column(head, justify="right")
+    for rung in result.rungs:
+        rate = 8 * rung["bytes"] / max(rung["duration_seconds"], 1e-9) / 1000
+        cells = [
+            rung["path"], f"{rung['width']}x{rung['height']}", str(rung["frames"]), f"{rate:.0f}",
+            f"{rung['mean_qp']:.1f}" if rung["mean_qp"] is not None else "-",
+        ]  # fmt: skip
+        if quality:
+            found = rung["quality"] or {}
+            psnr, ssim = found.get("psnr_y_db"), found.get("ssim_y")
+            cells += [f"{psnr:.2f}" if psnr is not None else "lossless", f"{ssim:.4f}" if ssim is not None else "-"]
+        table.add_row(*cells)
+    console = Console()
+    console.print(table)
+    rate_chip = result.frames / max(result.chip_seconds, 1e-12)
+    console.print(
+        f"{result.frames} frames: {result.chip_seconds * 1e3:.1f} ms of the chip's time ({rate_chip:.0f} frames/s), "
+        f"{result.host_seconds:.1f} s here ({result.frames / max(result.host_seconds, 1e-9):.1f} frames/s); "
+        "decoded on the host",
+        highlight=False,
+    )

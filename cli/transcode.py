@@ -1,0 +1,74 @@
+"""`tasic transcode`: a media file through the chip, into one output or a ladder."""
+
+from typing import Any
+
+import click
+
+from cli.options import Command, chip_option, encoder_options, encoder_values, threads_option
+
+
+@click.command(cls=Command)
+@click.option("-i", "input_option", metavar="IN", help="Input, as FFmpeg spells it; the same as the first argument.")
+@click.argument("files", nargs=-1, metavar="[IN] OUT", required=True)
+@encoder_options
+@click.option(
+    "--ladder", "-ladder", metavar="RUNGS", help="Several outputs, e.g. 1080p,720p@2M,360p: OUT_1080p.mp4 ..."
+)
+@click.option("-s", "--size", "size", metavar="WxH", help="Size of the one output; never larger than the input.")
+@chip_option
+@click.option("--report", metavar="FILE|-", help="Report on what the chip did: .html, .json or .txt; - prints it.")
+@click.option("--trace", metavar="FILE", help="Timeline of the chip for ui.perfetto.dev.")
+@click.option(
+    "--frames", "-frames:v", "--frames:v", "frames", type=click.IntRange(1), metavar="N", help="Stop after N."
+)
+@click.option("--quality/--no-quality", default=False, help="PSNR and SSIM of every picture, computed on the chip.")
+@threads_option
+@click.option(
+    "-y", "overwrite", is_flag=True, help="Accepted for FFmpeg's sake: outputs are always replaced, when done."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+def transcode(input_option: str | None, files: tuple[str, ...], overwrite: bool, **options: Any) -> None:
+    """Transcode IN to OUT (.mp4, .mkv, .ts, .mov or raw .264) through the chip.
+
+    Video becomes H.264; audio and times are carried over. FFmpeg decodes on the host, scaling and encoding happen on
+    the chip.
+    """
+    paths = [*([input_option] if input_option is not None else []), *files]
+    if len(paths) != 2:
+        raise click.UsageError(f"one input and one output are needed, {len(paths)} file(s) given")
+    run(paths[0], paths[1], options)
+
+
+def run(source_path: str, output: str, options: dict[str, Any]) -> None:
+    """The command behind its options (also the demo's)."""
+    from cli import job, report_files
+    from cli.console import Warner
+    from driver.device import Device
+    from driver.errors import InvalidConfig
+    from driver.media.sink import format_of
+    from driver.media.source import Source
+    from driver.options import Rung, parse_ladder, parse_size
+
+    values = encoder_values(options)
+    quiet, warner = options["quiet"], Warner()
+    if options["ladder"] and options["size"]:
+        raise InvalidConfig("option -s: does not go with --ladder")
+    ladder = parse_ladder(options["ladder"]) if options["ladder"] else ()
+    if options["size"]:
+        try:
+            ladder = (Rung(None, parse_size(options["size"]), None),)
+        except ValueError as error:
+            raise InvalidConfig(f"option -s: {error}") from None
+    format_of(output)
+    report_files.check(options["report"], options["trace"])
+    with Source(source_path, limit=options["frames"]) as source:
+        config, rungs, warnings = job.plan(source, values, ladder)
+        warner([*source.warnings, *warnings])
+        paths = job.output_paths(output, rungs, bool(options["ladder"]))
+        job.check_outputs(source_path, paths)
+        backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
+        with Device.open(f"model:{options['chip']}", **backend) as device:
+            result = job.transcode(
+                device, source, config, rungs, paths, quality=options["quality"], quiet=quiet, warner=warner
+            )
+            report_files.write(device, result, options["report"], options["trace"], quiet=quiet)
