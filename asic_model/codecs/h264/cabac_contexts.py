@@ -65,9 +65,17 @@ def _transitions() -> np.ndarray:
 
 NEXT_STATE = _transitions()
 
-# rangeTabLPS flattened for index pStateIdx << 2 | qCodIRangeIdx
-RANGE_LPS = np.ascontiguousarray(RANGE_TAB_LPS.reshape(-1))
-RANGE_LPS.flags.writeable = False
+
+def _lps_ranges() -> np.ndarray:
+    """By state: the four entries of rangeTabLPS as bytes of one word, qCodIRangeIdx 0 the lowest; bypass: 0."""
+    words = np.zeros(130, np.int64)
+    for state in range(128):
+        words[state] = sum(int(lps) << (8 * i) for i, lps in enumerate(RANGE_TAB_LPS[state >> 1]))
+    words.flags.writeable = False
+    return words
+
+
+LPS_RANGES = _lps_ranges()
 
 
 @kernel

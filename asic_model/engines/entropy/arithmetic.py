@@ -1,18 +1,18 @@
 """The arithmetic coder of CABAC (H.264 9.3.4.2): symbols in, bytes out.
 
 A symbol is uint16: ctxIdx << 1 | bin, with CTX_BYPASS for bypass bins and CTX_TERMINATE for terminating ones. All
-three take the same branchless step. The standard's codILow keeps its 9 bits at the low end of `low`, and the bits
-that it has put out stay above them, `queue` of them, until 32 go to the buffer at once; a carry out of those is
-added to the bytes already there, instead of the standard's bitsOutstanding counter. The bytes are the same.
+three take the same step, which compiles to selects. The standard's codILow keeps its 9 bits at the low end of `low`;
+the bits that it has put out stay above them, `queue` of them, until 32 go to the buffer at once. A carry out of those
+is added to the bytes already there, instead of the standard's bitsOutstanding counter. The bytes are the same.
 """
 
 import numpy as np
 
-from asic_model.codecs.h264.cabac_contexts import NEXT_STATE, RANGE_LPS
+from asic_model.codecs.h264.cabac_contexts import LPS_RANGES, NEXT_STATE
 from asic_model.kernel_cache import kernel
 
-# [range]: shifts that bring a range of 2..510 back to 256 or more (RenormE)
-_RENORM_SHIFT = np.array([9 - max(1, value.bit_length()) for value in range(512)], np.uint8)
+# [LPS range]: shifts that bring it back to 256 or more (RenormE); a range after an MPS needs one at most
+_LPS_SHIFT = np.array([9 - value.bit_length() for value in range(256)], np.uint8)
 
 
 @kernel
@@ -39,18 +39,22 @@ def encode_symbols(symbols, count, states, low, rng, queue, out, position):
         state = np.int64(states[ctx])
         bypass = state >> 7
         states[ctx] = NEXT_STATE[state << 1 | (symbol & 1)]
-        # a bypass bin halves the doubled range: both halves are the range itself, without renormalisation
-        lps = np.int64(RANGE_LPS[((state & 126) << 1) | ((rng >> 6) & 3)])
-        lps = rng if bypass else lps
-        mps = (rng << bypass) - lps
-        low <<= bypass
+        # A bypass bin doubles `low` and adds the range for a one; the range stays. Its LPS range is 0 here, which makes
+        # the range of the MPS the range itself.
+        lps = (LPS_RANGES[state] >> ((rng >> 3) & 24)) & 255
+        mps = rng - lps
         least = (symbol ^ state) & 1
-        low += mps if least else 0
-        rng = lps if least else mps
-        shift = np.int64(_RENORM_SHIFT[rng])
-        rng <<= shift
-        low <<= shift
-        queue += shift + bypass
+        low = (low << bypass) + (mps & -least)
+        if least & (bypass ^ 1):
+            shift = np.int64(_LPS_SHIFT[lps])
+            rng = lps << shift
+            low <<= shift
+        else:
+            shift = (mps >> 8) ^ 1
+            rng = mps << shift
+            low <<= shift
+            shift += bypass
+        queue += shift
         if queue >= 32:
             queue -= 32
             top = low >> (9 + queue)

@@ -42,6 +42,8 @@ from asic_model.codecs.h264.macroblock import (
 from asic_model.codecs.h264.tables import table
 from asic_model.kernel_cache import kernel
 
+_MAX_INT64 = (1 << 63) - 1  # makes a right shift logical
+
 _INC_8X8 = table("table_9_43_ctxIdxInc_8x8")
 # ctxIdxInc by scan position: [4x4 and DC, 8x8 in frames, 8x8 in fields] (9.3.3.1.3)
 _SIGNIFICANT_INC = np.array([range(63), _INC_8X8["significant_frame"], _INC_8X8["significant_field"]], np.uint8)
@@ -96,7 +98,7 @@ def put_level(sym, n, level, base, eq1, gt1, gt1_limit):
 def put_block(sym, n, block, first, count, mask, field, cat):
     """Significance map and levels of one block with `mask` != 0, coded_block_flag left aside (7.3.5.3.3).
 
-    block : int16[:], the levels are block[first : first + count]; bit i of `mask` (uint64): entry first + i is not 0
+    block : int16[:], the levels are block[first : first + count]; bit i of `mask`: entry first + i is not 0
     cat   : ctxBlockCat 0..5
     """
     significant = CTX_SIGNIFICANT[field][cat]
@@ -104,15 +106,13 @@ def put_block(sym, n, block, first, count, mask, field, cat):
     inc = (1 + field) if cat == CAT_LUMA_8X8 else 0
     rest = mask
     i = 0
-    while i < count - 1:
-        bit = np.int64(rest & np.uint64(1))
-        rest >>= np.uint64(1)
+    while i < count - 1 and rest != 0:
+        bit = rest & 1
+        rest = (rest >> 1) & _MAX_INT64
         sym[n] = (significant + np.int64(_SIGNIFICANT_INC[inc, i])) << 1 | bit
         sym[n + 1] = (last + np.int64(_LAST_INC[inc, i])) << 1 | (rest == 0)
         n += 1 + bit
         i += 1
-        if rest == 0:
-            break
     base = CTX_ABS_LEVEL[cat]
     gt1_limit = 3 if cat == CAT_CHROMA_DC else 4
     eq1 = 0

@@ -71,7 +71,6 @@ from asic_model.engines.entropy.elements import (
     TRANSFORM_8X8_BIT,
     UNCODABLE,
     b_mb_type,
-    block_mask,
     clear_differences,
     intra_mode_element,
     may_use_8x8,
@@ -82,6 +81,7 @@ from asic_model.engines.entropy.elements import (
     type_fault,
 )
 from asic_model.kernel_cache import kernel
+from asic_model.simd.bits import nonzero_mask_16, nonzero_mask_64
 
 _ALL_CODED = (1 << 27) - 1
 
@@ -145,7 +145,7 @@ def _put_coded_block(sym, n, block, first, count, flags, field, cat):
 
     flags : transBlockA's flag in bit 0, transBlockB's in bit 1
     """
-    mask = block_mask(block, count, first)
+    mask = (nonzero_mask_16(block, 0) >> first) & ((1 << count) - 1)
     flag = 1 if mask != 0 else 0
     n = put_bin(sym, n, CTX_CODED_BLOCK_FLAG[cat] + flags, flag)
     if flag:
@@ -177,7 +177,7 @@ def _put_residual(sym, n, levels, mb, field, i16, eights, cbp, left, up):
             if eights:
                 if row & 3 == 0:
                     quad = levels[mb, row : row + 4].reshape(64)
-                    n = put_block(sym, n, quad, 0, 64, block_mask(quad, 64, 0), field, CAT_LUMA_8X8)
+                    n = put_block(sym, n, quad, 0, 64, nonzero_mask_64(quad, 0), field, CAT_LUMA_8X8)
                     coded |= 15 << row
                 continue
             x, y = np.int64(BLOCK_X[row]), np.int64(BLOCK_Y[row])

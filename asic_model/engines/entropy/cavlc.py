@@ -35,7 +35,6 @@ from asic_model.engines.entropy.codes import (
     TOKEN_COLUMN,
     TOTAL_ZEROS,
     TOTAL_ZEROS_CHROMA_DC,
-    bit_length,
 )
 from asic_model.engines.entropy.elements import (
     B_SUB_TYPE,
@@ -45,7 +44,6 @@ from asic_model.engines.entropy.elements import (
     OUTPUT_FULL,
     UNCODABLE,
     b_mb_type,
-    bit_count,
     clear_differences,
     intra_mode_element,
     may_use_8x8,
@@ -56,6 +54,7 @@ from asic_model.engines.entropy.elements import (
     type_fault,
 )
 from asic_model.kernel_cache import kernel
+from asic_model.simd.bits import bit_count, bit_length, nonzero_mask_16
 
 
 @kernel
@@ -104,9 +103,12 @@ def put_block(codes, n, block, stride, first, count, column):
 
     column : of COEFF_TOKEN; 4 means chroma DC. Returns (n, TotalCoeff).
     """
-    mask = np.int64(0)
-    for i in range(count):
-        mask |= np.int64(block[first + i * stride] != 0) << i
+    if stride == 1:
+        mask = (nonzero_mask_16(block, first & 48) >> (first & 15)) & ((1 << count) - 1)
+    else:
+        mask = np.int64(0)
+        for i in range(count):
+            mask |= np.int64(block[first + i * stride] != 0) << i
     total = bit_count(mask)
     if total == 0:
         codes[n] = COEFF_TOKEN[column, 0, 0]

@@ -1,9 +1,8 @@
-"""Code tables of CAVLC (H.264 Tables 9-4, 9-5, 9-7 to 9-10) and bit helpers. A code is value << 8 | length in bits."""
+"""Code tables of CAVLC (H.264 Tables 9-4, 9-5, 9-7 to 9-10). A code is value << 8 | length in bits."""
 
 import numpy as np
 
 from asic_model.codecs.h264.tables import table
-from asic_model.kernel_cache import kernel
 
 
 def _code(bits: str) -> int:
@@ -45,17 +44,3 @@ TOTAL_ZEROS_CHROMA_DC = _nested("table_9_9a_total_zeros_chroma_dc_420", 4, 4)
 RUN_BEFORE = _nested("table_9_10_run_before", 8, 15)  # [min(zerosLeft, 7)][run_before]
 CBP_CODE_NUM = _cbp_code_num()
 TOKEN_COLUMN = np.array([0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3], np.uint8)  # [nC] -> column
-_BIT_LENGTH = np.array([value.bit_length() for value in range(256)], np.uint8)
-
-
-@kernel
-def bit_length(value):
-    """Bits of a number below 2^32."""
-    length = 0
-    if value >= 65536:
-        value >>= 16
-        length = 16
-    if value >= 256:
-        value >>= 8
-        length += 8
-    return length + np.int64(_BIT_LENGTH[value])

@@ -116,24 +116,6 @@ def neighbour_available(slice_id, mb, other):
 
 
 @kernel
-def block_mask(block, count, first):
-    """uint64 with bit i set where block[first + i] is not zero, i < count <= 64."""
-    mask = np.uint64(0)
-    for i in range(count):
-        mask |= np.uint64(block[first + i] != 0) << np.uint64(i)
-    return mask
-
-
-@kernel
-def bit_count(mask):
-    """Number of set bits of a mask below 2^16."""
-    mask = mask - ((mask >> 1) & 0x5555)
-    mask = (mask & 0x3333) + ((mask >> 2) & 0x3333)
-    mask = (mask + (mask >> 4)) & 0x0F0F
-    return (mask + (mask >> 8)) & 31
-
-
-@kernel
 def prediction_code(ref_idx, mb, quadrant):
     """0: list 0, 1: list 1, 2: both."""
     return (1 if ref_idx[mb, 0, quadrant] >= 0 else 0) + (2 if ref_idx[mb, 1, quadrant] >= 0 else 0) - 1
