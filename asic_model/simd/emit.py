@@ -167,16 +167,6 @@ class Mask(Vector):
     def invert(self) -> "Mask":
         return Mask(self.builder, self.builder.not_(self.value))
 
-    def count(self) -> Any:
-        """Number of true lanes, an i64."""
-        bits = ir.IntType(self.lanes)
-        packed = self.builder.bitcast(self.value, bits)
-        function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(bits, [bits]), f"llvm.ctpop.i{self.lanes}"
-        )
-        total = self.builder.call(function, [packed])
-        return total if self.lanes == 64 else self.builder.zext(total, I64)
-
     def bits_i64(self) -> Any:
         """The lanes as bits of an i64, lane 0 the lowest."""
         packed = self.builder.bitcast(self.value, ir.IntType(self.lanes))
@@ -258,6 +248,11 @@ class Emitter:
 
     def constant(self, values: Sequence[int], bits: int) -> Vector:
         return Vector(self.builder, ir.Constant(ir.VectorType(ir.IntType(bits), len(values)), [int(v) for v in values]))
+
+    def count_ones(self, bits: Any) -> Any:
+        """Number of ones in an i64."""
+        function = cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(I64, [I64]), "llvm.ctpop.i64")
+        return self.builder.call(function, [bits])
 
     def splat(self, scalar: Any, lanes: int, bits: int) -> Vector:
         """A scalar LLVM value in all lanes."""

@@ -46,6 +46,13 @@ class _Luma:
 
         return emission
 
+    def whole(self) -> None:
+        """The block itself. Four rows at a time keep LLVM from making gathers of it."""
+        with self.e.rows(self.e.divide(self.rows, GROUP)) as group:
+            rows = [self.e.add(self.e.mul(group, GROUP), y) for y in range(GROUP)]
+            for row, samples in zip(rows, [self.sample(row) for row in rows], strict=True):
+                self.dst.store(self.e.row(self.dst_offset, self.dst_stride, row), samples)
+
     def centre(self, partner: Callable[[Any, list[Vector], int], Vector] | None) -> Callable[[], None]:
         """Samples "j", alone or averaged with what `partner(row, sums along rows, index)` makes."""
 
@@ -84,7 +91,7 @@ def _luma_emission(width: int) -> Any:
         emitter.switch(
             fraction,  # 4 * y + x
             {
-                (0,): m.each_row(m.sample),
+                (0,): m.whole,
                 (2,): m.each_row(lambda row: rounded(m.across(row))),
                 (1, 3): m.each_row(lambda row: rounded(m.across(row)).average(m.sample(row, m.right))),
                 (8,): m.each_row(lambda row: rounded(m.downward(row))),

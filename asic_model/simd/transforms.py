@@ -304,7 +304,7 @@ def _quantise_emission(count: int) -> Any:
         sign = values >> 31
         quantised = ((magnitude ^ sign) - sign).narrow(16)
         levels.store(levels_offset, quantised)
-        return quantised.differs(0).count()
+        return emitter.count_ones(quantised.differs(0).bits_i64())
 
     return emission
 
@@ -335,6 +335,24 @@ def quantise_64(levels, levels_offset, coefs, coefs_offset, factor, factor_offse
     return _quantise(levels, levels_offset, coefs, coefs_offset, factor, factor_offset, rounding, shift, 64)
 
 
+def _counts_emission(emitter: Emitter, levels: Pointer, offset: Any) -> Any:
+    present = levels.load(offset, 64).differs(0).bits_i64()
+    every_fourth = int("0001" * 16, 2)
+    return tuple(emitter.count_ones(emitter.builder.and_(present, emitter.i64(every_fourth << k))) for k in range(4))
+
+
+@primitive(_counts_emission, results=4)
+def interleaved_counts(levels, offset):
+    """How many of 64 levels are not zero among those at positions 0, 4, 8 ..; 1, 5, 9 ..; 2, 6 ..; 3, 7 .."""
+    a = b = c = d = 0
+    for i in range(offset, offset + 64, 4):
+        a += levels[i] != 0
+        b += levels[i + 1] != 0
+        c += levels[i + 2] != 0
+        d += levels[i + 3] != 0
+    return a, b, c, d
+
+
 def _scale_emission(count: int, shift: int) -> Any:
     def emission(emitter, coefs, coefs_offset, levels, levels_offset, scale, scale_offset):
         product = levels.load(levels_offset, count).widen(32) * scale.load(scale_offset, count)
@@ -361,3 +379,64 @@ def scale_16(coefs, coefs_offset, levels, levels_offset, scale, scale_offset):
 def scale_64(coefs, coefs_offset, levels, levels_offset, scale, scale_offset):
     """Scaling of 8x8 levels (8.5.13.1): coefs = (level * scale + 32) >> 6, with scale = LevelScale8x8 << (qP / 6)."""
     _scale(coefs, coefs_offset, levels, levels_offset, scale, scale_offset, 64, 6)
+
+
+def _scale_with_dc_emission(emitter, coefs, coefs_offset, levels, levels_offset, scale, scale_offset, dc):
+    product = levels.load(levels_offset, 16).widen(32) * scale.load(scale_offset, 16)
+    scaled = ((product + 8) >> 4).narrow(16)
+    first = emitter.splat(dc, 16, 16)
+    coefs.store(coefs_offset, scaled.shuffle([16, *range(1, 16)], first))
+
+
+@primitive(_scale_with_dc_emission, results=0)
+def scale_16_with_dc(coefs, coefs_offset, levels, levels_offset, scale, scale_offset, dc):
+    """As `scale_16`, with the scaled value `dc` (16 bits) in place of the first."""
+    _scale(coefs, coefs_offset, levels, levels_offset, scale, scale_offset, 16, 4)
+    coefs[coefs_offset] = dc
+
+
+# Place of luma 4x4 block (x, y) in the order of 6.4.3, by raster index 4 * y + x
+_BLOCK_OF_RASTER = [8 * (y // 2) + 4 * (x // 2) + 2 * (y % 2) + x % 2 for y in range(4) for x in range(4)]
+
+
+def _hadamard(v: Sequence[Vector]) -> list[Vector]:
+    """One dimension of 8-321."""
+    a, b, c, d = v[0] + v[1], v[0] - v[1], v[2] + v[3], v[2] - v[3]
+    return [a + c, a - c, b - d, b + d]
+
+
+def _luma_dc_emission(emitter, out, out_offset, levels, levels_offset, scale, field):
+    scanned = levels.load(levels_offset, 16)
+    orders = []
+    for kind in range(2):
+        position_of = {int(raster): position for position, raster in enumerate(SCANS_4X4[kind])}
+        orders.append([position_of[raster] for raster in range(16)])
+    matrix = emitter.choose(field, scanned.shuffle(orders[1]), scanned.shuffle(orders[0])).widen(32)
+    rows = [matrix.part(4 * y, 4) for y in range(4)]
+    sums = emitter.stack(transpose(_hadamard(transpose(_hadamard(rows)))))
+    scaled = ((sums * emitter.splat(scale, 16, 32) + 32) >> 6).narrow(16)
+    raster_of = {block: raster for raster, block in enumerate(_BLOCK_OF_RASTER)}
+    out.store(out_offset, scaled.shuffle([raster_of[block] for block in range(16)]))
+
+
+@kernel
+def _hadamard_scalar(values, at, step):
+    p, q, r, s = values[at], values[at + step], values[at + 2 * step], values[at + 3 * step]
+    values[at], values[at + step] = p + q + r + s, p + q - r - s
+    values[at + 2 * step], values[at + 3 * step] = p - q - r + s, p - q + r - s
+
+
+@primitive(_luma_dc_emission, results=0)
+def inverse_luma_dc_16(out, out_offset, levels, levels_offset, scale, field):
+    """Scaled DC values of Intra16x16 (8.5.10) by blkIdx, from 16 levels in scan order; `scale` as in `scale_16`."""
+    values = np.empty(16, np.int64)
+    for i in range(16):
+        values[SCANS_4X4[field, i]] = levels[levels_offset + i]
+    for i in range(4):
+        _hadamard_scalar(values, i, 4)
+    for i in range(4):
+        _hadamard_scalar(values, 4 * i, 1)
+    for block in range(16):
+        raster = 8 * (block // 8) + 4 * (block // 2 % 2) + 2 * (block // 4 % 2) + block % 2
+        value = (values[raster] * scale + 32) >> 6
+        out[out_offset + block] = ((value + 32768) & 65535) - 32768

@@ -10,7 +10,7 @@ Positions outside the plane repeat its edge (8-239, 8-240).
 import numpy as np
 
 from asic_model.kernel_cache import kernel
-from asic_model.simd.blocks import average_2xn, average_4xn, average_8xn, average_16xn
+from asic_model.simd.blocks import average_2xn, average_4xn, average_8xn, average_16xn, copy_8xn, copy_16xn, fill_16xn
 from asic_model.simd.interpolation import (
     chroma_2xn,
     chroma_4xn,
@@ -25,22 +25,41 @@ from asic_model.simd.interpolation import (
 )
 
 _PATCH_STRIDE = 32
-SCRATCH = _PATCH_STRIDE * 24  # bytes: 21 rows of 21 samples
+_PATCH = 32  # offset of a patch in scratch: room on both sides for copies in fixed sizes
+_PIECE = 24  # samples copied at once
+SCRATCH = _PATCH + _PATCH_STRIDE * 23  # bytes
 
 
 @kernel
 def _copy_clamped(patch, ref, offset, stride, width, height, x, y, columns, rows):
-    """Copy the `columns` x `rows` samples at (x, y), coordinates clamped into the plane, to rows of _PATCH_STRIDE."""
-    inside = x >= 0 and x + columns <= width
+    """Copy the `columns` x `rows` samples at (x, y), coordinates clamped into the plane, to the patch in scratch."""
+    first = min(max(-x, 0), columns)  # columns before this are left of the plane
+    end = max(min(width - x, columns), 0)  # from this on right of it
+    if width < _PIECE or (columns < 8 and first < end):
+        for j in range(rows):
+            line = offset + min(max(y + j, 0), height - 1) * stride
+            for i in range(columns):
+                patch[_PATCH + j * _PATCH_STRIDE + i] = ref[line + min(max(x + i, 0), width - 1)]
+        return
+    inside = first == 0 and end == columns
     for j in range(rows):
-        line = offset + min(max(y + j, 0), height - 1) * stride
-        at = j * _PATCH_STRIDE
-        if inside:
-            for i in range(columns):
-                patch[at + i] = ref[line + x + i]
-        else:
-            for i in range(columns):
-                patch[at + i] = ref[line + min(max(x + i, 0), width - 1)]
+        # From the last row up where copies start before their row, so that what they spoil is written later
+        row = rows - 1 - j if end < columns else j
+        line = offset + min(max(y + row, 0), height - 1) * stride
+        at = _PATCH + row * _PATCH_STRIDE
+        if inside:  # two pieces that overlap
+            if columns >= 16:
+                copy_16xn(patch, at, 0, ref, line + x, 0, 1)
+            else:
+                copy_8xn(patch, at, 0, ref, line + x, 0, 1)
+            copy_8xn(patch, at + columns - 8, 0, ref, line + x + columns - 8, 0, 1)
+            continue
+        fill_16xn(patch, at, 16, np.int64(ref[line if first else line + width - 1]), 2)
+        if first < end:
+            source = line if first else line + width - _PIECE
+            target = at + first if first else at + end - _PIECE
+            copy_16xn(patch, target, 0, ref, source, 0, 1)
+            copy_8xn(patch, target + 16, 0, ref, source + 16, 0, 1)
 
 
 @kernel
@@ -76,7 +95,7 @@ def predict_luma(
         _copy_clamped(
             scratch, ref, ref_offset, ref_stride, width, height, x - 2, y - 2, block_width + 5, block_height + 5
         )
-        at = 2 * _PATCH_STRIDE + 2
+        at = _PATCH + 2 * _PATCH_STRIDE + 2
         _luma_block(dst, dst_offset, dst_stride, scratch, at, _PATCH_STRIDE, fraction, block_width, block_height)
 
 
@@ -111,8 +130,9 @@ def predict_chroma(
     else:
         _copy_clamped(scratch, ref, ref_offset, ref_stride, width, height, x, y, block_width + 1, block_height + 1)
         _chroma_block(
-            dst, dst_offset, dst_stride, scratch, 0, _PATCH_STRIDE, x_fraction, y_fraction, block_width, block_height
-        )
+            dst, dst_offset, dst_stride, scratch, _PATCH, _PATCH_STRIDE,
+            x_fraction, y_fraction, block_width, block_height,
+        )  # fmt: skip
 
 
 @kernel

@@ -16,6 +16,7 @@ from asic_model.simd.transforms import (
     forward_8x8,
     inverse_4x4_add,
     inverse_8x8_add,
+    inverse_luma_dc_16,
     quantise_16,
     quantise_64,
     scale_16,
@@ -143,13 +144,8 @@ def forward_luma_dc(levels, level_offset, coefs, quantiser, number, qp, field):
 @kernel
 def inverse_luma_dc(coefs, levels, level_offset, quantiser, number, qp, field):
     """Scaled DC values of Intra16x16 (8.5.10) into `coefs[256 + blkIdx]`."""
-    values = np.empty(16, np.int64)
-    for i in range(16):
-        values[_DC_SCANS[field, i]] = levels[level_offset + i]
-    _hadamard_4(values)
-    scale = np.int64(quantiser.scale_4x4[scale_offset_4x4(field, number, qp)])
-    for raster in range(16):
-        coefs[256 + _RASTER_BLOCKS[raster]] = _wrap16((values[raster] * scale + 32) >> 6)
+    scale = quantiser.scale_4x4[scale_offset_4x4(field, number, qp)]
+    inverse_luma_dc_16(coefs, 256, levels, level_offset, scale, field)
 
 
 @kernel

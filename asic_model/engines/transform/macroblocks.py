@@ -28,7 +28,14 @@ from asic_model.engines.transform.blocks import (
 )
 from asic_model.engines.transform.quantiser import INTRA_CB, INTRA_Y
 from asic_model.kernel_cache import kernel
-from asic_model.simd.transforms import forward_4x4_quad, inverse_4x4_quad_add, scale_16
+from asic_model.simd.blocks import fill_16xn
+from asic_model.simd.transforms import (
+    forward_4x4_quad,
+    interleaved_counts,
+    inverse_4x4_quad_add,
+    scale_16,
+    scale_16_with_dc,
+)
 
 
 @kernel
@@ -97,13 +104,11 @@ def forward_luma_8x8(
             levels, at, coefs, src, src_offset + y * src_stride + x, src_stride,
             pred, pred_offset + y * pred_stride + x, pred_stride, quantiser, number, qp, inter, field,
         )  # fmt: skip
-        for index in range(4):
-            total_coeff[mb, 4 * quadrant + index] = 0
         if count:
             pattern |= 1 << quadrant
-            for i in range(64):
-                if levels[at + i]:
-                    total_coeff[mb, 4 * quadrant + (i & 3)] += 1
+        first, second, third, fourth = interleaved_counts(levels, at)
+        total_coeff[mb, 4 * quadrant], total_coeff[mb, 4 * quadrant + 1] = first, second
+        total_coeff[mb, 4 * quadrant + 2], total_coeff[mb, 4 * quadrant + 3] = third, fourth
     return pattern
 
 
@@ -148,15 +153,15 @@ def _add_quad_with_dc(
     dst, dst_offset, dst_stride, levels, level_offset, coefs, first_dc, quantiser, number, qp, field, with_ac
 ):  # fmt: skip
     """Four 4x4 blocks whose DC values stand scaled in coefs[first_dc..]; levels at entries 1..15 if `with_ac`."""
-    if not with_ac:
-        for i in range(64):
-            coefs[i] = 0
-    else:
-        scale_offset = scale_offset_4x4(field, number, qp)
-        for index in range(4):
-            scale_16(coefs, 16 * index, levels, level_offset + 16 * index, quantiser.scale_4x4, scale_offset)
+    scale_offset = scale_offset_4x4(field, number, qp)
     for index in range(4):
-        coefs[16 * index] = coefs[first_dc + index]
+        dc = coefs[first_dc + index]
+        if with_ac:
+            at = level_offset + 16 * index
+            scale_16_with_dc(coefs, 16 * index, levels, at, quantiser.scale_4x4, scale_offset, dc)
+        else:
+            fill_16xn(coefs, 16 * index, 0, 0, 1)
+            coefs[16 * index] = dc
     inverse_4x4_quad_add(dst, dst_offset, dst_stride, dst, dst_offset, dst_stride, coefs, 0, field)
 
 
