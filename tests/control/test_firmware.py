@@ -1,0 +1,337 @@
+"""The firmware: its image is what the sources give; its C, under sanitizers on this host, keeps the rules."""
+
+import hashlib
+import random
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from asic_model import descriptors
+from asic_model.descriptors import Command, Kind, Status
+from asic_model.registers import map as regs
+from tests.oracle import descriptor_rules
+from tests.oracle.descriptor_rules import Context, Session
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+FIRMWARE = PROJECT_DIR / "firmware"
+SOURCES = ("main", "mmio", "ring", "validate", "session", "schedule", "rate_control", "log", "host_test/host_test")
+GCC = shutil.which("gcc")
+needs_gcc = pytest.mark.skipif(GCC is None, reason="needs gcc")
+
+MEMORY, AREA = 64 << 20, 128 << 10
+
+
+def test_image_has_its_hash():
+    digest = (FIRMWARE / "tasic.bin.sha256").read_text().split()[0]
+    assert hashlib.sha256((FIRMWARE / "tasic.bin").read_bytes()).hexdigest() == digest
+
+
+def test_image_is_what_the_sources_give():
+    pytest.importorskip("ziglang", reason="needs the firmware extra: pip install .[firmware]")
+    from firmware.build import main
+
+    assert main(["--check"]) == 0
+
+
+@pytest.fixture(scope="module")
+def host_test(tmp_path_factory) -> Path:
+    """The firmware and its mock, compiled for this host with sanitizers."""
+    program = tmp_path_factory.mktemp("firmware") / "host_test"
+    flags = ["-std=c11", "-g", "-O1", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Werror", "-DHOST_TEST", "-Iinclude"]
+    flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    subprocess.run([GCC, *flags, *(f"{name}.c" for name in SOURCES), "-o", program], cwd=FIRMWARE, check=True)
+    return program
+
+
+def run(program: Path, *arguments: str, data: bytes = b"") -> bytes:
+    done = subprocess.run([program, *arguments], input=data, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@needs_gcc
+def test_c_sees_the_same_registers_and_records(tmp_path):
+    """A C program prints offsets from the generated headers; the Python map and layouts say the same."""
+    lines, expected = [], []
+    for address, register in regs.REGISTERS.items():
+        member = register.name.replace("queues.", "queues[0].").replace("cores.", "cores[0].")
+        lines.append(f'printf("%zu\\n", offsetof(tasic_t, {member}));')
+        expected.append(address)
+    for size, stride in (("queues", regs.QUEUES_STRIDE), ("cores", regs.CORES_STRIDE)):
+        lines.append(f'printf("%zu\\n", sizeof(((tasic_t *)0)->{size}[0]));')
+        expected.append(stride)
+    layouts = [descriptors.COMMAND, descriptors.COMPLETION, descriptors.LOG_RECORD, descriptors.SESSION_BLOCK]
+    for layout in (*layouts, *descriptors.JOB_BLOCKS.values()):
+        for name, offset in layout.offsets.items():
+            lines.append(f'printf("%zu\\n", offsetof(struct {layout.name}, {name}));')
+            expected.append(offset)
+    source = tmp_path / "offsets.c"
+    headers = '#include <stdio.h>\n#include "tasic_registers.h"\n#include "tasic_descriptors.h"\n'
+    source.write_text(headers + "int main(void) {\n" + "\n".join(lines) + "\nreturn 0; }\n")
+    program = tmp_path / "offsets"
+    subprocess.run([GCC, "-std=c11", f"-I{FIRMWARE / 'include'}", source, "-o", program], check=True)
+    assert [int(word) for word in run(program).split()] == expected
+
+
+# ---------------------------------------------------------------------------------------------------------- validation
+
+
+def make_context() -> Context:
+    """Sessions of all kinds on two queues: fresh, used, used up to the wrap of sequences, closing."""
+    context = Context(MEMORY, AREA, {1: 10, 2: 4, 3: 3}, (4096, 4096))
+    context.rings = [(AREA, 64 * 16), (AREA + 4096, 64 * 16), (8 << 20, 64 * 256), (9 << 20, 64 * 256)]
+    sessions = [
+        Session(1 << 16 | 0, 0, Kind.ENCODE, 64, 48),
+        Session(2 << 16 | 1, 0, Kind.ENCODE, 176, 144, accepted=100),
+        Session(7 << 16 | 2, 0, Kind.SCALE, 640, 480, accepted=0xFFFFFFF0),
+        Session(1 << 16 | 3, 0, Kind.DECODE, 352, 288, accepted=5),
+        Session(1 << 16 | 4, 2, Kind.ENCODE, 64, 64, accepted=9),
+        Session(3 << 16 | 5, 0, Kind.ENCODE, 64, 48, accepted=1, closing=True),
+    ]
+    context.sessions = {session.number: session for session in sessions}
+    return context
+
+
+def pack_context(context: Context) -> bytes:
+    rings = [*context.rings[:2], (0, 0), (0, 0), *context.rings[2:], (0, 0), (0, 0)]
+    states = [regs.QueueState.RUNNING, regs.QueueState.STOPPED, regs.QueueState.DRAINING, regs.QueueState.BAD_RING]
+    header = struct.pack("<QQ4III", context.memory, context.area, 0, *context.cores.values(), *context.picture)
+    header += struct.pack("<4Q", *(rings[2 * q][0] for q in range(4)))
+    header += struct.pack("<4Q", *(rings[2 * q + 1][0] for q in range(4)))
+    header += struct.pack("<4I4BI", *(rings[2 * q][1] // 64 for q in range(4)), *states, len(context.sessions))
+    for s in context.sessions.values():
+        header += struct.pack(
+            "<IIIHHBBBB", s.number & 0xFFFF, s.number, s.accepted or 0, s.width, s.height, s.kind, s.queue,
+            s.accepted is not None, s.closing,
+        )  # fmt: skip
+    return header
+
+
+class Generator:
+    """Commands that are right or nearly so: a legal one, then a few fields set to corners, neighbours or noise."""
+
+    def __init__(self, context: Context, seed: int) -> None:
+        self.context = context
+        self.r = random.Random(seed)
+        self.next = 16 << 20
+
+    def place(self, size: int, alignment: int) -> int:
+        """A legal address; from time to time at the very end of memory."""
+        if self.r.random() < 0.05:
+            return (MEMORY - size) // alignment * alignment
+        address = self.r.randrange(16 << 20, MEMORY - size) // alignment * alignment
+        return address
+
+    def case(self) -> tuple[bytes, bytes, int]:
+        r = self.r
+        command = r.choice([*Command, Command.ENCODE, Command.ENCODE, Command.SCALE, Command.DECODE])
+        kind = {Command.ENCODE: 1, Command.SCALE: 2, Command.DECODE: 3}.get(command)
+        fitting = [s for s in self.context.sessions.values() if s.queue == 0 and (not kind or s.kind == kind)]
+        session = r.choice(fitting)
+        block, layout = self.block(command, session)
+        fields = {"sequence": ((session.accepted or 0) + r.randint(1, 1000)) & 0xFFFFFFFF}
+        if command is not Command.OPEN_SESSION:
+            fields["session"] = session.number
+        elif r.random() < 0.9:
+            fields["session"] = 0
+        if block is not None:
+            fields["block_address"] = self.place(256, 256)
+        if r.random() < 0.2 and fields.get("session"):
+            other = r.choice(list(self.context.sessions.values()))
+            fields |= {
+                "wait_session": other.number,
+                "wait_sequence": (other.accepted or 0) - r.randint(-1, 3) & 0xFFFFFFFF,
+            }
+        record = bytearray(descriptors.pack_command(command, fields.pop("sequence"), **fields))
+        body = bytearray(block or bytes(256))
+        if r.random() < 0.3:
+            self.spoil(record, descriptors.COMMAND)
+        if block is not None and layout is not None and r.random() < 0.7:
+            for _ in range(r.choice((1, 1, 1, 2, 4))):
+                self.spoil(body, layout)
+        return bytes(record), bytes(body), 0 if r.random() < 0.95 else r.randrange(4)
+
+    def spoil(self, record: bytearray, layout: descriptors.Layout) -> None:
+        """Change one field to a corner of its range, beyond it, a neighbour of its value, or noise; or any one bit."""
+        r = self.r
+        if r.random() < 0.15:
+            record[r.randrange(len(record))] ^= 1 << r.randrange(8)
+            return
+        field = r.choice(layout.fields)
+        bits = 8 * struct.calcsize(field.code)
+        offset = layout.offsets[field.name]
+        old = layout.unpack(bytes(record))[field.name]
+        new = r.choice(
+            (field.low, field.high, field.low - 1, field.high + 1, 0, 1, old + 1, old - 1, old ^ 1 << r.randrange(bits),
+             old + 64, old - 64, old + 4096, AREA - 64, AREA, MEMORY, MEMORY - 4096, 8 << 20, r.getrandbits(bits))
+        )  # fmt: skip
+        struct.pack_into(f"<{field.code.upper()}", record, offset, new % (1 << bits))
+
+    def block(self, command: Command, session: Session) -> tuple[bytes | None, descriptors.Layout | None]:
+        """A legal block for the command."""
+        r = self.r
+        header = {"version": 1, "size": 256, "block_type": 1, "kind": int(session.kind)}
+        if command in (Command.OPEN_SESSION, Command.RECONFIGURE):
+            encode = session.kind == Kind.ENCODE
+            values = header | {
+                "block_type": 0, "width": session.width, "height": session.height, "rate_denominator": 1,
+                "rate_numerator": 30, "qp_max": 51, "bit_rate": r.choice((0, 10**6)) if encode else 0,
+                "intra_period": r.choice((0, 30)),
+            }  # fmt: skip
+            return descriptors.SESSION_BLOCK.pack(values), descriptors.SESSION_BLOCK
+        if command is Command.ENCODE:
+            return self.encode_block(header, session), descriptors.ENCODE_BLOCK
+        if command is Command.SCALE:
+            return self.scale_block(header, session), descriptors.SCALE_BLOCK
+        if command is Command.DECODE:
+            size = descriptor_rules.surface_bytes(session.width, session.height)
+            values = header | {
+                "width": session.width, "height": session.height, "out_address": self.place(size, 4096),
+                "parameters_address": self.place(4096, 64), "stream_address": self.place(5000, 64),
+                "stream_bytes": 5000,
+                "slice_count": r.randint(1, 3), "matrix_count": 1, "reference_count": r.randint(0, 33),
+                "motion_address": self.place(99 << 10, 64) * r.randint(0, 1), "structure": r.choice((1, 2, 3, 3)),
+                "chroma": 1, "direct_8x8_inference": 1, "conceal_reference": -1,
+            }  # fmt: skip
+            return descriptors.DECODE_BLOCK.pack(values), descriptors.DECODE_BLOCK
+        return None, None
+
+    def encode_block(self, header: dict[str, int], session: Session) -> bytes:
+        r = self.r
+        size = descriptor_rules.surface_bytes(session.width + 15 & ~15, session.height + 15 & ~15)
+        intra = r.random() < 0.4
+        values = header | {
+            "width": session.width, "height": session.height, "src_address": self.place(size, 4096),
+            "recon_address": self.place(size, 4096), "out_address": self.place(70000, 64),
+            "out_capacity": r.choice((256, 65536)), "slice_type": 2 if intra else 0, "nal_ref_idc": 1,
+            "ref_count": 0 if intra else r.randint(1, 4), "idr": int(intra and r.random() < 0.5),
+            "log2_max_frame_num": r.randint(4, 16), "log2_max_poc_lsb": r.choice((0, 4, 16)), "qp": r.randrange(52),
+            "slices": r.randint(1, session.height // 16), "motion_in_address": self.place(8192, 64) * r.randint(0, 1),
+            "motion_out_address": self.place(8192, 64) * r.randint(0, 1),
+            "qp_map_address": self.place(256, 64) * r.randint(0, 1),
+        }  # fmt: skip
+        for i in range(values["ref_count"]):
+            values[f"ref_address_{i}"] = self.place(size, 4096)
+        return descriptors.ENCODE_BLOCK.pack(values)
+
+    def scale_block(self, header: dict[str, int], session: Session) -> bytes:
+        r = self.r
+        width, height = r.randint(2, session.width), r.randint(2, session.height)
+        size = descriptor_rules.surface_bytes(width, height)
+        values = header | {"width": width, "height": height, "src_address": self.place(size, 4096)}
+        if r.random() < 0.3:
+            values |= {"mode": 1, "ref_width": width + 15 & ~15, "ref_height": height + 15 & ~15,
+                       "ref_address": self.place(size * 2, 4096), "result_address": self.place(80, 64)}  # fmt: skip
+        else:
+            values["output_count"] = r.randint(1, 4)
+            for i in range(values["output_count"]):
+                out_width = r.randint(max(2, -(-width // 8)), width * 4)
+                out_height = r.randint(max(2, -(-height // 8)), height * 4)
+                room = descriptor_rules.surface_bytes(out_width, out_height)
+                values |= {f"out{i}_width": out_width, f"out{i}_height": out_height,
+                           f"out{i}_address": self.place(room, 4096)}  # fmt: skip
+        return descriptors.SCALE_BLOCK.pack(values)
+
+
+def check_verdicts(host_test: Path, seed: int, count: int) -> dict[int, int]:
+    """Compare `count` verdicts of the C with the twin's; returns how often each status came."""
+    context = make_context()
+    generator = Generator(context, seed)
+    cases = [generator.case() for _ in range(count)]
+    data = pack_context(context)
+    # struct test_case ends in a uint32_t and is padded to a multiple of 8.
+    data += b"".join(record + block + struct.pack("<II", queue, 0) for record, block, queue in cases)
+    verdicts = struct.unpack(f"<{2 * count}I", run(host_test, "validate", data=data))
+    seen: dict[int, int] = {}
+    for number, (record, block, queue) in enumerate(cases):
+        expected = descriptor_rules.judge(context, queue, record, block)
+        found = verdicts[2 * number : 2 * number + 2]
+        assert found == expected, (
+            f"seed {seed}, case {number}: firmware {Status(found[0]).name} {found[1]}, rules "
+            f"{Status(expected[0]).name} {expected[1]}: {descriptors.COMMAND.unpack(record)} {block.hex()}"
+        )
+        seen[found[0]] = seen.get(found[0], 0) + 1
+    return seen
+
+
+@needs_gcc
+def test_validator_agrees_with_the_rules(host_test):
+    """20,000 structured random commands: same status and detail; a good share legal, every status reached."""
+    seen = check_verdicts(host_test, 1, 20_000)
+    assert seen[Status.OK] > 3000
+    reachable = {Status.BAD_FIELD, Status.BAD_VERSION, Status.BAD_TYPE, Status.BAD_COMMAND, Status.BAD_BLOCK,
+                 Status.BAD_SESSION, Status.BAD_SEQUENCE, Status.BAD_FENCE}  # fmt: skip
+    assert reachable <= set(seen)
+
+
+@needs_gcc
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_validator_agrees_with_the_rules_for_long(host_test, seed):
+    check_verdicts(host_test, seed, 50_000)
+
+
+@needs_gcc
+@pytest.mark.parametrize("seed", range(8))
+def test_hostile_host(host_test, seed):
+    """Random commands, lying indices, memory that changes after each read: the mock's checks hold (host_test.c)."""
+    summary = run(host_test, "random", str(seed), "30000").decode()
+    assert int(summary.split()[0]) > 5000
+    assert int(summary.split()[2]) > 300
+
+
+# -------------------------------------------------------------------------------------------------------- rate control
+
+
+def rate_run(host_test, pictures, *, bit_rate, fps=30, size=(1280, 720), period=0, qp=(0, 51), buffer=0):
+    """Run pictures, (intra, bits at QP 0) each, through rate control; returns [(qp, bits)]."""
+    head = f"{size[0]} {size[1]} {fps} 1 {bit_rate} {buffer} {period} {qp[0]} {qp[1]}\n"
+    lines = "".join(f"{int(intra)} {bits}\n" for intra, bits in pictures)
+    numbers = [int(word) for word in run(host_test, "rate", data=(head + lines).encode()).split()]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+@needs_gcc
+@pytest.mark.parametrize("bit_rate", [300_000, 2_000_000, 20_000_000])
+@pytest.mark.parametrize("period", [0, 30])
+def test_average_rate_is_met(host_test, bit_rate, period):
+    """Ten seconds of noisy content, I pictures five times as large: within 5 % of the target after one second."""
+    generator = random.Random(bit_rate + period)
+    pictures = []
+    for n in range(300):
+        intra = n == 0 or bool(period and n % period == 0)
+        pictures.append((intra, (10e6 if intra else 2e6) * generator.uniform(0.7, 1.4)))
+    found = rate_run(host_test, pictures, bit_rate=bit_rate, period=period)
+    rate = sum(bits for _, bits in found[30:]) / 9
+    assert abs(rate / bit_rate - 1) < 0.05, rate
+
+
+@needs_gcc
+def test_rate_follows_a_scene_change(host_test):
+    """Content that becomes eight times as complex: back at the rate within a second, QP three octaves up."""
+    pictures = [(n == 0, 10e6 if n == 0 else 1e6 if n < 150 else 8e6) for n in range(400)]
+    found = rate_run(host_test, pictures, bit_rate=2_000_000, buffer=8_000_000)
+    settled = sum(bits for _, bits in found[190:]) / len(found[190:]) * 30
+    assert abs(settled / 2e6 - 1) < 0.15, settled
+    assert found[300][0] - found[140][0] in range(15, 22)  # 8 times the bits: 18 steps of QP
+
+
+@needs_gcc
+def test_qp_limits_hold(host_test):
+    pictures = [(n == 0, 1e9) for n in range(50)]
+    assert max(qp for qp, _ in rate_run(host_test, pictures, bit_rate=1000, qp=(10, 40))) == 40
+    pictures = [(n == 0, 100) for n in range(50)]
+    assert min(qp for qp, _ in rate_run(host_test, pictures, bit_rate=10**9, qp=(10, 40))) == 10
+
+
+@needs_gcc
+@pytest.mark.parametrize("bit_rate", [1, 2_000_000_000])
+@pytest.mark.parametrize("bits", [0, 1, 1e10])
+def test_absurd_rates_stay_in_range(host_test, bit_rate, bits):
+    """Nothing overflows (UBSan) and each QP is legal."""
+    pictures = [(n % 7 == 0, bits) for n in range(200)]
+    for fps in (1, 1_000_000):
+        assert all(0 <= qp <= 51 for qp, _ in rate_run(host_test, pictures, bit_rate=bit_rate, fps=fps, period=7))
