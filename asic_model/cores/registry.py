@@ -86,7 +86,7 @@ def all_regions(memory: np.ndarray, kind: Kind, fields: Mapping[str, int]) -> li
     found = regions(kind, fields)
     if kind is not Kind.DECODE:
         return found
-    from asic_model.cores.decode.job import REFERENCE
+    from asic_model.codecs.h264.decode_records import REFERENCE
 
     out = found[0]
     motion_bytes = next((r.size_bytes for r in found if r.field == "motion_address"), 0)
