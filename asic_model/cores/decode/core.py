@@ -43,6 +43,7 @@ from asic_model.cores.decode.reconstruct import (
     reconstruct_slice,
 )
 from asic_model.engines import deblock, inter_prediction, intra_prediction, transform
+from asic_model.engines.deblock.mbaff import deblock_mbaff
 from asic_model.engines.parse.bitstream import PADDING_WORDS, rbsp_words
 from asic_model.engines.parse.neighbours import NEIGHBOURS_SIZE
 from asic_model.engines.parse.slice_data import CACHE_SIZE, STATS, SliceSyntax, parse_slice
@@ -155,6 +156,17 @@ def _reference_rows(job: DecodeJob, references: np.ndarray) -> np.ndarray:
     return rows
 
 
+def _fill_grey(memory: np.ndarray, job: DecodeJob) -> None:
+    """Set the rows of the picture, of a field its own, to grey."""
+    place = job.surface
+    step, first = (1, 0) if job.structure == FRAME else (2, int(job.structure == BOTTOM))
+    for begin, end, pitch in (
+        (place.address, place.cb_address, place.pitch),
+        (place.cb_address, place.address + place.size_bytes, place.chroma_pitch),
+    ):
+        memory[begin:end].reshape(-1, pitch)[first::step] = _GREY
+
+
 def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
     """Decode the picture of `job` into device memory."""
     nothing = Decoded(-1, None, {}, 0, [], 0)
@@ -194,8 +206,7 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
     rows = _reference_rows(job, references)
     conceal = job.conceal_reference if job.conceal_reference != NO_ENTRY else job.reference_count
     if conceal == job.reference_count:
-        # nothing to copy from: a slice that refers to something refers to grey
-        memory[place.address : place.address + place.size_bytes] = _GREY
+        _fill_grey(memory, job)  # nothing to copy from: a slice that refers to something refers to grey
     elif not job.chroma:
         memory[place.cb_address : place.address + place.size_bytes] = _GREY
 
@@ -228,10 +239,13 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
         planes = deblock.Planes(
             memory, geometry.luma, step * place.pitch, geometry.cb, geometry.cr, step * place.chroma_pitch, job.chroma
         )
-        deblock.deblock_picture(
-            planes, b.record, filters, b.deblock, job.mb_width, job.mb_count // job.mb_width, geometry.field_picture,
-            2 if (slices["kind"] == _B).any() else 1, b.edges,
-        )  # fmt: skip
+        if job.mbaff:
+            deblock_mbaff(planes, b.record, filters, b.deblock, job.mb_width, job.mb_count, b.edges)
+        else:
+            deblock.deblock_picture(
+                planes, b.record, filters, b.deblock, job.mb_width, job.mb_count // job.mb_width,
+                geometry.field_picture, 2 if (slices["kind"] == _B).any() else 1, b.edges,
+            )  # fmt: skip
     else:
         b.edges.fill(0)
     if job.motion_address:
