@@ -4,6 +4,8 @@ Functions called `put_*` append the bins of one element to `sym` (uint16[:], ctx
 return the new index. Macroblock addresses of neighbours are -1 where unavailable.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from asic_model.codecs.h264.cabac_contexts import (
@@ -17,7 +19,10 @@ from asic_model.codecs.h264.cabac_contexts import (
     CTX_LAST,
     CTX_MB_QP_DELTA,
     CTX_MB_TYPE_B,
+    CTX_MB_TYPE_B_INTRA,
+    CTX_MB_TYPE_I,
     CTX_MB_TYPE_P,
+    CTX_MB_TYPE_P_INTRA,
     CTX_MVD_X,
     CTX_MVD_Y,
     CTX_PREV_INTRA_MODE_FLAG,
@@ -28,17 +33,6 @@ from asic_model.codecs.h264.cabac_contexts import (
     CTX_SUB_MB_TYPE_P,
     CTX_TERMINATE,
 )
-from asic_model.codecs.h264.macroblock import (
-    I_4X4,
-    I_8X8,
-    I_PCM,
-    INTER_8X8,
-    INTER_8X16,
-    INTER_16X8,
-    SUB_4X8,
-    SUB_8X4,
-    SUB_8X8,
-)
 from asic_model.codecs.h264.tables import table
 from asic_model.kernel_cache import kernel
 
@@ -48,6 +42,61 @@ _INC_8X8 = table("table_9_43_ctxIdxInc_8x8")
 # ctxIdxInc by scan position: [4x4 and DC, 8x8 in frames, 8x8 in fields] (9.3.3.1.3)
 _SIGNIFICANT_INC = np.array([range(63), _INC_8X8["significant_frame"], _INC_8X8["significant_field"]], np.uint8)
 _LAST_INC = np.array([range(63), _INC_8X8["last"], _INC_8X8["last"]], np.uint8)
+
+
+def _strings(rows: list[list[tuple[int, int]]]) -> np.ndarray:
+    """uint16[rows, 9]: number of bins, then the bins' symbols; a bin is (ctxIdx, value)."""
+    table_ = np.zeros((len(rows), 9), np.uint16)
+    for row, bins in zip(table_, rows, strict=True):
+        row[0] = len(bins)
+        row[1 : 1 + len(bins)] = [ctx << 1 | value for ctx, value in bins]
+    return table_
+
+
+def _intra_types() -> np.ndarray:
+    """mb_type of intra macroblocks (Table 9-36): rows 0..25 in I slices, 26.. and 52.. behind the P and B prefixes."""
+    rows: list[list[tuple[int, int]]] = []
+    # first context, then increments for: luma pattern, chroma pattern, which chroma pattern, two bins of the mode
+    for base, luma, any_chroma, which, high, low in (
+        (CTX_MB_TYPE_I, 3, 4, 5, 6, 7),
+        (CTX_MB_TYPE_P_INTRA, 1, 2, 2, 3, 3),
+        (CTX_MB_TYPE_B_INTRA, 1, 2, 2, 3, 3),
+    ):
+        rows.append([(base, 0)])
+        for number in range(24):
+            mode, chroma, ac = number % 4, number // 4 % 3, number // 12
+            bins = [(base, 1), (CTX_TERMINATE, 0), (base + luma, ac), (base + any_chroma, int(chroma > 0))]
+            bins += [(base + which, chroma >> 1)] if chroma else []
+            rows.append([*bins, (base + high, mode >> 1), (base + low, mode & 1)])
+        rows.append([(base, 1), (CTX_TERMINATE, 1)])
+    return _strings(rows)
+
+
+def _typed(strings: str, context: Callable[[str], int]) -> np.ndarray:
+    """Bin strings, and the context of the bin that follows those before it in its string."""
+    return _strings([[(context(bins[:i]), int(bins[i])) for i in range(len(bins))] for bins in strings.split()])
+
+
+INTRA_TYPES = _intra_types()
+# Table 9-37 (a): 16x16, 16x8, 8x16, 8x8, intra prefix
+P_TYPES = _typed("000 011 010 001 1", lambda b: CTX_MB_TYPE_P + (len(b) if len(b) < 2 else 3 if b[1] == "1" else 2))
+# Table 9-37 (b): by the number of Table 7-14; 23 is the intra prefix
+B_TYPES = _typed(
+    "0 100 101 110000 110001 110010 110011 110100 110101 110110 110111 111110 1110000 1110001 1110010 1110011"
+    " 1110100 1110101 1110110 1110111 1111000 1111001 111111 111101",
+    lambda b: CTX_MB_TYPE_B + (0, 3, 5 - int(b[1:2] or 0), 5)[min(len(b), 3)],
+)
+# Table 9-38: by the numbers of Tables 7-17 and 7-18
+P_SUB_TYPES = _typed("1 00 011 010", lambda b: CTX_SUB_MB_TYPE_P + len(b))
+B_SUB_TYPES = _typed(
+    "0 100 101 11000 11001 11010 11011 111000 111001 111010 111011 11110 11111",
+    lambda b: CTX_SUB_MB_TYPE_B + (0, 1, 3 - int(b[1:2] or 0), 3)[min(len(b), 3)],
+)
+# prev_intra_pred_mode_flag 1, then flag 0 with rem_intra_pred_mode 0..7, lowest bit first
+INTRA_MODES = _typed(
+    "1 0000 0100 0010 0110 0001 0101 0011 0111", lambda b: CTX_REM_INTRA_MODE if b else CTX_PREV_INTRA_MODE_FLAG
+)
+CHROMA_MODES = _typed("0 10 110 111", lambda b: CTX_INTRA_CHROMA_MODE + (3 if b else 0))
 
 
 @kernel
@@ -129,106 +178,13 @@ def put_block(sym, n, block, first, count, mask, field, cat):
 
 
 @kernel
-def put_mb_type_intra(sym, n, base, inc, mb_type, mode, cbp, suffix):
-    """mb_type of an intra macroblock (Table 9-36).
-
-    base, inc : first context and the increment of the first bin
-    mode      : Intra16x16PredMode
-    suffix    : 1 behind the prefix of P and B slices
-    """
-    if mb_type in (I_4X4, I_8X8):
-        return put_bin(sym, n, base + inc, 0)
-    n = put_bin(sym, n, base + inc, 1)
-    if mb_type == I_PCM:
-        return put_bin(sym, n, CTX_TERMINATE, 1)
-    n = put_bin(sym, n, CTX_TERMINATE, 0)
-    # increments of the four kinds of bins that follow, in I slices and behind a prefix
-    luma_ctx = base + (1 if suffix else 3)
-    chroma_ctx = base + (2 if suffix else 4)
-    which_ctx = base + (2 if suffix else 5)
-    mode_ctx = base + (3 if suffix else 6)
-    n = put_bin(sym, n, luma_ctx, 1 if cbp & 15 else 0)
-    chroma = cbp >> 4
-    n = put_bin(sym, n, chroma_ctx, 1 if chroma else 0)
-    if chroma:
-        n = put_bin(sym, n, which_ctx, chroma >> 1)
-    n = put_bin(sym, n, mode_ctx, mode >> 1)
-    return put_bin(sym, n, mode_ctx + (0 if suffix else 1), mode & 1)
-
-
-@kernel
-def put_mb_type_p(sym, n, mb_type):
-    """Prefix of mb_type in P slices (Table 9-37)."""
-    if mb_type <= I_PCM:
-        return put_bin(sym, n, CTX_MB_TYPE_P, 1)
-    n = put_bin(sym, n, CTX_MB_TYPE_P, 0)
-    wide = mb_type in (INTER_16X8, INTER_8X16)
-    n = put_bin(sym, n, CTX_MB_TYPE_P + 1, 1 if wide else 0)
-    if wide:
-        return put_bin(sym, n, CTX_MB_TYPE_P + 3, 1 if mb_type == INTER_16X8 else 0)
-    return put_bin(sym, n, CTX_MB_TYPE_P + 2, 1 if mb_type == INTER_8X8 else 0)
-
-
-@kernel
-def put_mb_type_b(sym, n, code, inc):
-    """mb_type in B slices by its number of Table 7-14; 23 is the intra prefix."""
-    n = put_bin(sym, n, CTX_MB_TYPE_B + inc, 1 if code else 0)
-    if code == 0:
-        return n
-    n = put_bin(sym, n, CTX_MB_TYPE_B + 3, 0 if code <= 2 else 1)
-    if code <= 2:
-        return put_bin(sym, n, CTX_MB_TYPE_B + 5, code - 1)
-    extra = -1
-    if code <= 10:
-        bits = code - 3
-    elif code == 11:
-        bits = 14
-    elif code == 22:
-        bits = 15
-    elif code == 23:
-        bits = 13
-    else:
-        bits = (code + 4) >> 1
-        extra = (code + 4) & 1
-    n = put_bin(sym, n, CTX_MB_TYPE_B + 4, bits >> 3)
-    for shift in (2, 1, 0):
-        n = put_bin(sym, n, CTX_MB_TYPE_B + 5, (bits >> shift) & 1)
-    if extra >= 0:
-        n = put_bin(sym, n, CTX_MB_TYPE_B + 5, extra)
-    return n
-
-
-@kernel
-def put_sub_type_p(sym, n, sub):
-    """sub_mb_type in P slices: 8x8 "1", 8x4 "00", 4x8 "011", 4x4 "010"."""
-    n = put_bin(sym, n, CTX_SUB_MB_TYPE_P, 1 if sub == SUB_8X8 else 0)
-    if sub != SUB_8X8:
-        n = put_bin(sym, n, CTX_SUB_MB_TYPE_P + 1, 0 if sub == SUB_8X4 else 1)
-        if sub != SUB_8X4:
-            n = put_bin(sym, n, CTX_SUB_MB_TYPE_P + 2, 1 if sub == SUB_4X8 else 0)
-    return n
-
-
-@kernel
-def put_sub_type_b(sym, n, code):
-    """sub_mb_type in B slices by its number of Table 7-18 (Table 9-38)."""
-    n = put_bin(sym, n, CTX_SUB_MB_TYPE_B, 1 if code else 0)
-    if code == 0:
-        return n
-    if code <= 2:
-        n = put_bin(sym, n, CTX_SUB_MB_TYPE_B + 1, 0)
-        return put_bin(sym, n, CTX_SUB_MB_TYPE_B + 3, code - 1)
-    n = put_bin(sym, n, CTX_SUB_MB_TYPE_B + 1, 1)
-    if code >= 11:
-        n = put_bin(sym, n, CTX_SUB_MB_TYPE_B + 2, 1)
-        n = put_bin(sym, n, CTX_SUB_MB_TYPE_B + 3, 1)
-        return put_bin(sym, n, CTX_SUB_MB_TYPE_B + 3, code - 11)
-    bits = code - 3
-    n = put_bin(sym, n, CTX_SUB_MB_TYPE_B + 2, bits >> 2)
-    if bits >> 2:
-        n = put_bin(sym, n, CTX_SUB_MB_TYPE_B + 3, 0)
-    n = put_bin(sym, n, CTX_SUB_MB_TYPE_B + 3, (bits >> 1) & 1)
-    return put_bin(sym, n, CTX_SUB_MB_TYPE_B + 3, bits & 1)
+def put_string(sym, n, strings, row, inc):
+    """Row `row` of a table of bin strings; inc: ctxIdxInc of the first bin."""
+    count = np.int64(strings[row, 0])
+    sym[n] = strings[row, 1] + 2 * inc
+    for i in range(1, count):
+        sym[n + i] = strings[row, 1 + i]
+    return n + count
 
 
 @kernel
@@ -279,27 +235,6 @@ def put_ref_idx(sym, n, ref, inc):
         n = put_bin(sym, n, CTX_REF_IDX + inc, 1)
         inc = 4 if inc < 4 else 5
     return put_bin(sym, n, CTX_REF_IDX + inc, 0)
-
-
-@kernel
-def put_intra_mode(sym, n, code):
-    """prev_intra_pred_mode_flag and rem_intra_pred_mode; code -1: as predicted."""
-    n = put_bin(sym, n, CTX_PREV_INTRA_MODE_FLAG, 1 if code < 0 else 0)
-    if code >= 0:
-        for bit in range(3):
-            n = put_bin(sym, n, CTX_REM_INTRA_MODE, (code >> bit) & 1)
-    return n
-
-
-@kernel
-def put_chroma_mode(sym, n, mode, inc):
-    """intra_chroma_pred_mode; inc: neighbours that sent another mode than 0."""
-    n = put_bin(sym, n, CTX_INTRA_CHROMA_MODE + inc, 1 if mode else 0)
-    for _ in range(1, mode):
-        n = put_bin(sym, n, CTX_INTRA_CHROMA_MODE + 3, 1)
-    if 0 < mode < 3:
-        n = put_bin(sym, n, CTX_INTRA_CHROMA_MODE + 3, 0)
-    return n
 
 
 @kernel

@@ -16,9 +16,6 @@ from asic_model.codecs.h264.cabac_contexts import (
     CTX_CODED_BLOCK_FLAG,
     CTX_MB_SKIP_B,
     CTX_MB_SKIP_P,
-    CTX_MB_TYPE_B_INTRA,
-    CTX_MB_TYPE_I,
-    CTX_MB_TYPE_P_INTRA,
     CTX_TERMINATE,
     CTX_TRANSFORM_8X8,
     initial_states,
@@ -48,19 +45,20 @@ from asic_model.codecs.h264.motion_prediction import MotionField
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y
 from asic_model.engines.entropy.arithmetic import encode_symbols, flush
 from asic_model.engines.entropy.binarization import (
+    B_SUB_TYPES,
+    B_TYPES,
+    CHROMA_MODES,
+    INTRA_MODES,
+    INTRA_TYPES,
+    P_SUB_TYPES,
+    P_TYPES,
     put_bin,
     put_block,
     put_cbp,
-    put_chroma_mode,
-    put_intra_mode,
-    put_mb_type_b,
-    put_mb_type_intra,
-    put_mb_type_p,
     put_partition_mvd,
     put_qp_delta,
     put_ref_idx,
-    put_sub_type_b,
-    put_sub_type_p,
+    put_string,
 )
 from asic_model.engines.entropy.elements import (
     B_SUB_TYPE,
@@ -72,6 +70,7 @@ from asic_model.engines.entropy.elements import (
     UNCODABLE,
     b_mb_type,
     clear_differences,
+    i_mb_type,
     intra_mode_element,
     may_use_8x8,
     neighbour_available,
@@ -107,9 +106,9 @@ def _put_motion(sym, n, mb_types, sub_type, ref_idx, mvd, mb, left_mb, up_mb, b_
             sub = np.int64(sub_type[mb, quadrant])
             if b_slice:
                 code = np.int64(B_SUB_TYPE[sub, max(0, prediction_code(ref_idx, mb, quadrant))])
-                n = put_sub_type_b(sym, n, code)
+                n = put_string(sym, n, B_SUB_TYPES, code, 0)
             else:
-                n = put_sub_type_p(sym, n, sub)
+                n = put_string(sym, n, P_SUB_TYPES, sub, 0)
     # 8x8 quadrants that begin a partition
     step = 4 if mb_type == INTER_16X16 else (2 if mb_type == INTER_16X8 else 1)
     end = 2 if mb_type == INTER_8X16 else 4
@@ -213,25 +212,24 @@ def _put_mb_type(sym, n, mb_types, ref_idx, mb, left_mb, up_mb, slice_type, mode
     mb_type = np.int64(mb_types[mb])
     intra = mb_type <= I_PCM
     inc = 0
-    base = CTX_MB_TYPE_P_INTRA
     if slice_type == 0:
-        n = put_mb_type_p(sym, n, mb_type)
+        order = mb_type - INTER_16X16
+        n = put_string(sym, n, P_TYPES, np.int64(4) if intra else order, 0)
     elif slice_type == 1:
-        base = CTX_MB_TYPE_B_INTRA
         if left_mb >= 0:
             inc += 0 if mb_types[left_mb] in (B_SKIP, B_DIRECT_16X16) else 1
         if up_mb >= 0:
             inc += 0 if mb_types[up_mb] in (B_SKIP, B_DIRECT_16X16) else 1
-        n = put_mb_type_b(sym, n, np.int64(23) if intra else b_mb_type(ref_idx, mb, mb_type), inc)
+        n = put_string(sym, n, B_TYPES, np.int64(23) if intra else b_mb_type(ref_idx, mb, mb_type), inc)
         inc = 0
     else:
-        base = CTX_MB_TYPE_I
         if left_mb >= 0:
             inc += 0 if mb_types[left_mb] in (I_4X4, I_8X8) else 1
         if up_mb >= 0:
             inc += 0 if mb_types[up_mb] in (I_4X4, I_8X8) else 1
     if intra:
-        n = put_mb_type_intra(sym, n, base, inc, mb_type, mode, cbp, 0 if slice_type == 2 else 1)
+        number = i_mb_type(mb_type, mode, cbp)
+        n = put_string(sym, n, INTRA_TYPES, number + (0 if slice_type == 2 else 26 * (1 + slice_type)), inc)
     return n
 
 
@@ -297,14 +295,14 @@ def _put_macroblock(mbs, p, s, mb, qp, after_delta):
                 n = put_bin(sym, n, CTX_TRANSFORM_8X8 + inc_8x8, 1 if eights else 0)
             for block in range(0, 16, 4 if eights else 1):
                 code = intra_mode_element(mb_types, mbs.intra_mode, p.constrained_intra, mb, left_mb, up_mb, block)
-                n = put_intra_mode(sym, n, code)
+                n = put_string(sym, n, INTRA_MODES, code + 1, 0)
         if not p.monochrome:
             inc = 0
             if left_mb >= 0 and mb_types[left_mb] < I_PCM and mbs.chroma_mode[left_mb]:
                 inc += 1
             if up_mb >= 0 and mb_types[up_mb] < I_PCM and mbs.chroma_mode[up_mb]:
                 inc += 1
-            n = put_chroma_mode(sym, n, np.int64(mbs.chroma_mode[mb]), inc)
+            n = put_string(sym, n, CHROMA_MODES, np.int64(mbs.chroma_mode[mb]), inc)
     elif mb_type != B_DIRECT_16X16:
         b_slice = p.slice_type == 1
         set_differences(motion, mbs.mvd, mbs.sub_type, p.mb_width, mb, mb_type, 2 if b_slice else 1)

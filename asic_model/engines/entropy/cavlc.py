@@ -45,6 +45,7 @@ from asic_model.engines.entropy.elements import (
     UNCODABLE,
     b_mb_type,
     clear_differences,
+    i_mb_type,
     intra_mode_element,
     may_use_8x8,
     neighbour_available,
@@ -307,12 +308,8 @@ def _put_mb_type(codes, n, ref_idx, mb, mb_type, slice_type, mode, cbp):
     mode : Intra16x16PredMode
     """
     if mb_type <= I_PCM:
-        number = 0  # Table 7-11, behind the inter types of the slice
-        if mb_type == I_PCM:
-            number = 25
-        elif mb_type == I_16X16:
-            number = 1 + mode + 4 * (cbp >> 4) + (12 if cbp & 15 else 0)
-        return _put_ue(codes, n, number + (5 if slice_type == 0 else (23 if slice_type == 1 else 0))), False
+        before = 5 if slice_type == 0 else (23 if slice_type == 1 else 0)  # inter types of the slice
+        return _put_ue(codes, n, before + i_mb_type(mb_type, mode, cbp)), False
     if slice_type == 1:
         return _put_ue(codes, n, b_mb_type(ref_idx, mb, mb_type)), False
     if mb_type != INTER_8X8:

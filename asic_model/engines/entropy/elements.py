@@ -122,6 +122,16 @@ def prediction_code(ref_idx, mb, quadrant):
 
 
 @kernel
+def i_mb_type(mb_type, mode, cbp):
+    """mb_type of an intra macroblock in an I slice (Table 7-11); mode: Intra16x16PredMode."""
+    if mb_type == I_PCM:
+        return np.int64(25)
+    if mb_type == I_16X16:
+        return 1 + mode + 4 * (cbp >> 4) + (12 if cbp & 15 else 0)
+    return np.int64(0)
+
+
+@kernel
 def b_mb_type(ref_idx, mb, mb_type):
     """mb_type of an inter macroblock in a B slice (Table 7-14)."""
     if mb_type == B_DIRECT_16X16:
