@@ -83,6 +83,7 @@ struct session {
     uint16_t height;
     uint16_t first;             // commands under way, in order
     uint16_t last;
+    uint16_t ahead;             // first of them that was not announced yet
     uint16_t length;
     uint8_t kind;
     uint8_t queue;

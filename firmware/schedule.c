@@ -82,18 +82,34 @@ static bool fence_passed(const struct job *job)
     return awaited->any_finished && (int32_t)(awaited->finished_sequence - job->wait_sequence) >= 0;
 }
 
-// Tell the cores of the kind that the job's block is final, so that they may fetch it ahead. Under rate control the QP
-// is final once at most one earlier picture is still under way.
-static void announce(uint32_t slot)
+// Whether the command that the job waits for was announced (or is done): a job's pixels may be computed from its
+// announcement on, and the order of announcements is all that says what they are computed after.
+static bool fence_announced(const struct job *job)
+{
+    if (fence_passed(job))
+        return true;
+    for (uint32_t slot = sessions[job->wait_session % SESSIONS].first; slot != NO_JOB; slot = jobs[slot].next) {
+        const struct job *awaited = &jobs[slot];
+        if ((int32_t)(awaited->sequence - job->wait_sequence) > 0)
+            break;
+        if (awaited->type >= COMMAND_ENCODE && !awaited->announced)
+            return false;
+    }
+    return true;
+}
+
+// Tell the cores of the kind that the job's block is final, so that they may fetch it ahead; false: it is not yet.
+// Under rate control the QP is final once at most one earlier picture is still under way.
+static bool announce(uint32_t slot)
 {
     struct job *job = &jobs[slot];
     struct session *session = &sessions[job->session];
-    if (job->announced || job->type < COMMAND_ENCODE)
-        return;
+    if (!fence_announced(job))
+        return false;
     if (job->type == COMMAND_ENCODE && session->rate.picture_bits) {
         bool near = session->first == slot || jobs[session->first].next == slot;
         if (!near)
-            return;
+            return false;
         job->qp = (uint8_t)rate_choose(&session->rate, job->intra, &job->planned_bits);
         uint64_t place = block_copy_address(slot) + offsetof(struct encode_block, qp) / 4 * 4;
         uint8_t word[4];
@@ -105,6 +121,17 @@ static void announce(uint32_t slot)
     uint64_t block = block_copy_address(slot);
     mmio_write(REG(prefetch_low), (uint32_t)block);
     mmio_write(REG(prefetch_high), (uint32_t)(block >> 32) | (uint32_t)session->kind << TASIC__PREFETCH_HIGH__KIND_bp);
+    return true;
+}
+
+// Announce the session's jobs, in order, as far as they are final.
+static void announce_ahead(struct session *session)
+{
+    while (session->ahead != NO_JOB) {
+        if (jobs[session->ahead].type >= COMMAND_ENCODE && !announce(session->ahead))
+            return;
+        session->ahead = jobs[session->ahead].next;
+    }
 }
 
 // The session's first command is done: report it and step on.
@@ -113,6 +140,8 @@ static void finish_first(struct session *session)
     uint32_t slot = session->first;
     struct job *job = &jobs[slot];
     session->first = job->next;
+    if (session->ahead == slot)
+        session->ahead = job->next;
     if (session->first == NO_JOB)
         session->last = NO_JOB;
     session->length--;
@@ -136,9 +165,7 @@ static void advance(uint32_t s)
             return;
         }
         if (job->type >= COMMAND_ENCODE) {
-            announce(session->first);
-            if (job->next != NO_JOB)
-                announce(job->next);
+            announce_ahead(session);
             struct set *set = &ready[session->kind][session->queue];
             if (!set_has(set, s)) {
                 set_add(set, s);
@@ -183,7 +210,9 @@ void schedule_add(uint32_t slot)
         jobs[session->last].next = (uint16_t)slot;
     session->last = (uint16_t)slot;
     session->length++;
-    announce(slot);
+    if (session->ahead == NO_JOB)
+        session->ahead = (uint16_t)slot;
+    announce_ahead(session);
     if (session->first == slot) {
         advance(s);
         release_blocked();
@@ -282,6 +311,7 @@ void schedule_abort(uint32_t queue)
         uint32_t keep = session->running ? session->first : NO_JOB;
         uint32_t slot = session->running ? jobs[session->first].next : session->first;
         session->first = session->last = (uint16_t)keep;
+        session->ahead = NO_JOB;
         session->length = keep != NO_JOB;
         if (keep != NO_JOB)
             jobs[keep].next = NO_JOB;

@@ -33,6 +33,7 @@ struct verdict session_open(const struct session_block *block, uint32_t queue, u
         .width = block->width,
         .height = block->height,
         .first = NO_JOB,
+        .ahead = NO_JOB,
         .last = NO_JOB,
         .kind = block->kind,
         .queue = (uint8_t)queue,
