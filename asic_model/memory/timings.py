@@ -39,6 +39,7 @@ class Timing(NamedTuple):
     nCS: int  # noqa: N815 - clocks lost when another rank drives the bus
     nRFC: int  # noqa: N815 - refresh of all banks
     nREFI: int  # noqa: N815 - mean distance of refreshes
+    nAAD: int  # noqa: N815 - longest distance of ACT-1 and ACT-2; 0: an activate is one command
     source: str
 
     @property
@@ -59,17 +60,17 @@ _LPDDR4 = "recalled figures that define the published DRAMsim3 comparison (refer
 _LPDDR5_6400 = Timing(
     "LPDDR5-6400", 6400, 1250, 16, 32, 4, 4, 2048, 1 << 15,
     nBL=2, nCL=17, nCWL=9, nRCD=15, nRP=15, nRAS=34, nRC=49, nCCD_S=2, nCCD_L=4, nRRD_S=4, nRRD_L=4, nFAW=16,
-    nWTR_S=5, nWTR_L=10, nRTP=8, nWR=28, nRTW=2, nCS=2, nRFC=168, nREFI=3125, source=_LPDDR5,
+    nWTR_S=5, nWTR_L=10, nRTP=8, nWR=28, nRTW=2, nCS=2, nRFC=168, nREFI=3125, nAAD=8, source=_LPDDR5,
 )  # fmt: skip
 _LPDDR4_3200 = Timing(
     "LPDDR4-3200", 3200, 625, 16, 32, 1, 8, 2048, 1 << 16,
     nBL=8, nCL=28, nCWL=14, nRCD=29, nRP=34, nRAS=68, nRC=102, nCCD_S=8, nCCD_L=8, nRRD_S=16, nRRD_L=16, nFAW=64,
-    nWTR_S=16, nWTR_L=16, nRTP=12, nWR=29, nRTW=2, nCS=2, nRFC=448, nREFI=6246, source=_LPDDR4,
+    nWTR_S=16, nWTR_L=16, nRTP=12, nWR=29, nRTW=2, nCS=2, nRFC=448, nREFI=6246, nAAD=0, source=_LPDDR4,
 )  # fmt: skip
 _DDR4_3200 = Timing(
     "DDR4-3200", 3200, 625, 64, 64, 4, 4, 8192, 1 << 16,
     nBL=4, nCL=22, nCWL=16, nRCD=22, nRP=22, nRAS=52, nRC=74, nCCD_S=4, nCCD_L=8, nRRD_S=4, nRRD_L=8, nFAW=34,
-    nWTR_S=4, nWTR_L=12, nRTP=12, nWR=24, nRTW=2, nCS=2, nRFC=576, nREFI=12480, source=_DDR4,
+    nWTR_S=4, nWTR_L=12, nRTP=12, nWR=24, nRTW=2, nCS=2, nRFC=576, nREFI=12480, nAAD=0, source=_DDR4,
 )  # fmt: skip
 
 

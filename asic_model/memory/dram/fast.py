@@ -249,15 +249,16 @@ def access(t, s, address, size, write, at_ps):
         group = (address >> t[T_GROUP_SHIFT]) & t[T_GROUP_MASK]
         bank = (address >> t[T_BANK_SHIFT]) & t[T_BANK_MASK]
         rank = (address >> t[T_RANK_SHIFT]) & t[T_RANK_MASK]
+        row = (address >> t[T_ROW_SHIFT]) & t[T_ROW_MASK]
         if t[T_XOR]:
             column = ((address >> t[T_COLUMN_SHIFT]) & t[T_COLUMN_MASK]) << t[T_LOW_BITS]
             column |= (address >> t[T_BURST_SHIFT]) & t[T_LOW_MASK]
             rank ^= column & t[T_RANK_MASK]
             group ^= (column >> t[T_RANK_BITS]) & t[T_GROUP_MASK]
             bank ^= (column >> (t[T_RANK_BITS] + t[T_GROUP_BITS])) & t[T_BANK_MASK]
+            row ^= column >> (t[T_RANK_BITS] + t[T_GROUP_BITS] + t[T_BANK_BITS])
         group |= rank << t[T_GROUP_BITS]
         bank |= group << t[T_BANK_BITS]
-        row = (address >> t[T_ROW_SHIFT]) & t[T_ROW_MASK]
         if write:
             tail = s[base + WRITES_HEAD] + s[base + WRITES_COUNT]
             if tail >= t[T_WRITE_DEPTH]:

@@ -38,7 +38,7 @@ class Mapping(NamedTuple):
     bank_mask: int
     row_shift: int
     row_mask: int
-    xor: int  # 1: bank bits are XORed with the lowest column bits (MOP4CLXOR)
+    xor: int  # 1: rank, group, bank and row, in this order, are XORed with the column's bits from the lowest on
     rank_bits: int
     group_bits: int
     bank_bits: int
@@ -114,7 +114,9 @@ def places(m: Mapping, addresses: np.ndarray) -> Places:
         rank = rank ^ (column & m.rank_mask)
         group = group ^ ((column >> m.rank_bits) & m.group_mask)
         bank = bank ^ ((column >> (m.rank_bits + m.group_bits)) & m.bank_mask)
+    row = (addresses >> m.row_shift) & m.row_mask
+    if m.xor:
+        row = row ^ (column >> (m.rank_bits + m.group_bits + m.bank_bits))
     group = group | (rank << m.group_bits)
     bank = bank | (group << m.bank_bits)
-    row = (addresses >> m.row_shift) & m.row_mask
     return Places((addresses >> m.channel_shift) & m.channel_mask, rank, group, bank, row, column)
