@@ -61,9 +61,18 @@ def main() -> None:
     parser.add_argument("--preset", default="medium", help="the chip's preset (default medium)")
     parser.add_argument("--chip", default="vcu", help="chip description (default vcu)")
     parser.add_argument("--test-x264", metavar="PRESET", help="measure x264's PRESET in place of the chip")
+    parser.add_argument(
+        "--anchor",
+        metavar="PARAMETERS",
+        default=measure.X264_PARAMETERS,
+        help="x264 parameters of the anchor (%(default)s)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all points there too")
     arguments = parser.parse_args()
     qps = arguments.qp or QPS
+
+    def anchor(clip: Clip, qp: int) -> Encoded:
+        return measure.encode_x264(clip, qp, parameters=arguments.anchor)
 
     def test(clip: Clip, qp: int) -> Encoded:
         if arguments.test_x264:
@@ -72,7 +81,7 @@ def main() -> None:
 
     name = f"x264 {arguments.test_x264}" if arguments.test_x264 else f"tasic {arguments.chip} {arguments.preset}"
     print(measure.statement())
-    print(f"{name} against x264 medium, no B, 1 reference, no 8x8dct, tune psnr; {arguments.frames} frames\n")
+    print(f"{name} against x264 medium, tune psnr, {arguments.anchor}; {arguments.frames} frames\n")
     head = " ".join(f"{text:>{width}}" for text, width in (("kbit/s", 10), ("PSNR-Y", 7), ("SSIM-Y", 7)))
     print(f"{'':28} {'':>3} | {'x264':^26} | {'test':^26} |")
     print(f"{'clip':28} {'QP':>3} | {head} | {head} |")
@@ -83,7 +92,7 @@ def main() -> None:
         curves: tuple[list[Row], list[Row]] = ([], [])
         for qp in qps:
             cells = []
-            for curve, encode in zip(curves, (measure.encode_x264, test), strict=True):
+            for curve, encode in zip(curves, (anchor, test), strict=True):
                 row = measure_point(clip, encode, qp)
                 curve.append(row)
                 cells.append(f"{row['kbit_per_s']:10.1f} {row['psnr_luma_db']:7.2f} {row['ssim_luma']:7.4f}")
