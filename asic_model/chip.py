@@ -86,10 +86,8 @@ class Chip:
         )
         self.memory = np.frombuffer(self._map, np.uint8)
         self._types = core_types(config) if types is None else types
-        if not functional:
-            self._types = {kind: _without_pixels(core) for kind, core in self._types.items()}
         threads = host_threads or (os.cpu_count() or 1)
-        self._executor = Executor(self.memory, self._types, threads if functional else 1)
+        self._executor = Executor(self.memory, self._types, threads if functional else 1, functional)
         self.fabric = Fabric(config, trace=trace)
         if len(self.fabric.cores) > regs.CORES_COUNT:
             raise ValueError(f"{len(self.fabric.cores)} cores; the register map has room for {regs.CORES_COUNT}")
@@ -446,11 +444,3 @@ class Chip:
 def _check_register(address: int) -> None:
     if address % 4 or not 0 <= address < regs.SIZE_BYTES:
         raise ValueError(f"{address:#x} is no register address (0..{regs.SIZE_BYTES - 4:#x}, multiples of 4)")
-
-
-def _without_pixels(core: CoreType) -> CoreType:
-    """The same core with its work estimated instead of done."""
-    if core.estimate is None:
-        raise ValueError(f"the {core.section} core offers no estimate of its work")
-    estimate = core.estimate
-    return core._replace(run=lambda _memory, job, config: estimate(job, config))

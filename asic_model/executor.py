@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from asic_model.cores.estimate import estimate
 from asic_model.cores.registry import CoreType, all_regions, build_job
 from asic_model.cores.result import CoreResult
 from asic_model.descriptors import BLOCK_BYTES, Kind, Region, unpack_job
@@ -80,9 +81,10 @@ class Ticket:
 class Executor:
     """The functional part of all cores of a chip. Called from the chip's own thread only."""
 
-    def __init__(self, memory: np.ndarray, types: dict[Kind, CoreType], threads: int) -> None:
+    def __init__(self, memory: np.ndarray, types: dict[Kind, CoreType], threads: int, functional: bool = True) -> None:
         self._memory = memory
         self._types = types
+        self._functional = functional  # False: estimates instead of pixels
         self._announced: dict[int, Ticket] = {}  # by address of the job block, until taken
         self._under_way: list[Ticket] = []  # maybe not done, oldest first
         self._pool = ThreadPoolExecutor(threads, "tasic-core") if threads > 1 else None
@@ -96,7 +98,13 @@ class Executor:
         core = self._types[kind]
         job = build_job(core, fields)
         areas = all_regions(self._memory, kind, fields)
-        ticket = Ticket(kind, fields, areas, lambda: core.run(self._memory, job, core.config))
+
+        def compute() -> CoreResult:
+            if self._functional:
+                return core.run(self._memory, job, core.config)
+            return estimate(kind, job, core.config, areas)
+
+        ticket = Ticket(kind, fields, areas, compute)
         self._under_way = [other for other in self._under_way if not other.done]
         ticket.waits_for = [
             other

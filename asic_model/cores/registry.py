@@ -2,7 +2,7 @@
 
 A core is a package or module under `asic_model.cores` that exports `<Kind>Job` (a frozen dataclass of integers, whose
 fields are those of the kind's job block), `<Kind>CoreConfig` (a Section) and `run(memory, job, config) -> CoreResult`.
-Where it exports `estimate(job, config) -> CoreResult` too, a chip without pixels takes the work from there.
+A chip without pixels takes the work from `estimate.py` instead of `run`.
 """
 
 import importlib
@@ -38,7 +38,6 @@ class CoreType(NamedTuple):
     job_class: Callable[..., Any]
     run: Callable[[np.ndarray, Any, Any], CoreResult]
     config: Any
-    estimate: Callable[[Any, Any], CoreResult] | None = None
 
 
 def core_types(config: ChipConfig) -> dict[Kind, CoreType]:
@@ -55,7 +54,6 @@ def core_types(config: ChipConfig) -> dict[Kind, CoreType]:
             job_class=getattr(module, f"{prefix}Job"),
             run=module.run,
             config=_core_config(getattr(module, f"{prefix}CoreConfig"), section),
-            estimate=getattr(module, "estimate", None),
         )
     return found
 

@@ -372,6 +372,14 @@ def _compare(memory: np.ndarray, job: ScaleJob) -> np.ndarray:
     return result
 
 
+def estimate(job: ScaleJob, cfg: ScaleCoreConfig) -> CoreResult:
+    """Return what `job`, which must be legal, costs; no pixel is touched."""
+    plan = (_quality_plan if job.mode == MODE_QUALITY else _scale_plan)(_without_addresses(job), cfg)
+    requests = plan.requests.copy()
+    requests["address"] += np.array(list(_addresses(job)), np.uint64)[plan.surface]
+    return CoreResult(STATUS_OK, 0, 0, STAGES, plan.cycles, requests, plan.work)
+
+
 def run(memory: np.ndarray, job: ScaleJob, cfg: ScaleCoreConfig) -> CoreResult:
     """Run `job` on `memory`, uint8[...]: pixels are written, or the result block; return what it costs."""
     try:

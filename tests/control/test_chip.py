@@ -277,3 +277,31 @@ def test_memory_costs_nothing_until_it_is_used():
     assert chip.memory.size == 8 << 30
     chip.memory_write((8 << 30) - 4096, bytes(4096))
     assert (int(Path("/proc/self/statm").read_text().split()[1]) - before) * os.sysconf("SC_PAGE_SIZE") < 200e6
+
+
+@pytest.mark.parametrize("kind", [Kind.ENCODE, Kind.SCALE])
+def test_without_pixels_work_is_estimated(kind):
+    """functional=False on the real cores: memory untouched, time and traffic as for an ordinary picture."""
+    host = Host(Chip(small_config(), functional=False))
+    queue = host.queue()
+    assert regs.FEATURES_FUNCTIONAL.get(host.chip.read32(regs.FEATURES)) == 0
+    if kind is Kind.ENCODE:
+        encoder = Encoder(queue, 128, 96)
+        encoder.submit(ring=False)
+        encoder.submit()
+        watched, area = encoder.recon[0], 128 * 96
+    else:
+        watched, area = host.allocate(1 << 16), 100 * 60
+        fields = {"width": 128, "height": 96, "src_address": host.allocate(1 << 16), "output_count": 1,
+                  "out0_width": 100, "out0_height": 60, "out0_address": watched}  # fmt: skip
+        session = queue.open(kind, 128, 96)
+        for _ in range(2):
+            queue.submit(Command.SCALE, descriptors.pack_job(kind, fields), session=session)
+    done = queue.finish(2)
+    assert [d["status"] for d in done] == [Status.OK, Status.OK]
+    assert {d["output_bytes"] for d in done} == {0}
+    assert not any(host.chip.memory[watched : watched + area])
+    assert all(d["finished"] > d["started"] for d in done)
+    stats = host.chip.stats()
+    assert stats["traffic"][f"{kind.name.lower()}0"]["source"]["read"] >= 128 * 96
+    assert stats["jobs"][kind.name.lower()]["output_bytes"] == 0
