@@ -26,6 +26,7 @@ from asic_model.engines.entropy import (
     UncodableMacroblock,
     cycles,
     entropy_scratch,
+    pad_picture,
     write_slice,
 )
 from asic_model.work import encode_work
@@ -385,3 +386,24 @@ def test_cycles_follow_bins_and_output_width() -> None:
     assert cycles(cfg, work).tolist() == [1 + 8 + 100, 51 + 8, 97 + 8]
     cfg = EntropyConfig(cavlc_codewords_per_cycle=1, overhead_cycles=0, slice_cycles=0)
     assert cycles(cfg, work, cabac=False).tolist() == [2, 101, 97]
+
+
+def test_zero_words_bring_a_picture_below_its_bin_limit() -> None:
+    """7.4.2.10 by hand: 4 macroblocks and 100 bytes allow 4 * 96 + 100 * 32 / 3 = 1450.7 bins."""
+    work, out = encode_work(4), np.full(400, 9, np.uint8)
+    work["entropy_bins"] = (1000, 400, 50, 0)
+    assert pad_picture(work, out, 10, 110, 400) == 110
+    work["entropy_bins"][3] = 1
+    assert pad_picture(work, out, 10, 110, 400) == 113, "one word for one bin too many"
+    work["entropy_bins"][3] = 100  # 1550: 110 bytes are due
+    assert pad_picture(work, out, 10, 110, 400) == 122
+    assert out[110:123].tolist() == [0, 0, 3] * 4 + [9]
+    assert pad_picture(work, out, 10, 110, 121) == OUTPUT_FULL
+    assert nal_still_parses(out[110:122].tobytes())
+
+
+def nal_still_parses(padding: bytes) -> bool:
+    """FFmpeg decodes a picture with zero words behind its last slice."""
+    case = {**PLAIN, "seed": 1, "slice_type": SLICE_I}
+    frames, complaints = ffmpeg_decode(make_stream(case, [make_picture(case)]) + padding)
+    return len(frames) == 1 and not complaints

@@ -5,6 +5,7 @@ RTL twin: rtl_tests/rtl/entropy/. Use:
     scratch = entropy_scratch(macroblocks)                       # once per picture size
     header, bits = write_slice_header(slice_header, sps, pps)
     end = write_slice(mbs, SliceParameters(...), scratch, work, header, bits, nal_header, out, position, limit)
+    end = pad_picture(work, out, position, end, limit)           # CABAC, after the last slice
 
 The caller has decided everything: mb_type, sub_type, intra and chroma modes, ref_idx, mv, cbp, transform_8x8, qp,
 levels and slice_id stand in `mbs` for every macroblock of the slice. `ref_idx` is -1 where a list is not used (intra
@@ -44,6 +45,7 @@ __all__ = [
     "UncodableMacroblock",
     "cycles",
     "entropy_scratch",
+    "pad_picture",
     "write_slice",
 ]
 
@@ -98,6 +100,25 @@ def write_slice(
         return OUTPUT_FULL
     out[position:begin] = (0, 0, 0, 1, nal_header)
     return int(escape_into(rbsp, size, out, begin, limit))
+
+
+def pad_picture(work: np.ndarray, out: np.ndarray, begin: int, position: int, limit: int) -> int:
+    """Append cabac_zero_words to a CABAC picture that has too many bins for its bytes (7.4.2.10); rarely any.
+
+    work            : all rows of the picture, as written by `write_slice`
+    begin, position : the picture's slices stand in out[begin:position]
+    Returns the position after the padding, or OUTPUT_FULL. The bound is 32 / 3 bins a byte and RawMbBits / 32 = 96 a
+    macroblock; one zero word is three bytes of the NAL unit.
+    """
+    bins = int(work["entropy_bins"].sum(dtype=np.int64))
+    missing = -(-3 * (bins - 96 * len(work)) // 32) - (position - begin)
+    if missing <= 0:
+        return position
+    end = position + -(-missing // 3) * 3
+    if end > limit:
+        return OUTPUT_FULL
+    out[position:end].reshape(-1, 3)[:] = (0, 0, 3)
+    return end
 
 
 class EntropyConfig(Section):
