@@ -51,7 +51,8 @@ MAX_SLICES = 1 << 17  # of one picture: a slice holds a macroblock at least
 class DecodedFrame:
     """One frame in output order. Its surface stays untouched until `H264Decoder.release`."""
 
-    surface: int  # number of the target's surface
+    surfaces: "SurfaceSet"
+    surface: int  # its number there
     coded_width: int
     coded_height: int
     crop: tuple[int, int, int, int]  # left, top, width, height in luma samples: what is to be shown
@@ -64,15 +65,22 @@ class DecodedFrame:
     outcome: list[Any] = field(default_factory=list)  # what the target returned for its one or two jobs
 
 
-class DecodeTarget(Protocol):
-    """What runs decode jobs: surfaces and motion buffers by number, and the job itself."""
-
-    def open_surfaces(self, width: int, height: int, count: int) -> None:
-        """Provide `count` surfaces of the coded size, with a motion buffer each; former ones become invalid."""
+class SurfaceSet(Protocol):
+    """Surfaces of one coded size, each with a motion buffer."""
 
     def surface_address(self, number: int) -> int: ...
 
     def motion_address(self, number: int) -> int: ...
+
+    def close(self) -> None:
+        """Nobody needs them any more."""
+
+
+class DecodeTarget(Protocol):
+    """What runs decode jobs."""
+
+    def open_surfaces(self, width: int, height: int, count: int) -> SurfaceSet:
+        """Provide `count` surfaces of the coded size. Former sets stay valid until they are closed."""
 
     def decode(self, fields: dict[str, int], parameters: bytes, stream: bytes) -> Any:
         """Run one job; `fields` lacks the addresses of stream and parameter block. Returns its outcome."""
@@ -123,13 +131,10 @@ class H264Decoder:
         self._sps_data = b""
         self._slices: list[_Slice] = []
         self._frame: Frame | None = None
-        self._free: list[int] = []
-        self._surface_count = 0
-        self._held: set[int] = set()
-        self._generation = 0
+        self._pool = _Pool(_NoSurfaces(), 0)
+        self._lent: dict[int, _Pool] = {}
         self._last: Frame | None = None
         self._pts: Any = None
-        self._early: list[Frame] = []
         self.counters: dict[str, int] = {"bad_nals": 0, "bad_parameter_sets": 0, "bad_headers": 0, "pictures": 0}
         if extradata:
             self._open_extradata(extradata)
@@ -138,8 +143,7 @@ class H264Decoder:
 
     def _open_extradata(self, data: bytes) -> None:
         if data[0] != 1:
-            for _ in self.feed(data):
-                pass
+            list(self.feed(data))
             return
         try:
             record: AvcConfiguration = parse_avcc(data)
@@ -148,7 +152,7 @@ class H264Decoder:
             return
         self._length_size = record.length_size
         for unit in [*record.sps, *record.pps]:
-            self.feed_nal(unit)
+            list(self.feed_nal(unit))
 
     def feed(self, data: bytes, pts: Any = None) -> Iterator[DecodedFrame]:
         """Decode a packet: whole NAL units, framed as the extradata says (Annex B without it).
@@ -167,25 +171,24 @@ class H264Decoder:
         except SyntaxFault:
             self.counters["bad_nals"] += 1
 
-    def feed_nal(self, unit: bytes, pts: Any = None) -> list[DecodedFrame]:
+    def feed_nal(self, unit: bytes, pts: Any = None) -> Iterator[DecodedFrame]:
         """Decode one NAL unit without framing."""
         if not unit or unit[0] & 0x80:
             self.counters["bad_nals"] += 1
-            return []
+            return
         kind, ref_idc = unit[0] & 31, (unit[0] >> 5) & 3
         self._pts = pts
         if kind in (NAL_SLICE, NAL_IDR_SLICE):
-            return self._slice(unit, kind, ref_idc)
+            yield from self._slice(unit, kind, ref_idc)
+            return
         if NAL_PARTITION_A <= kind <= NAL_PARTITION_C:
             raise UnsupportedInput(f"data partitioning (nal_unit_type {kind}) is not supported", feature="partitioning")
-        out: list[DecodedFrame] = []
         if kind in (NAL_SEI, NAL_SPS, NAL_PPS, NAL_DELIMITER, NAL_END_OF_SEQUENCE, NAL_END_OF_STREAM):
-            out = self._finish_picture()  # 7.4.1.2.3: these begin the next access unit
+            yield from self._finish_picture()  # 7.4.1.2.3: these begin the next access unit
         if kind == NAL_SPS:
             self._store_sps(unit)
         elif kind == NAL_PPS:
             self._store_pps(unit)
-        return out
 
     def _store_sps(self, unit: bytes) -> None:
         try:
@@ -206,37 +209,37 @@ class H264Decoder:
 
     # ---- pictures ----
 
-    def _slice(self, unit: bytes, kind: int, ref_idc: int) -> list[DecodedFrame]:
+    def _slice(self, unit: bytes, kind: int, ref_idc: int) -> Iterator[DecodedFrame]:
         try:
             head = unescape(unit[1 : 1 + _HEADER_BYTES])
             header = parse_slice_header(head, kind, ref_idc, self._sequences, self._pictures)
         except SyntaxFault:
             self.counters["bad_headers"] += 1
-            return []
+            return
         if header.redundant_pic_cnt:
-            return []  # the primary picture is decoded
+            return  # the primary picture is decoded
         if header.kind not in (SLICE_P, SLICE_B, SLICE_I):
             raise UnsupportedInput("switching slices (SP, SI; Extended profile) are not supported", feature="switching")
         pps = self._pictures[header.pic_parameter_set_id]
-        out: list[DecodedFrame] = []
         if self._slices and self._starts_picture(header, self._slices[0].header):
-            out += self._finish_picture()
+            yield from self._finish_picture()
         if not self._slices:
-            if not self._activate(header, pps, out):
+            if not self._may_activate(header, pps):
                 self.counters["bad_headers"] += 1
-                return out
+                return
+            yield from self._activate(pps)
             frame, early = self._dpb.begin(header)
-            out += self._deliver(early)
+            yield from self._deliver(early)
             self._frame = frame
             if frame.surface < 0:
-                frame.surface = self._take_surface(out)
-                frame.data = _FrameNotes(self._pts, header.idr, self._sps or Sps(), self._generation)
+                assert self._sps is not None
+                frame.surface = self._pool.take(self._dpb, frame, self._last)
+                frame.data = _FrameNotes(self._pts, header.idr, self._sps, self._pool)
         elif self._sequences[pps.seq_parameter_set_id] is not self._sps or len(self._slices) >= MAX_SLICES:
             self.counters["bad_headers"] += 1
-            return out
+            return
         lists = self._dpb.lists(header) if header.kind != SLICE_I else [[], []]
         self._slices.append(_Slice(header, pps, unit[1:], lists))
-        return out
 
     @staticmethod
     def _starts_picture(new: SliceHeader, old: SliceHeader) -> bool:
@@ -255,53 +258,52 @@ class H264Decoder:
             or new.delta_pic_order_cnt != old.delta_pic_order_cnt
         )
 
-    def _activate(self, header: SliceHeader, pps: Pps, out: list[DecodedFrame]) -> bool:
-        """Make the slice's SPS the active one. False: it cannot be, here."""
+    def _may_activate(self, header: SliceHeader, pps: Pps) -> bool:
+        """Whether the slice's parameter sets can be in force from here on; raises for what the core cannot do."""
         sps = self._sequences[pps.seq_parameter_set_id]
-        data = self._sequence_data[pps.seq_parameter_set_id]
         feature = refusal(sps, pps)
         if feature is not None:
             raise UnsupportedInput(f"{feature} is not supported", feature=feature)
+        # another size takes an IDR picture: a sequence starts with one
+        return self._sps is None or header.idr or self._geometry(sps) == self._geometry(self._sps)
+
+    def _activate(self, pps: Pps) -> Iterator[DecodedFrame]:
+        """Put the SPS in force. What is still held of the former sequence comes out first."""
+        sps = self._sequences[pps.seq_parameter_set_id]
+        data = self._sequence_data[pps.seq_parameter_set_id]
         if data == self._sps_data:
             self._sps = sps
-            return True
-        if self._sps is not None and not header.idr and self._geometry(sps) != self._geometry(self._sps):
-            return False  # a sequence starts with an IDR picture
-        out += self._deliver(self._dpb.flush())
+            return
+        yield from self._deliver(self._dpb.flush())
         same = self._sps is not None and self._geometry(sps) == self._geometry(self._sps)
         self._sps, self._sps_data = sps, data
         self._dpb.configure(sps)
         count = self._dpb.capacity + 2 + self._in_flight
-        if not same or count > self._surface_count:
-            self._generation += 1
-            self._target.open_surfaces(16 * sps.mb_width, 16 * sps.mb_height, count)
-            self._free = list(range(count))
-            self._surface_count = count
-            self._held.clear()
+        if not same or count > self._pool.count:
+            self._pool.retire()
+            self._pool = _Pool(self._target.open_surfaces(16 * sps.mb_width, 16 * sps.mb_height, count), count)
             self._last = None
-        return True
 
     @staticmethod
     def _geometry(sps: Sps) -> tuple[int, int, int, bool]:
         return sps.mb_width, sps.mb_height, sps.chroma_format_idc, sps.frame_mbs_only_flag
 
-    def _finish_picture(self) -> list[DecodedFrame]:
+    def _finish_picture(self) -> Iterator[DecodedFrame]:
         """All slices of the picture are here: decode it."""
         if not self._slices:
-            return []
+            return
         frame, sps = self._frame, self._sps
         assert frame is not None and sps is not None
         slices, self._slices = self._slices, []
         self._run(frame, sps, slices)
         self.counters["pictures"] += 1
-        out = self._deliver(self._dpb.end())
         self._last = frame
-        return out
+        yield from self._deliver(self._dpb.end())
 
     def _run(self, frame: Frame, sps: Sps, slices: list[_Slice]) -> None:
         header = slices[0].header
         structure = FRAME if not header.field_pic_flag else 1 + header.bottom_field_flag
-        table = _ReferenceTable(self._target)
+        table = _ReferenceTable(self._pool.surfaces)
         matrices: list[bytes] = []
         records = np.zeros(len(slices), SLICE)
         stream = bytearray()
@@ -317,7 +319,7 @@ class H264Decoder:
             "slice_count": len(slices),
             "matrix_count": len(matrices),
             "reference_count": len(table.frames),
-            "motion_address": self._target.motion_address(frame.surface) if header.nal_ref_idc else 0,
+            "motion_address": self._pool.surfaces.motion_address(frame.surface) if header.nal_ref_idc else 0,
             "mbaff": int(header.mbaff(sps)),
             "conceal_reference": number,
         }
@@ -329,7 +331,7 @@ class H264Decoder:
         return {
             "width": 16 * sps.mb_width,
             "height": 16 * sps.mb_height,
-            "out_address": self._target.surface_address(frame.surface),
+            "out_address": self._pool.surfaces.surface_address(frame.surface),
             "structure": structure,
             "chroma": int(sps.chroma_format_idc != 0),
             "direct_8x8_inference": int(sps.direct_8x8_inference_flag),
@@ -342,46 +344,34 @@ class H264Decoder:
     def _concealment(self, frame: Frame) -> Frame | None:
         """What lost macroblocks are copied from: the frame nearest in output order."""
         candidates = [f for f in self._dpb.frames if f.surface >= 0 and f is not frame and f.fields]
-        if self._last is not None and self._last.surface >= 0 and self._last is not frame:
-            candidates.append(self._last)
+        last = self._last
+        if last is not None and last is not frame and last.surface != frame.surface and last not in candidates:
+            if all(f.surface != last.surface for f in candidates):
+                candidates.append(last)  # shown already, but its surface is still as it was
         if not candidates:
             return None
         return min(candidates, key=lambda f: (abs(f.order - min(frame.poc)), f.number))
 
-    # ---- surfaces and output ----
-
-    def _take_surface(self, out: list[DecodedFrame]) -> int:
-        self._reclaim()
-        if not self._free:
-            raise RuntimeError(f"all {self._surface_count} surfaces are held: release frames, or allow more in flight")
-        return self._free.pop(0)
-
-    def _reclaim(self) -> None:
-        """Find the surfaces that neither the buffer nor the caller needs."""
-        used = {f.surface for f in self._dpb.frames} | self._held | {f.surface for f in self._early}
-        for frame in (self._frame, self._dpb.current):
-            if frame is not None:
-                used.add(frame.surface)
-        if self._last is not None and self._last.surface not in used:
-            self._last = None
-        self._free = [n for n in range(self._surface_count) if n not in used]
+    # ---- output ----
 
     def release(self, frame: DecodedFrame) -> None:
         """Give the frame's surface back."""
-        self._held.discard(frame.surface)
+        pool = self._lent.pop(id(frame))
+        pool.give_back(frame.surface)
 
-    def _deliver(self, frames: list[Frame]) -> list[DecodedFrame]:
-        out = []
+    def _deliver(self, frames: list[Frame]) -> Iterator[DecodedFrame]:
+        # all of them are the caller's before it takes the first: their surfaces must not be given away meanwhile
+        for frame in frames:
+            if isinstance(frame.data, _FrameNotes):
+                frame.data.pool.lend(frame.surface)
         for frame in frames:
             notes = frame.data
-            if frame.surface < 0 or not isinstance(notes, _FrameNotes) or notes.generation != self._generation:
-                continue
-            if frame.fields != FRAME:
-                self._complete_lone_field(frame, notes)
-            self._held.add(frame.surface)
-            sps = notes.sps
-            out.append(
-                DecodedFrame(
+            if isinstance(notes, _FrameNotes):
+                if frame.fields != FRAME:
+                    self._complete_lone_field(frame, notes)
+                sps = notes.sps
+                shown = DecodedFrame(
+                    surfaces=notes.pool.surfaces,
                     surface=frame.surface,
                     coded_width=16 * sps.mb_width,
                     coded_height=16 * sps.mb_height,
@@ -394,12 +384,12 @@ class H264Decoder:
                     sps=sps,
                     outcome=notes.outcome,
                 )
-            )
-        return out
+                self._lent[id(shown)] = notes.pool
+                yield shown
 
     def _complete_lone_field(self, frame: Frame, notes: "_FrameNotes") -> None:
         """Fill the rows of the field that never came with those of the other one, by a job without slices."""
-        table = _ReferenceTable(self._target)
+        table = _ReferenceTable(self._pool.surfaces)
         number = table.number(frame)
         fields = {
             **self._job_fields(frame, notes.sps, FRAME - frame.fields),
@@ -413,10 +403,63 @@ class H264Decoder:
         }
         notes.outcome.append(self._target.decode(fields, table.records().tobytes(), b"\0"))
 
-    def flush(self) -> list[DecodedFrame]:
+    def flush(self) -> Iterator[DecodedFrame]:
         """End of stream."""
-        out = self._finish_picture()
-        return out + self._deliver(self._dpb.flush())
+        yield from self._finish_picture()
+        yield from self._deliver(self._dpb.flush())
+
+    def close(self) -> None:
+        """Give up: surfaces are closed as soon as the caller has released its frames."""
+        self._slices.clear()
+        self._pool.retire()
+
+
+class _NoSurfaces:
+    """Before the first SPS."""
+
+    def surface_address(self, number: int) -> int:
+        raise IndexError(number)
+
+    motion_address = surface_address
+
+    def close(self) -> None:
+        pass
+
+
+class _Pool:
+    """Who holds which surface of a set."""
+
+    def __init__(self, surfaces: SurfaceSet, count: int) -> None:
+        self.surfaces = surfaces
+        self.count = count
+        self._lent: set[int] = set()
+        self._retired = False
+
+    def take(self, dpb: Dpb, frame: Frame, last: Frame | None) -> int:
+        """Return the number of a surface that neither the picture buffer nor the caller holds."""
+        used = {f.surface for f in dpb.frames} | self._lent
+        free = [number for number in range(self.count) if number not in used]
+        if not free:
+            raise RuntimeError(f"all {self.count} surfaces are held: release frames, or allow more in flight")
+        if last is not None and last.surface in free and len(free) > 1:
+            free.remove(last.surface)  # worth concealing from
+        return free[0]
+
+    def lend(self, number: int) -> None:
+        self._lent.add(number)
+
+    def give_back(self, number: int) -> None:
+        self._lent.discard(number)
+        self._close_if_done()
+
+    def retire(self) -> None:
+        """No more surfaces will be taken."""
+        self._retired = True
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._retired and not self._lent:
+            self.surfaces.close()
 
 
 @dataclass
@@ -426,15 +469,15 @@ class _FrameNotes:
     pts: Any
     key: bool
     sps: Sps
-    generation: int
+    pool: _Pool
     outcome: list[Any] = field(default_factory=list)
 
 
 class _ReferenceTable:
     """REFERENCE records of one job."""
 
-    def __init__(self, target: DecodeTarget) -> None:
-        self._target = target
+    def __init__(self, surfaces: SurfaceSet) -> None:
+        self._surfaces = surfaces
         self.frames: list[Frame] = []
         self._numbers: dict[int, int] = {}
 
@@ -452,8 +495,8 @@ class _ReferenceTable:
     def records(self) -> np.ndarray:
         out = np.zeros(len(self.frames), REFERENCE)
         for record, frame in zip(out, self.frames, strict=True):
-            record["address"] = self._target.surface_address(frame.surface)
-            record["motion_address"] = self._target.motion_address(frame.surface) if frame.was_reference else 0
+            record["address"] = self._surfaces.surface_address(frame.surface)
+            record["motion_address"] = self._surfaces.motion_address(frame.surface) if frame.was_reference else 0
             record["number"] = frame.number & ((1 << 28) - 1)
             record["poc"] = frame.poc
             record["long_term"] = frame.long_term != 0
