@@ -5,6 +5,7 @@ A call's time includes what the loop spends on it; wide enough to compare kernel
 
 import time
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numba
@@ -31,7 +32,9 @@ def nanoseconds(function: Callable[..., Any], arguments: tuple[Any, ...], calls:
     else:
         body = f"    for _ in range(calls):\n        function({names})"
     exec(f"def loop(calls, {names}):\n{body}", scope)
-    loop = numba.njit(nogil=True)(scope["loop"])
+    loop = scope["loop"]
+    if not isinstance(function, FunctionType):  # a whole picture is filtered from plain Python
+        loop = numba.njit(nogil=True)(loop)
     loop(1, *arguments)
     best = float("inf")
     for _ in range(runs):
@@ -117,24 +120,33 @@ def cases() -> list[tuple[str, Callable[..., Any], tuple[Any, ...], int]]:
     found.append(("weighted bi-prediction 16x16", inter_prediction.weight_prediction_bi, weigh, 1))
 
     count = WIDTH_MBS * HEIGHT_MBS
-    width, height, pad = 16 * WIDTH_MBS, 16 * HEIGHT_MBS, 32
-    stride = width + 2 * pad
+    picture_width, height, pad = 16 * WIDTH_MBS, 16 * HEIGHT_MBS, 32
+    stride = picture_width + 2 * pad
     plane_bytes = stride * (height + 2 * pad)
     data = rng.integers(0, 256, 4 * plane_bytes, np.uint8)
-    planes = (data, pad * stride + pad, stride, plane_bytes, width, height, pad, np.zeros(width + 32, np.int16))
+    planes = (
+        data,
+        pad * stride + pad,
+        stride,
+        plane_bytes,
+        picture_width,
+        height,
+        pad,
+        np.zeros(picture_width + 32, np.int16),
+    )
     found.append(("half-sample planes, a macroblock", inter_prediction.half_sample_planes, planes, count))
 
     smooth = np.clip(rng.integers(-5, 6, count * 384).cumsum() // 8 + 100, 0, 255).astype(np.uint8)
-    for label, kind in (("P_Skip", m.P_SKIP), ("inter, half of the edges", m.INTER_16X16), ("intra", m.I_4X4)):
+    for label, mb_type in (("P_Skip", m.P_SKIP), ("inter, half of the edges", m.INTER_16X16), ("intra", m.I_4X4)):
         for lists in (1, 2):
             mbs = m.allocate(count)
-            mbs.mb_type[:], mbs.slice_id[:], mbs.qp[:] = kind, 0, 30
+            mbs.mb_type[:], mbs.slice_id[:], mbs.qp[:] = mb_type, 0, 30
             mbs.ref_idx[:, 0] = 0
-            if kind == m.INTER_16X16:
+            if mb_type == m.INTER_16X16:
                 mbs.mv[:] = np.repeat(rng.integers(-9, 10, (count, 1, 1, 2)), 16, axis=2)
                 mbs.cbp[:] = rng.integers(0, 2, count) * rng.integers(0, 16, count)
                 mbs.total_coeff[:] = rng.random((count, 24)) < 0.5
-            where = deblock.Planes(smooth.copy(), 0, width, count * 256, count * 320, width // 2, 1)
+            where = deblock.Planes(smooth.copy(), 0, picture_width, count * 256, count * 320, picture_width // 2, 1)
             arguments = (
                 where, mbs, deblock.allocate_slices(1), deblock.allocate_scratch(count),
                 WIDTH_MBS, 0, HEIGHT_MBS, 0, lists, np.zeros(count, np.uint8),

@@ -16,7 +16,6 @@ from asic_model.engines.deblock.picture import (
     allocate_slices,
     deblock_picture,
     deblock_rows,
-    prepare_macroblocks,
 )
 from asic_model.engines.deblock.timing import ALL_SEGMENTS, DeblockConfig, cycles
 
@@ -35,5 +34,4 @@ __all__ = [
     "filter_chroma_edge",
     "filter_luma_edge",
     "filter_samples",
-    "prepare_macroblocks",
 ]

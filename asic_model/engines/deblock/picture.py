@@ -63,12 +63,25 @@ def allocate_scratch(count: int) -> Scratch:
     return Scratch(np.full(count * 8, -1, np.int16), np.zeros(count * 16, np.uint8), np.zeros(32, np.uint8))
 
 
+class Syntax(NamedTuple):
+    """What of `Macroblocks` the filter reads, as flat views."""
+
+    mb_type: np.ndarray
+    slice_id: np.ndarray
+    qp: np.ndarray
+    cbp: np.ndarray
+    transform_8x8: np.ndarray
+    ref_idx: np.ndarray
+    mv: np.ndarray
+    total_coeff: np.ndarray
+
+
 @kernel
-def prepare_macroblocks(mbs, slices, scratch, first, end):
+def _prepare(syntax, table, scratch, first, end):
     """Note reference pictures and coded blocks of inter macroblocks `first` .. `end` - 1 in `scratch`."""
-    mb_type, cbp, transform_8x8, ref_idx = mbs.mb_type, mbs.cbp, mbs.transform_8x8, mbs.ref_idx.ravel()
-    slice_id, total_coeff = mbs.slice_id, mbs.total_coeff.ravel()
-    pictures, coded, table = scratch.pictures, scratch.coded, slices.pictures.ravel()
+    mb_type, slice_id, ref_idx = syntax.mb_type, syntax.slice_id, syntax.ref_idx
+    cbp, transform_8x8, total_coeff = syntax.cbp, syntax.transform_8x8, syntax.total_coeff
+    pictures, coded = scratch.pictures, scratch.coded
     for mb in range(first, end):
         if mb_type[mb] <= I_PCM or mb_type[mb] == UNAVAILABLE or slice_id[mb] < 0:
             continue
@@ -127,8 +140,10 @@ def _qp_chroma(qp, offset):
     return np.int64(QP_CHROMA[min(max(qp + offset, 0), 51)])
 
 
-@kernel
-def deblock_rows(planes, mbs, slices, scratch, width_mbs, first_row, end_row, field_picture, lists, edges):
+def deblock_rows(
+    planes: Planes, mbs: Macroblocks, slices: Slices, scratch: Scratch,
+    width_mbs: int, first_row: int, end_row: int, field_picture: int, lists: int, edges: np.ndarray,
+) -> None:  # fmt: skip
     """Filter macroblock rows `first_row` .. `end_row` - 1 in place; rows before must have been filtered.
 
     mbs            `Macroblocks` of the picture, not MBAFF, all rows up to end_row complete
@@ -136,10 +151,19 @@ def deblock_rows(planes, mbs, slices, scratch, width_mbs, first_row, end_row, fi
     lists          1 if no slice of the picture is a B slice, else 2
     edges          uint8[n], out: 4-sample pieces of edges with strength > 0, luma and chroma
     """
+    syntax = Syntax(
+        mbs.mb_type, mbs.slice_id, mbs.qp, mbs.cbp, mbs.transform_8x8,
+        mbs.ref_idx.ravel(), mbs.mv.ravel(), mbs.total_coeff.ravel(),
+    )  # fmt: skip
+    _prepare(syntax, slices.pictures.ravel(), scratch, first_row * width_mbs, end_row * width_mbs)
+    _filter_rows(planes, syntax, slices, scratch, width_mbs, first_row, end_row, field_picture, lists, edges)
+
+
+@kernel
+def _filter_rows(planes, syntax, slices, scratch, width_mbs, first_row, end_row, field_picture, lists, edges):
     data, strengths = planes.data, scratch.strengths
-    mv, pictures, coded = mbs.mv.ravel(), scratch.pictures, scratch.coded
-    mb_type, slice_id, qp_of, transform_8x8 = mbs.mb_type, mbs.slice_id, mbs.qp, mbs.transform_8x8
-    prepare_macroblocks(mbs, slices, scratch, first_row * width_mbs, end_row * width_mbs)
+    mv, pictures, coded = syntax.mv, scratch.pictures, scratch.coded
+    mb_type, slice_id, qp_of, transform_8x8 = syntax.mb_type, syntax.slice_id, syntax.qp, syntax.transform_8x8
     vertical_limit = 2 if field_picture else 4
     for y in range(first_row, end_row):
         for x in range(width_mbs):
@@ -196,16 +220,12 @@ def deblock_rows(planes, mbs, slices, scratch, width_mbs, first_row, end_row, fi
             alpha_offset, beta_offset = np.int64(slices.alpha_offset[number]), np.int64(slices.beta_offset[number])
             offset, stride = planes.luma + 16 * (y * planes.luma_stride + x), planes.luma_stride
             _filter_luma(data, offset, stride, strengths, masks, strong, qp, qp_left, qp_top, alpha_offset, beta_offset)
-            if planes.chroma:
-                within, stride = 8 * (y * planes.chroma_stride + x), planes.chroma_stride
-                shift = np.int64(slices.cb_offset[number])
+            stride = planes.chroma_stride
+            for component in range(2 if planes.chroma else 0):
+                shift = np.int64(slices.cr_offset[number] if component else slices.cb_offset[number])
+                offset = (planes.cr if component else planes.cb) + 8 * (y * stride + x)
                 _filter_chroma(
-                    data, planes.cb + within, stride, strengths, masks, strong, _qp_chroma(qp, shift),
-                    _qp_chroma(qp_left, shift), _qp_chroma(qp_top, shift), alpha_offset, beta_offset,
-                )  # fmt: skip
-                shift = np.int64(slices.cr_offset[number])
-                _filter_chroma(
-                    data, planes.cr + within, stride, strengths, masks, strong, _qp_chroma(qp, shift),
+                    data, offset, stride, strengths, masks, strong, _qp_chroma(qp, shift),
                     _qp_chroma(qp_left, shift), _qp_chroma(qp_top, shift), alpha_offset, beta_offset,
                 )  # fmt: skip
 
@@ -214,5 +234,5 @@ def deblock_picture(
     planes: Planes, mbs: Macroblocks, slices: Slices, scratch: Scratch,
     width_mbs: int, height_mbs: int, field_picture: int, lists: int, edges: np.ndarray,
 ) -> None:  # fmt: skip
-    """Filter a whole picture in place, as the kernel `deblock_rows`."""
+    """Filter a whole picture in place, as `deblock_rows`."""
     deblock_rows(planes, mbs, slices, scratch, width_mbs, 0, height_mbs, field_picture, lists, edges)
