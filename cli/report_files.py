@@ -1,6 +1,7 @@
 """Where a command's report and timeline go."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +15,31 @@ SUFFIXES = (".html", ".json", ".txt")
 PRINT = "-"
 
 
-def check(report: str | None, trace: str | None) -> None:
+def check(reports: Sequence[str], trace: str | None) -> None:
     """Refuse, before any work, a report or timeline that could not be written."""
-    if report is not None and report != PRINT:
-        if Path(report).suffix.lower() not in SUFFIXES:
-            raise InvalidConfig(f"option --report: {report}: one of {', '.join(SUFFIXES)}, or - to print it")
-        check_target(report)
+    for report in reports:
+        if report != PRINT:
+            if Path(report).suffix.lower() not in SUFFIXES:
+                raise InvalidConfig(f"option --report: {report}: one of {', '.join(SUFFIXES)}, or - to print it")
+            check_target(report)
     if trace is not None:
         check_target(trace)
 
 
-def write(device: Device, result: JobResult, report: str | None, trace: str | None, *, quiet: bool) -> None:
-    """Write what was asked for; print the summary unless `quiet`."""
-    record = device.report(run_facts(result))
-    if record is not None and report == PRINT:
-        print_report(record)
-    elif record is not None and report is not None:
+def write(device: Device, result: JobResult, reports: Sequence[str], trace: str | None, *, quiet: bool) -> None:
+    """Write what was asked for; print the summary unless `quiet` or the whole report is printed."""
+    record = device.report(run_facts(result)) or {}
+    for report in reports:
         suffix = Path(report).suffix.lower()
-        if suffix == ".json":
+        if report == PRINT:
+            print_report(record)
+        elif suffix == ".json":
             write_text(report, json.dumps(record, indent=1, allow_nan=False) + "\n")
         else:
             write_text(report, html_report(record) if suffix == ".html" else text_report(record))
     if trace is not None:
         device.write_trace(trace)
-    if not quiet and report != PRINT:
+    if not quiet and PRINT not in reports:
         summary(result)
 
 

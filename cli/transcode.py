@@ -16,7 +16,9 @@ from cli.options import Command, chip_option, encoder_options, encoder_values, t
 )
 @click.option("-s", "--size", "size", metavar="WxH", help="Size of the one output; never larger than the input.")
 @chip_option
-@click.option("--report", metavar="FILE|-", help="Report on what the chip did: .html, .json or .txt; - prints it.")
+@click.option(
+    "--report", metavar="FILE|-", multiple=True, help="What the chip did, as .html, .json or .txt; - prints it."
+)
 @click.option("--trace", metavar="FILE", help="Timeline of the chip for ui.perfetto.dev.")
 @click.option(
     "--frames", "-frames:v", "--frames:v", "frames", type=click.IntRange(1), metavar="N", help="Stop after N."
