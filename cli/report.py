@@ -302,7 +302,7 @@ def _energy(record: Record) -> Chapter | None:
     if "watts" in energy:
         words += f", {scaled(energy['watts'], 'W')} on average over the run"
     if per_px:
-        words += f"; {amount(values['total'])} per luma sample coded"
+        words += f"; {number(per_px['total'])} nJ a luma sample coded"
     if values.get("static"):
         words += (
             f". {percent(values['static'] / values['total'])} of it ({amount(values['static'])}) the chip takes by "

@@ -120,7 +120,7 @@ def _table(table: Table) -> Iterator[str]:
         )
 
     yield '<div class="scroll"><table>'
-    yield f"<thead><tr>{cells('th', table.head)}</tr></thead><tbody>"
+    yield f"<thead><tr>{cells('th', table.head)}</tr></thead><tbody>" if any(table.head) else "<tbody>"
     for row in table.rows:
         yield f"<tr>{cells('td', row)}</tr>"
     yield "</tbody></table></div>"

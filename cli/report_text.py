@@ -74,7 +74,7 @@ def _bars(chart: Bars, width: int) -> list[RenderableType]:
 
 
 def _table(table: Table) -> RichTable:
-    shown = RichTable(box=None, pad_edge=False, header_style="dim")
+    shown = RichTable(box=None, pad_edge=False, header_style="dim", show_header=any(table.head))
     for index, name in enumerate(table.head):
         shown.add_column(name, justify="right" if index in table.right else "left", overflow="fold")
     for row in table.rows:
