@@ -119,8 +119,11 @@ def play_fast(case: Case, addresses: np.ndarray, is_write: np.ndarray) -> tuple[
         order=case.order,
         interleave_bytes=case.timing.burst_bytes,
     )
+    outstanding = 32
     begin = time.process_time()
-    end_ps, _, _ = fast.play(model.table, model.state, addresses, is_write, case.timing.burst_bytes, 32 * case.channels)
+    end_ps, _, _ = fast.play(
+        model.table, model.state, addresses, is_write, case.timing.burst_bytes, case.channels * outstanding
+    )
     host_ns = (time.process_time() - begin) / addresses.size * 1e9
     moved = addresses.size * case.timing.burst_bytes
     counters = model.counters()

@@ -422,7 +422,7 @@ def simulate(c, p, channel, bank, row, key, is_write):
                 entry[Q_COUNTED] = 1
                 out[5 if command == ACTIVATE else (6 if command == PRECHARGE else 4)] += 1
             _issue(c, p, command, entry[Q_ROW], b, banks[ch], groups[ch], ranks[ch], now)
-            if command == READ or command == WRITE:
+            if command in (READ, WRITE):
                 served += 1
                 out[7] += c.BL
                 if command == READ:
@@ -434,7 +434,7 @@ def simulate(c, p, channel, bank, row, key, is_write):
                     last = max(last, now + c.CWL + c.BL)
                 if place == 0:
                     banks[ch, b, B_ACTIVE] -= 1
-            if command == READ or command == WRITE or (command == ACTIVATE and place in (1, 2)):
+            if command in (READ, WRITE) or (command == ACTIVATE and place in (1, 2)):
                 if place == 0:
                     n_active[ch] = _remove(active[ch], count, chosen)
                 elif place == 1:

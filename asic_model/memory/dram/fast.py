@@ -38,23 +38,21 @@ T_OPEN = 32  # nRAS
 T_ACTIVATE_SLOT = 33  # mean distance of activates of a rank: the larger of nRRD_S and nFAW / 4
 T_WRITE_TO_READ = 34  # end of write data to read data: nWTR_S + nCL
 T_READ_TO_WRITE = 35
-T_RANK_SWITCH = 36
-T_READ_TO_PRECHARGE = 37
-T_WRITE_TO_PRECHARGE = 38
-T_REFRESH = 39  # nRP + nRFC
-T_REFRESH_INTERVAL = 40  # 0: no refresh
-T_LOOK_AHEAD = 41  # bus time of a full read queue: no bank is prepared earlier than this before its data
-T_WRITE_HIGH = 42  # bursts
-T_WRITE_LOW = 43
-T_CLOSED_PAGE = 44
-T_LINK_LATENCY, T_LINK_PERIOD, T_LINK_BYTES = 45, 46, 47  # on-chip network, for the fabric
-TABLE_FIELDS = 48
+T_READ_TO_PRECHARGE = 36
+T_WRITE_TO_PRECHARGE = 37
+T_REFRESH = 38  # nRP + nRFC
+T_REFRESH_INTERVAL = 39  # 0: no refresh
+T_LOOK_AHEAD = 40  # bus time of a full read queue: no bank is prepared earlier than this before its data
+T_WRITE_HIGH = 41  # bursts
+T_WRITE_LOW = 42
+T_CLOSED_PAGE = 43
+T_LINK_LATENCY, T_LINK_PERIOD, T_LINK_BYTES = 44, 45, 46  # on-chip network, for the fabric
+TABLE_FIELDS = 47
 
 # Block of a channel in `s`: these, then for each rank its activate slot, for each group when its data path is free,
 # for each bank BANK_FIELDS, then the ring of held writes, WRITE_FIELDS each.
-BUS_FREE, LAST_READ_END, LAST_WRITE_END, LAST_RANK, NEXT_REFRESH = 0, 1, 2, 3, 4
-WRITES_HELD, WRITES_HEAD, WRITES_COUNT = 5, 6, 7
-COUNTER = 8
+BUS_FREE, NEXT_REFRESH, WRITES_HELD, WRITES_HEAD, WRITES_COUNT = 0, 1, 2, 3, 4
+COUNTER = 5
 (READ_BURSTS, WRITE_BURSTS, ROW_HITS, ROW_MISSES, ROW_CONFLICTS) = range(COUNTER, COUNTER + 5)
 (REFRESHES, TURNAROUNDS, BUS_BUSY, READ_LATENCY, READ_CHUNKS) = range(COUNTER + 5, COUNTER + 10)
 COUNTERS = (
@@ -123,7 +121,6 @@ def memory(
     t[T_ACTIVATE], t[T_PRECHARGE], t[T_OPEN] = timing.nRCD * ck, timing.nRP * ck, timing.nRAS * ck
     t[T_ACTIVATE_SLOT] = max(timing.nRRD_S, -(-timing.nFAW // 4)) * ck
     t[T_WRITE_TO_READ], t[T_READ_TO_WRITE] = (timing.nWTR_S + timing.nCL) * ck, timing.nRTW * ck
-    t[T_RANK_SWITCH] = timing.nCS * ck
     t[T_READ_TO_PRECHARGE], t[T_WRITE_TO_PRECHARGE] = timing.nRTP * ck, timing.nWR * ck
     t[T_REFRESH] = (timing.nRFC + timing.nRP) * ck
     t[T_REFRESH_INTERVAL] = timing.nREFI * ck if refresh else 0
@@ -134,7 +131,6 @@ def memory(
     fresh = Memory(m, t, np.zeros(channels * block, np.int64))
     blocks = fresh.channels
     blocks[:, bank_base : bank_base + banks * BANK_FIELDS : BANK_FIELDS] = -1  # OPEN_ROW
-    blocks[:, (LAST_READ_END, LAST_WRITE_END)] = -NEVER
     blocks[:, RANK_BASE : RANK_BASE + ranks] = -NEVER
     blocks[:, NEXT_REFRESH] = t[T_REFRESH_INTERVAL] if refresh else NEVER
     return fresh
@@ -186,9 +182,6 @@ def _serve(t, s, base, bank_number, group, row, bursts, write, at_ps):
     command_to_data = t[T_WRITE] if write else t[T_READ]
     # Bus and group: work done in order of arrival, and never ahead of what was asked for.
     bus = max(bus_free, at_ps + command_to_data)
-    if rank != s[base + LAST_RANK]:
-        s[base + LAST_RANK] = rank
-        bus += t[T_RANK_SWITCH]
     group_path = base + RANK_BASE + 1 + t[T_RANK_MASK] + group
     group_bus = max(s[group_path], at_ps + command_to_data)
     first = max(max(prepare, s[bank + COLUMN_READY]) + command_to_data, max(bus, group_bus))
@@ -196,11 +189,9 @@ def _serve(t, s, base, bank_number, group, row, bursts, write, at_ps):
     s[group_path] = group_bus + bursts * t[T_GROUP_BURST]
     done = first + (bursts - 1) * t[T_GROUP_BURST] + t[T_BURST]
     if write:
-        s[base + LAST_WRITE_END] = max(s[base + LAST_WRITE_END], done)
         s[base + WRITE_BURSTS] += bursts
         closes = done + t[T_WRITE_TO_PRECHARGE]
     else:
-        s[base + LAST_READ_END] = max(s[base + LAST_READ_END], done)
         s[base + READ_BURSTS] += bursts
         s[base + READ_LATENCY] += done - at_ps
         s[base + READ_CHUNKS] += 1
@@ -217,19 +208,22 @@ def _serve(t, s, base, bank_number, group, row, bursts, write, at_ps):
 def _drain(t, s, base, keep_bursts, at_ps, until_ps):
     """Put held writes of a channel on its bus, oldest first, until `keep_bursts` stay or `until_ps` is reached.
 
-    Reads that are under way finish first; the first read afterwards waits for the turnaround.
+    Reads that are under way keep their places on the bus; those that follow wait for the last write.
     """
     s[base + TURNAROUNDS] += 1
-    s[base + BUS_FREE] = max(s[base + BUS_FREE], s[base + LAST_READ_END] + t[T_READ_TO_WRITE])
+    ends = s[base + BUS_FREE]
+    s[base + BUS_FREE] += t[T_READ_TO_WRITE]
     while s[base + WRITES_COUNT] and s[base + WRITES_HELD] > keep_bursts and s[base + BUS_FREE] < until_ps:
         head = s[base + WRITES_HEAD]
         held = base + t[T_WRITES] + head * WRITE_FIELDS
         asked_ps = max(at_ps, s[base + BUS_FREE] - t[T_LOOK_AHEAD])
-        _serve(t, s, base, s[held + W_BANK], s[held + W_GROUP], s[held + W_ROW], s[held + W_BURSTS], 1, asked_ps)
+        bursts = s[held + W_BURSTS]
+        done = _serve(t, s, base, s[held + W_BANK], s[held + W_GROUP], s[held + W_ROW], bursts, 1, asked_ps)
+        ends = max(ends, done)
         s[base + WRITES_HEAD] = head + 1 if head + 1 < t[T_WRITE_DEPTH] else 0
         s[base + WRITES_COUNT] -= 1
-        s[base + WRITES_HELD] -= s[held + W_BURSTS]
-    s[base + BUS_FREE] = max(s[base + BUS_FREE], s[base + LAST_WRITE_END] + t[T_WRITE_TO_READ])
+        s[base + WRITES_HELD] -= bursts
+    s[base + BUS_FREE] = max(s[base + BUS_FREE], ends) + t[T_WRITE_TO_READ]
 
 
 @kernel
@@ -299,7 +293,7 @@ def play(t, s, addresses, writes, size, outstanding):
 
     addresses int64[n], writes uint8[n]. Returns (time of the last, sum of read latencies, reads), ps.
     """
-    ring = np.zeros(outstanding, np.int64)
+    slots = np.zeros(outstanding, np.int64)
     n_reads = 0
     latency = 0
     now = 0
@@ -307,9 +301,9 @@ def play(t, s, addresses, writes, size, outstanding):
         if writes[i]:
             now = max(now, access(t, s, addresses[i], size, 1, now))
         else:
-            now = max(now, ring[n_reads % outstanding])
-            done = access(t, s, addresses[i], size, 0, now)
-            ring[n_reads % outstanding] = done
+            free = np.argmin(slots)
+            now = max(now, slots[free])
+            slots[free] = access(t, s, addresses[i], size, 0, now)
             n_reads += 1
-            latency += done - now
+            latency += slots[free] - now
     return flush(t, s, now), latency, n_reads
