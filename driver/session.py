@@ -140,13 +140,13 @@ class EncodeSession(Session):
         `keep_reconstruction`: every packet's reconstruction is downloaded too (`reconstructions`).
         """
         check_limits(device, config.width, config.height)
+        self._header = parameter_sets(config)
         super().__init__(device, queue)
         self.config = config
         self.frames = self.bytes = self.qp_sum = 0
         self.reconstructions: deque[Picture] = deque()
         self._keep_reconstruction = keep_reconstruction
         self._order = PictureOrder(config.gop_size, config.references)
-        self._header = parameter_sets(config)
         self._flights: deque[_Flight] = deque()
         self._ready: deque[EncodedPacket] = deque()
         self._references: list[PooledSurface] = []  # newest first

@@ -5,6 +5,9 @@ from typing import Any
 
 from driver.errors import InvalidConfig
 
+# A chip description with more mistakes than this is better looked at with `tasic chips validate`.
+SHOWN_PROBLEMS = 3
+
 
 def load(chip: str, changes: Mapping[str, Any] | None = None) -> Any:
     """Return the ChipConfig of a name or a YAML file ("": the default chip), its errors as the driver's."""
@@ -15,8 +18,9 @@ def load(chip: str, changes: Mapping[str, Any] | None = None) -> Any:
         config = load_chip(chip or DEFAULT_CHIP)
         return with_changes(config, changes) if changes else config
     except ConfigError as error:
-        first, more = error.problems[0], len(error.problems) - 1
-        raise InvalidConfig(f"{first}{f' (and {more} more: tasic chips validate)' if more else ''}") from None
+        shown, more = error.problems[:SHOWN_PROBLEMS], len(error.problems) - SHOWN_PROBLEMS
+        text = "; ".join(map(str, shown))
+        raise InvalidConfig(f"{text}{f' (and {more} more: tasic chips validate)' if more > 0 else ''}") from None
 
 
 class ModelBackend:

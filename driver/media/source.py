@@ -10,6 +10,7 @@ from typing import Any
 import av
 import av.error
 import av.filter
+import av.logging
 import numpy as np
 
 from driver.errors import BadMedia, UnsupportedInput
@@ -52,19 +53,26 @@ def _open(path: str, raw_size: tuple[int, int] | None, rate: Fraction | None) ->
             raise BadMedia(f"{path}: is a folder, not a file")
         if file.is_file() and not file.stat().st_size:
             raise BadMedia(f"{path}: the file is empty")
-    try:
-        if raw_size:
-            options = {"video_size": f"{raw_size[0]}x{raw_size[1]}", "pixel_format": "yuv420p"}
-            return av.open(path, format="rawvideo", options={**options, "framerate": str(rate or DEFAULT_RATE)})
-        return av.open(path, metadata_errors="replace")
-    except PermissionError:
-        raise BadMedia(f"{path}: no permission to read it") from None
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, av.error.InvalidDataError):
-            why = "not a media file that FFmpeg knows, or damaged beyond opening"
-        else:
-            why = getattr(error, "strerror", None) or str(error)
-        raise BadMedia(f"{path}: {why}") from None
+    former = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    with av.logging.Capture(local=False) as log:
+        try:
+            if raw_size:
+                options = {"video_size": f"{raw_size[0]}x{raw_size[1]}", "pixel_format": "yuv420p"}
+                return av.open(path, format="rawvideo", options={**options, "framerate": str(rate or DEFAULT_RATE)})
+            return av.open(path, metadata_errors="replace")
+        except PermissionError:
+            raise BadMedia(f"{path}: no permission to read it") from None
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            said = f" ({' '.join(log[-1][2].split())})" if log else ""
+            if isinstance(error, av.error.InvalidDataError):
+                why = "not a media file that FFmpeg knows, or damaged beyond opening"
+            else:
+                said = said or f" ({getattr(error, 'strerror', None) or error})"
+                why = "FFmpeg cannot open it"
+            raise BadMedia(f"{path}: {why}{said}") from None
+        finally:
+            av.logging.set_level(former)
 
 
 class Source:

@@ -1,6 +1,7 @@
 """Reading media: every picture once, at its time, in the one format that the chip takes; damage never ends the job."""
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -127,7 +128,7 @@ def test_size_change_is_scaled_to_the_first_size(tmp_path: Path) -> None:
     assert len(found) == 8
     assert {(p.width, p.height) for p in found} == {(64, 48)}
     assert any("size changes to 96x48" in line for line in source.warnings)
-    assert all(b.pts > a.pts for a, b in zip(found, found[1:], strict=False))
+    assert all(b.pts > a.pts for a, b in pairwise(found))
 
 
 def test_raw_planar_input(tmp_path: Path) -> None:

@@ -1,0 +1,391 @@
+"""The command line as people use it: what works gives the right files, what cannot is one line and an exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from cli.main import run
+from tests.driver.clips import damage, write_clip
+
+CHIP = "tiny"
+
+
+def frames(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
+
+
+def times(path: Path) -> list[Fraction]:
+    with av.open(str(path)) as container:
+        return [frame.pts * frame.time_base for frame in container.decode(video=0)]
+
+
+def sound(path: Path) -> list[Fraction]:
+    with av.open(str(path)) as container:
+        return [p.pts * p.time_base for p in container.demux(audio=0) if p.size]
+
+
+def failing(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command that must fail and return its one line."""
+    code = run([str(argument) for argument in arguments])
+    err = capfd.readouterr().err
+    assert code in (1, 2), (code, err)
+    lines = [line for line in err.splitlines() if not line.startswith("tasic: compiling kernels")]
+    assert len(lines) == 1, err
+    assert lines[0].startswith("tasic: ")
+    assert "Traceback" not in err
+    assert "defect" not in err
+    return lines[0]
+
+
+# ------------------------------------------------------------------------------------------------- what works
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".264"])
+def test_transcode_keeps_every_picture_time_and_the_audio(tmp_path: Path, suffix: str) -> None:
+    spans = [40, 20, 60, 40, 40, 33, 47, 40, 80, 40]
+    write_clip(tmp_path / "in.mkv", durations=spans, audio=True)
+    out = tmp_path / f"out{suffix}"
+    assert run(["transcode", str(tmp_path / "in.mkv"), str(out), "--chip", CHIP, "-qp", "20", "-q"]) == 0
+    found = frames(out)
+    assert len(found) == len(spans)
+    for before, after in zip(frames(tmp_path / "in.mkv"), found, strict=True):
+        error = (before.astype(int) - after) ** 2
+        assert 10 * np.log10(255**2 / error.mean()) > 36  # QP 20; a picture in the wrong place is far below
+    if suffix == ".264":
+        return
+    wanted, got = times(tmp_path / "in.mkv"), times(out)
+    shift = got[0] - wanted[0]
+    assert all(abs(b - a - shift) <= Fraction(1, 1000) for a, b in zip(wanted, got, strict=True))
+    assert all(
+        abs(b - a - shift) <= Fraction(2, 1000) for a, b in zip(sound(tmp_path / "in.mkv"), sound(out), strict=True)
+    )
+
+
+def test_rotation_aspect_colour_and_odd_size_reach_the_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_clip(
+        tmp_path / "in.mp4", width=66, height=50, count=4, rotation=90, aspect=Fraction(4, 3), colour=(9, 16, 9, 2)
+    )
+    assert run(["transcode", str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"), "--chip", CHIP, "-q"]) == 0
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        stream = container.streams.video[0]
+        frame = next(container.decode(video=0))
+        assert (frame.width, frame.height) == (66, 50)
+        assert stream.sample_aspect_ratio == Fraction(4, 3)
+        assert frame.rotation == 90
+        assert (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range) == (9, 16, 9, 2)
+    write_clip(tmp_path / "odd.mkv", width=65, height=49, count=2, codec="ffv1")
+    assert run(["transcode", str(tmp_path / "odd.mkv"), str(tmp_path / "odd.mp4"), "--chip", CHIP, "-q"]) == 0
+    assert "odd size 65x49" in capfd.readouterr().err
+    assert frames(tmp_path / "odd.mp4")[0].shape == (75, 66)
+
+
+def test_ladder_names_sizes_and_aspect(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_clip(tmp_path / "in.mp4", width=160, height=96, count=5, audio=True)
+    out = tmp_path / "out.mp4"
+    ladder = ["--ladder", "1080p,48p@100k,64x64"]
+    report = tmp_path / "r.json"
+    command = [
+        "transcode",
+        str(tmp_path / "in.mp4"),
+        str(out),
+        *ladder,
+        "--chip",
+        CHIP,
+        "--report",
+        str(report),
+        "--quality",
+    ]
+    assert run(command) == 0
+    assert "never scaled up" in capfd.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "in.mp4", "out_48p.mp4", "out_64x64.mp4", "out_96p.mp4", "r.json",
+    ]  # fmt: skip
+    sizes = {"48p": (80, 48), "64x64": (64, 64), "96p": (160, 96)}
+    for label, (width, height) in sizes.items():
+        with av.open(str(tmp_path / f"out_{label}.mp4")) as container:
+            stream = container.streams.video[0]
+            assert (stream.width, stream.height) == (width, height)
+            # the display aspect ratio stays 160:96 whatever the rung
+            assert width * (stream.sample_aspect_ratio or 1) / height == Fraction(160, 96)
+            assert len(list(container.decode(video=0))) == 5
+            assert len(container.streams.audio) == 1
+    record = json.loads(report.read_text())
+    assert record["run"]["frames"] == 5
+    assert record["run"]["source"]["decoded"] == "on the host"
+    # each source picture went over the link once: 5 surfaces of 160x96 (pitches 192 and 128), and little besides
+    surface = 192 * 96 + 2 * 128 * 48
+    assert 5 * surface < record["host_link"]["host_write_bytes"] < 5 * surface + 40_000
+
+
+def test_quality_on_chip_is_that_of_the_decoded_stream(tmp_path: Path) -> None:
+    """Under rate control jobs are announced late: the comparison must still see the picture after it was coded."""
+    write_clip(tmp_path / "in.mkv", width=96, height=64, count=8, codec="ffv1")
+    report = tmp_path / "r.json"
+    command = ["transcode", str(tmp_path / "in.mkv"), str(tmp_path / "out.mkv"), "-b:v", "200k", "--quality", "-q"]
+    assert run([*command, "--chip", CHIP, "--report", str(report)]) == 0
+    squares = [
+        ((a[:64].astype(int) - b[:64]) ** 2).mean()
+        for a, b in zip(frames(tmp_path / "in.mkv"), frames(tmp_path / "out.mkv"), strict=True)
+    ]
+    expected = 10 * np.log10(255**2 / np.mean(squares))
+    assert json.loads(report.read_text())["run"]["outputs"][0]["quality"]["psnr_y_db"] == pytest.approx(expected, 1e-9)
+
+
+def test_encode_reconstruction_is_what_ffmpeg_decodes(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.y4m", width=80, height=48, count=7, codec="wrapped_avframe")
+    command = ["encode", str(tmp_path / "in.y4m"), str(tmp_path / "out.264"), "--recon", str(tmp_path / "r.y4m")]
+    assert run([*command, "-g", "3", "-refs", "3", "-slices", "2", "--chip", CHIP, "-q"]) == 0
+    decoded, recon = frames(tmp_path / "out.264"), frames(tmp_path / "r.y4m")
+    assert len(decoded) == 7
+    assert all(np.array_equal(a, b) for a, b in zip(decoded, recon, strict=True))
+
+
+def test_scale_to_several_sizes_raw_and_y4m(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.y4m", width=96, height=64, count=3, codec="wrapped_avframe")
+    sizes = ["-s", "48x32", "-s", "32x64"]
+    for suffix in ("y4m", "yuv"):
+        assert (
+            run(["scale", str(tmp_path / "in.y4m"), str(tmp_path / f"o.{suffix}"), *sizes, "--chip", CHIP, "-q"]) == 0
+        )
+    assert [f.shape for f in frames(tmp_path / "o_48x32.y4m")] == [(48, 48)] * 3
+    raw = np.fromfile(tmp_path / "o_32x64.yuv", np.uint8)
+    assert np.array_equal(raw.reshape(3, 96, 32), np.stack(frames(tmp_path / "o_32x64.y4m")))
+    again = ["scale", str(tmp_path / "o_32x64.yuv"), str(tmp_path / "b.yuv"), "--input-size", "32x64", "-s", "32x64"]
+    assert run([*again, "--chip", CHIP, "-q"]) == 0
+    assert (tmp_path / "b.yuv").read_bytes() == (tmp_path / "o_32x64.yuv").read_bytes()
+
+
+def test_same_input_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.mp4", count=6, audio=True)
+    made = []
+    for threads in ("1", "4"):
+        folder = tmp_path / f"with-{threads}"
+        folder.mkdir()
+        command = [
+            "transcode",
+            str(tmp_path / "in.mp4"),
+            str(folder / "out.mp4"),
+            "--ladder",
+            "48p,32x24",
+            "--seed",
+            "3",
+        ]
+        assert run([*command, "--chip", CHIP, "-threads", threads, "--report", str(folder / "r.json"), "-q"]) == 0
+        record = json.loads((folder / "r.json").read_text())
+        del record["run"]
+        made.append((json.dumps(record), *((folder / f"out_{n}.mp4").read_bytes() for n in ("48p", "32x24"))))
+    assert made[0] == made[1]
+
+
+def test_a_corrupt_middle_is_concealed_and_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_clip(tmp_path / "good.mkv", options={"bf": "0", "g": "1"})
+    damage(tmp_path / "good.mkv", tmp_path / "bad.mkv", (5, 6))
+    report = tmp_path / "r.json"
+    command = ["transcode", str(tmp_path / "bad.mkv"), str(tmp_path / "out.mp4"), "--chip", CHIP]
+    assert run([*command, "--report", str(report)]) == 0
+    assert times(tmp_path / "out.mp4") == times(tmp_path / "good.mkv")
+    record = json.loads(report.read_text())
+    assert record["run"]["source"]["concealed"] == 2
+    assert any("2 concealed" in line for line in record["run"]["warnings"])
+    assert "2 concealed" in capfd.readouterr().err
+
+
+# --------------------------------------------------------------------------------------------- what cannot work
+
+
+def test_bad_inputs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_clip(tmp_path / "good.mp4", count=3)
+    whole = (tmp_path / "good.mp4").read_bytes()
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 3])
+    (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(1).bytes(5000))
+    with av.open(str(tmp_path / "sound.m4a"), "w") as out:
+        stream = out.add_stream("aac", rate=48000, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), format="s16", layout="mono")
+        silence.sample_rate = 48000
+        out.mux(stream.encode(silence))
+        out.mux(stream.encode(None))
+    out_file = tmp_path / "out.mp4"
+    out_file.write_bytes(b"what was there before")
+    for name, words in (
+        ("missing.mp4", "no such file"), ("empty.mp4", "empty"), ("cut.mp4", "damaged"), ("noise.mp4", "damaged"),
+        ("sound.m4a", "no video stream"), ("folder", "is a folder"),
+    ):  # fmt: skip
+        line = failing(capfd, "transcode", tmp_path / name, out_file, "--chip", CHIP)
+        assert words in line
+        assert name in line
+    assert out_file.read_bytes() == b"what was there before"
+    assert not list(tmp_path.glob(".*part"))
+
+
+def test_absurd_sizes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "huge.y4m").write_bytes(b"YUV4MPEG2 W65520 H65520 F25:1 C420\nFRAME\n" + bytes(1000))
+    line = failing(capfd, "encode", tmp_path / "huge.y4m", tmp_path / "o.264")
+    assert "Picture size 65520x65520 is invalid" in line  # FFmpeg's words: it does not even open it
+    (tmp_path / "wide.y4m").write_bytes(b"YUV4MPEG2 W8200 H16 F25:1 C420\nFRAME\n" + bytes(8200 * 24))
+    assert "8200x16 is larger than 8192x8192" in failing(capfd, "encode", tmp_path / "wide.y4m", tmp_path / "o.264")
+    (tmp_path / "small.y4m").write_bytes(b"YUV4MPEG2 W8 H8 F25:1 C420\nFRAME\n" + bytes(96))
+    assert "smaller than 16x16" in failing(capfd, "encode", tmp_path / "small.y4m", tmp_path / "o.264")
+    (tmp_path / "none.y4m").write_bytes(b"YUV4MPEG2 W0 H0 F25:1 C420\nFRAME\n")
+    assert "none.y4m" in failing(capfd, "encode", tmp_path / "none.y4m", tmp_path / "o.264")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-crf", "23"], "unknown option -crf: use -qp"),
+        (["-preste", "fast"], "did you mean -preset?"),
+        (["--ladderr", "720p"], "did you mean --ladder?"),
+        (["-preset", "quick"], "option preset: 'quick' is not offered; one of fast, medium, slow"),
+        (["-c:v", "hevc"], "option c:v: 'hevc' is not offered; one of h264"),
+        (["-qp", "52"], "option qp: 52 is outside 0..51"),
+        (["-qp", "many"], "option qp"),
+        (["-b:v", "2X"], "option b:v: '2X' is not a bit rate"),
+        (["-g", "0"], "option g: 0 is outside 1..65535 pictures"),
+        (["-level", "9"], "option level"),
+        (["-level", "1", "-refs", "4", "--ladder", "360p"], "level"),
+        (["-profile:v", "baseline", "-coder", "cabac"], "option coder: cabac needs"),
+        (["--ladder", "720q"], "rung '720q'"),
+        (["--ladder", "8p"], "outside 16"),
+        (["--ladder", ","], "no rung"),
+        (["-s", "99"], "option -s"),
+        (["--frames", "0"], "frames"),
+        (["--chip", "vcux"], "did you mean 'vcu'?"),
+        (["--chip", "no/chip.yaml"], "no/chip.yaml"),
+        (["--report", "r.pdf"], "one of .html, .json, .txt"),
+        (["--report", "no/such/r.json"], "does not exist"),
+        (["third.mp4"], "3 file(s) given"),
+    ],
+)
+def test_bad_options(tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], words: str) -> None:
+    write_clip(tmp_path / "in.mp4", width=640, height=360, count=1)
+    line = failing(capfd, "transcode", tmp_path / "in.mp4", tmp_path / "out.mp4", *options)
+    assert words in line
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_bad_outputs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_clip(tmp_path / "in.mp4", count=1)
+    for name, words in (
+        ("no/such/out.mp4", "does not exist"), ("out.mp5", "did you mean .mp4"), ("out", "no suffix"),
+        ("in.mp4", "is the input itself"),
+    ):  # fmt: skip
+        assert words in failing(capfd, "transcode", tmp_path / "in.mp4", tmp_path / name, "--chip", CHIP)
+    assert len(frames(tmp_path / "in.mp4")) == 1
+
+
+def test_bad_chip_file_is_named_with_line_and_near_word(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from importlib import resources
+
+    text = resources.files("asic_model.chips").joinpath("tiny.yaml").read_text()
+    write_clip(tmp_path / "in.mp4", count=1)
+    (tmp_path / "c.yaml").write_text(text.replace("core_mhz:", "core_mhx:", 1))
+    line = failing(capfd, "transcode", tmp_path / "in.mp4", tmp_path / "o.mp4", "--chip", tmp_path / "c.yaml")
+    assert "core_mhx" in line
+    assert "core_mhz" in line
+    assert run(["chips", "validate", str(tmp_path / "c.yaml")]) == 1
+
+
+# ------------------------------------------------------------------------------------- interrupts, full disks
+
+
+def tasic(*arguments: object, **options: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "cli.main", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def test_help_is_quick_and_imports_no_numba() -> None:
+    code = "import sys; from cli.main import run; run(['--help']); print('numba' in sys.modules or 'av' in sys.modules)"
+    best = 9.0
+    for _ in range(3):
+        began = time.process_time(), os.times().children_user + os.times().children_system
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        best = min(best, os.times().children_user + os.times().children_system - began[1])
+    assert done.stdout.splitlines()[-1] == "False"
+    assert best <= 0.3, f"{best:.2f} s of processor time"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_work_leaves_no_half_file(tmp_path: Path, number: signal.Signals) -> None:
+    write_clip(tmp_path / "in.mp4", width=320, height=240, count=400)
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"old")
+    job = tasic("transcode", tmp_path / "in.mp4", out, "-q")
+    limit = time.monotonic() + 240
+    while not list(tmp_path.glob(".out.mp4.*part")) and time.monotonic() < limit and job.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    job.send_signal(number)
+    err = job.communicate(timeout=120)[1]
+    assert job.returncode == 128 + number, err
+    assert "Traceback" not in err
+    assert out.read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".264", ".mkv"])
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, suffix: str) -> None:
+    """A file size limit makes writes fail as a full disk does: in the middle, with an error from the system."""
+    write_clip(tmp_path / "in.mp4", width=160, height=96, count=20)
+    out = tmp_path / f"out{suffix}"
+    out.write_bytes(b"old")
+
+    # the first run, without a limit, fills the kernel cache, which could not be written under it
+    code = """
+import resource, signal, sys
+from cli.main import run
+source, first, out = sys.argv[1:]
+options = ["-qp", "10", "-q", "--chip", "tiny"]
+assert run(["transcode", source, first, *options]) == 0
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+sys.exit(run(["transcode", source, out, *options]))
+"""
+    first = tmp_path / f"first{suffix}"
+    job = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "in.mp4"), str(first), str(out)], capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
+    err = job.stderr
+    first.unlink()
+    assert job.returncode == 1, err
+    assert "File too large" in err
+    assert "Traceback" not in err
+    assert out.read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["in.mp4", f"out{suffix}"])
+
+
+def test_read_only_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    write_clip(tmp_path / "in.mp4", count=1)
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o555)
+    assert "no permission" in failing(capfd, "transcode", tmp_path / "in.mp4", folder / "o.mp4", "--chip", CHIP)
+
+
+def test_the_small_commands(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_clip(tmp_path / "in.mp4", count=2, audio=True)
+    assert run(["version"]) == 0
+    assert run(["chips", "list"]) == 0
+    assert run(["chips", "show", "vcu"]) == 0
+    assert run(["chips", "validate", "edge"]) == 0
+    assert run(["doctor"]) == 0
+    assert run(["info", CHIP]) == 0
+    assert run(["info", str(tmp_path / "in.mp4")]) == 0
+    out = capfd.readouterr().out
+    for words in ("tasic 0.", "vcu", "clocks.core_mhz", "edge: good", "firmware image", "encode cores", "64x48", "aac"):
+        assert words in out
