@@ -64,11 +64,12 @@ def media_dir() -> Path:
 
 
 def find_clip(name: str) -> Path:
-    """Return the file called `name`: a path, or a file of the test media by its name or the beginning of it."""
+    """Return the file called `name`: a path, or the beginning of a name in the test media or the demo's output."""
     if Path(name).is_file():
         return Path(name)
     folder = media_dir()
-    found = sorted(path for path in folder.glob("*/*") if path.name.startswith(name))
+    files = [*sorted(folder.glob("*/*")), *sorted((PROJECT_DIR / "demo-output").glob("*"))]
+    found = [path for path in files if path.name.startswith(name)]
     if not found:
         raise SystemExit(f"{name}: neither a file nor the beginning of a name in {folder} (set TASIC_MEDIA)")
     return found[0]
