@@ -3,22 +3,25 @@
     chip = Chip(load_chip("vcu"))
     chip.memory_write(address, data); chip.write32(registers.QUEUES_TAIL, 1); chip.wait(timeout_us=1000)
 
-Time is an integer number of picoseconds and passes only in the host's calls: each one takes the host link's time, and
-all that happens on the chip in that time is played before the call returns. What takes how long:
+Time is an integer number of picoseconds and passes only in the host's calls: each one takes the host link's time. The
+chip is played when the host looks at it: register reads, memory reads and `wait` first catch up with the host's clock,
+with every posted write at its own time. What takes how long:
 
  - the control processor by its instructions (`mcu.py`); register accesses and moves stall it;
  - cores, their memory traffic and their contention by the fabric (`cores/fabric.py`);
  - the host link by latency and bandwidth; its traffic contends with the cores in the fabric;
  - the mover by network and memory latency without contention; its traffic is charged to the fabric.
 
-The pixels of a job are computed by the executor on host threads, maybe long before the job's simulated start. The
-fabric needs the outcome only when time must pass a point at which the job could have ended, and no job ends sooner
-than its floor (`FLOOR_CYCLES`): until then the result is not waited for. No decision here looks at a thread.
+The pixels of a job are computed by the executor on host threads, maybe long before the job's simulated start. The host
+may have submitted much by the time it looks (`lookahead.py` sees that), so many jobs can be under way. The fabric
+needs an outcome only when time must pass a point at which the job could have ended, and no job ends sooner than its
+floor (`FLOOR_CYCLES`): until then the result is not waited for. No decision here looks at a thread.
 """
 
 import heapq
 import mmap
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,8 +32,9 @@ from asic_model.config import ChipConfig
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType, core_types
 from asic_model.cores.result import CoreResult
-from asic_model.descriptors import BLOCK_BYTES, Kind
+from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind
 from asic_model.executor import Executor, Ticket
+from asic_model.lookahead import Lookahead
 from asic_model.mcu import Processor, Stop
 from asic_model.registers import map as regs
 
@@ -41,6 +45,7 @@ FIRMWARE_MEMORY_BYTES = 128 << 10  # what firmware/link.ld uses of the control p
 FLOOR_CYCLES = 32
 
 PS_PER_US = 1_000_000
+POSTED_MOST = 10_000  # register writes before the chip catches up anyway
 RESET_STEP_PS = 100 * PS_PER_US
 _MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
@@ -88,6 +93,7 @@ class Chip:
         self._types = core_types(config) if types is None else types
         threads = host_threads or (os.cpu_count() or 1)
         self._executor = Executor(self.memory, self._types, threads if functional else 1, functional)
+        self._lookahead = Lookahead(self.memory, self._executor, set(self._types))
         self.fabric = Fabric(config, trace=trace)
         if len(self.fabric.cores) > regs.CORES_COUNT:
             raise ValueError(f"{len(self.fabric.cores)} cores; the register map has room for {regs.CORES_COUNT}")
@@ -101,6 +107,7 @@ class Chip:
         self._waiting = False  # the processor is stalled on `wait_pending`
         self._stopped = False  # it trapped
         self._awake_ps = 0
+        self._posted: deque[tuple[int, int, int]] = deque()  # the host's register writes: time, address, value
         self._running: dict[int, _Running] = {}
         self._bound_ps = 0  # no job ends before
         # What the fabric has not been told yet, in time order: (ps, number, what, arguments).
@@ -125,11 +132,14 @@ class Chip:
         if not 0 <= value <= 0xFFFFFFFF:
             raise ValueError(f"{value:#x} is no 32-bit value")
         self._counts["host_writes"] += 1
-        self._pass(self.config.host_link.mmio_latency_ns * 500)
+        self.now_ps += self.config.host_link.mmio_latency_ns * 500
         if address == regs.CONTROL and value & regs.CONTROL_RESET.mask:
             self._reset()
-        else:
-            self._bus.host_write(address, value, self.now_ps)
+            return
+        self._posted.append((self.now_ps, address, value))
+        self._lookahead.host_wrote(address, value)
+        if len(self._posted) > POSTED_MOST:
+            self._catch_up()
 
     def memory_read(self, address: int, size: int) -> bytes:
         """Read device memory over the link: request, memory, `size` bytes back."""
@@ -144,22 +154,24 @@ class Chip:
         return data
 
     def memory_write(self, address: int, data: Any) -> None:
-        """Write device memory over the link; it is there when the call returns. The firmware's area is not writable."""
+        """Write device memory over the link. The firmware's area is not writable."""
         view = np.frombuffer(data, np.uint8)
         self._check_memory(address, view.size)
         self._counts["host_write_bytes"] += view.size
         latency_ps, duration_ps = self._link(view.size)
         self._tell(self.now_ps + latency_ps, "transfer", "host", address, view.size, True, duration_ps)
-        self._pass(latency_ps + duration_ps)
+        self.now_ps += latency_ps + duration_ps
         if address < FIRMWARE_AREA_BYTES:
             self._bus.drop_host_write()
             return
+        # The bytes are there at once; the chip, which may be behind, reads only what was submitted before.
         self._executor.settle(address, view.size, True)
         self.memory[address : address + view.size] = view
 
     def wait(self, timeout_us: float) -> bool:
         """Let time pass until an enabled event is up (True) or `timeout_us` simulated microseconds passed (False)."""
         limit_ps = self.now_ps + round(timeout_us * PS_PER_US)
+        self._catch_up()
         if not self._bus.event_line:
             self._play(limit_ps, until_event=True)
         if not self._bus.event_line:
@@ -175,6 +187,7 @@ class Chip:
 
     def stats(self) -> dict[str, Any]:
         """What was measured since power-on; raises when the model contradicts itself."""
+        self._catch_up()
         if not self._running:
             while self._ahead:
                 self._apply(heapq.heappop(self._ahead))
@@ -215,6 +228,14 @@ class Chip:
     def _pass(self, duration_ps: int) -> None:
         """The host spends `duration_ps`; the chip goes on meanwhile."""
         self.now_ps += duration_ps
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Play the chip up to the host's clock, with what the host posted."""
+        while self._posted:
+            at_ps, address, value = self._posted.popleft()
+            self._play(at_ps)
+            self._bus.host_write(address, value, at_ps)
         self._play(self.now_ps)
 
     def _play(self, until_ps: int, until_event: bool = False) -> None:
@@ -404,7 +425,10 @@ class Chip:
             return
         self._executor.settle(device, size, write)
         if write:
-            self.memory[device : device + size] = np.frombuffer(processor.read(local, size) or b"", np.uint8)
+            data = processor.read(local, size) or b""
+            self.memory[device : device + size] = np.frombuffer(data, np.uint8)
+            if size == RECORD_BYTES and device >= FIRMWARE_AREA_BYTES:
+                self._lookahead.firmware_wrote(device, data)
         else:
             processor.write(local, self.memory[device : device + size].tobytes())
         self._tell(at_ps, "transfer", "control", device, size, write, 0)
@@ -431,6 +455,7 @@ class Chip:
 
     def _reset(self) -> None:
         """Restart firmware and registers. Jobs on cores run out first, unseen: a core cannot be stopped half-way."""
+        self._catch_up()
         while self._running:
             if not self._next_end(self.now_ps):
                 self.now_ps += RESET_STEP_PS
@@ -438,6 +463,7 @@ class Chip:
         self._processor.load(self._image)
         self._processor.stall_until(-(-self.now_ps // self._tick_ps))
         self._bus.reset()
+        self._lookahead.forget()
         self._waiting = self._stopped = False
 
 

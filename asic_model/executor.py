@@ -1,9 +1,10 @@
 """Runs the functional part of jobs on host threads, in an order that the threads cannot change.
 
-The firmware announces a job as soon as its block is final; its pixels may then be computed long before the simulated
-start, since a job's result does not depend on time. What it does depend on is device memory. So each job is compared
-with those announced before it: where one writes what the other reads or writes, the later one waits for the earlier
-one. With that, and with host accesses waiting likewise, memory holds the same bytes whatever the threads do.
+A job is foreseen when the host submits it (`lookahead.py`), or else announced by the firmware once its block is final;
+its pixels may then be computed long before the simulated start, since a job's result does not depend on time. What it
+does depend on is device memory. So each job is compared with those known before it: where one writes what the other
+reads or writes, the later one waits for the earlier one. With that, and with host accesses waiting likewise, memory
+holds the same bytes whatever the threads do.
 
 With one thread nothing runs ahead: a job is computed when its result is asked for, on the caller's thread.
 """
@@ -54,6 +55,14 @@ class Ticket:
 
     def result(self) -> CoreResult:
         """The outcome, computing it here when no thread does. Raises what the core raised."""
+        self.finish()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        assert self._outcome is not None
+        return self._outcome
+
+    def finish(self) -> None:
+        """Wait until it is computed, or compute it here when no thread does; errors wait for `result`."""
         if self.pooled:
             self._done.wait()
         waiting = [] if self.done else [self]
@@ -65,10 +74,6 @@ class Ticket:
             else:
                 ticket.compute()
                 waiting.pop()
-        if isinstance(self._outcome, BaseException):
-            raise self._outcome
-        assert self._outcome is not None
-        return self._outcome
 
     def touches(self, address: int, size: int, write: bool) -> bool:
         """Whether an access there must not happen at the same time as this job."""
@@ -86,15 +91,43 @@ class Executor:
         self._types = types
         self._functional = functional  # False: estimates instead of pixels
         self._announced: dict[int, Ticket] = {}  # by address of the job block, until taken
+        self._foreseen: dict[bytes, list[Ticket]] = {}  # by block, until the firmware announces it
         self._under_way: list[Ticket] = []  # maybe not done, oldest first
         self._pool = ThreadPoolExecutor(threads, "tasic-core") if threads > 1 else None
         self._lock = threading.Lock()
         self._followers: dict[Ticket, list[Ticket]] = {}
         self._missing: dict[Ticket, int] = {}
 
+    def foresee(self, block: bytes) -> Ticket:
+        """The host submitted this job block: unless the firmware refuses it, it will run as it stands."""
+        ticket = self._enter(block)
+        self._foreseen.setdefault(block, []).append(ticket)
+        return ticket
+
+    def refused(self, block: bytes, ticket: Ticket) -> None:
+        """The firmware refused a job that was foreseen: nobody will ask for it."""
+        waiting = self._foreseen.get(block, [])
+        if ticket in waiting:
+            waiting.remove(ticket)
+            if not waiting:
+                del self._foreseen[block]
+
     def announce(self, address: int) -> Ticket:
-        """The job block at `address` is final: its job may be computed from now on."""
-        kind, fields = unpack_job(self._memory[address : address + BLOCK_BYTES].tobytes())
+        """The firmware says that the job block at `address` is final: its job may be computed from now on."""
+        block = self._memory[address : address + BLOCK_BYTES].tobytes()
+        foreseen = self._foreseen.get(block)
+        if foreseen:
+            ticket = foreseen.pop(0)
+            if not foreseen:
+                del self._foreseen[block]
+        else:
+            ticket = self._enter(block)
+        self._announced[address] = ticket
+        return ticket
+
+    def _enter(self, block: bytes) -> Ticket:
+        """Make a job known: find what it must wait for, let a thread have it."""
+        kind, fields = unpack_job(block)
         core = self._types[kind]
         job = build_job(core, fields)
         areas = all_regions(self._memory, kind, fields)
@@ -112,9 +145,8 @@ class Executor:
             if any(other.touches(area.address, area.size_bytes, area.write) for area in ticket.areas)
         ]
         self._under_way.append(ticket)
-        self._announced[address] = ticket
         if self._pool is not None:
-            self._enter(ticket)
+            self._queue(ticket)
         return ticket
 
     def take(self, address: int) -> Ticket:
@@ -129,15 +161,15 @@ class Executor:
         """Wait for announced jobs that an access from outside would meet."""
         for ticket in self._under_way:
             if not ticket.done and ticket.touches(address, size, write):
-                ticket.result()
+                ticket.finish()
 
     def drain(self) -> None:
         """Finish what runs; what nobody waits for is forgotten."""
         for ticket in self._under_way:
-            if not ticket.done:
-                ticket.result()
+            ticket.finish()
         self._under_way.clear()
         self._announced.clear()
+        self._foreseen.clear()
 
     def close(self) -> None:
         """Stop the threads. Jobs that did not begin are dropped."""
@@ -146,7 +178,7 @@ class Executor:
 
     # ---------------------------------------------------------------------------------------------------- threads
 
-    def _enter(self, ticket: Ticket) -> None:
+    def _queue(self, ticket: Ticket) -> None:
         """Hand the job to the pool as soon as all that it waits for is done."""
         ticket.pooled = True
         with self._lock:
