@@ -51,3 +51,23 @@ SCALE_WORK = np.dtype(
         ("store_pieces", "u2"),
     ]
 )
+
+
+DECODE_WORK = np.dtype(
+    [
+        ("mb_type", "u1"),  # asic_model.codecs.h264.macroblock codes; I_4X4 where the macroblock was concealed
+        ("slice_start", "u1"),  # 1 on the first macroblock of a slice
+        ("parse_bins", "u2"),  # CABAC bins, or CAVLC codewords
+        ("parse_bits", "u4"),  # bits of the stream, headers counted with the first macroblock of a slice
+        ("parse_levels", "u2"),  # transform levels other than 0
+        ("transform_coded_blocks", "u1"),  # 4x4 blocks with levels (an 8x8 block counts as four, a DC block as one)
+        ("inter_prediction_partitions", "u1"),  # blocks predicted, each list counts
+        ("inter_prediction_samples", "u2"),  # luma samples through the filter
+        ("deblock_edges", "u1"),  # 4-sample edge segments filtered (bS > 0), luma and chroma
+    ]
+)
+
+
+def decode_work(count: int) -> np.ndarray:
+    """Return cleared rows for `count` macroblocks."""
+    return np.zeros(count, DECODE_WORK)

@@ -44,6 +44,7 @@ from asic_model.codecs.h264.slice_header import SLICE_B, SLICE_I, SLICE_P, Slice
 from driver.errors import UnsupportedInput
 
 _HEADER_BYTES = 1024  # enough payload for any slice header
+_FLAT = b"\x10" * MATRICES.itemsize  # no scaling matrices: all weights 16
 MAX_SLICES = 1 << 17  # of one picture: a slice holds a macroblock at least
 
 
@@ -159,15 +160,24 @@ class H264Decoder:
 
         Decoding goes on as the frames are taken from the iterator.
         """
-        for begin, end in self._units(data):
-            yield from self.feed_nal(data[begin:end], pts)
+        for unit in self._units(data):
+            yield from self.feed_nal(unit, pts)
 
-    def _units(self, data: bytes) -> Iterator[tuple[int, int]]:
+    def _units(self, data: bytes) -> Iterator[bytes]:
+        """NAL units of a packet. Some mp4 files hide start codes inside of one length: those split, too."""
         if not self._length_size:
-            yield from split_annex_b(data)
+            for begin, end in split_annex_b(data):
+                yield data[begin:end]
             return
         try:
-            yield from split_avcc(data, self._length_size)
+            for begin, end in split_avcc(data, self._length_size):
+                unit = data[begin:end]
+                if b"\0\0\1" not in unit:
+                    yield unit
+                    continue
+                unit = b"\0\0\1" + unit
+                for first, last in split_annex_b(unit):
+                    yield unit[first:last]
         except SyntaxFault:
             self.counters["bad_nals"] += 1
 
@@ -246,8 +256,7 @@ class H264Decoder:
         """First slice of another picture (7.4.1.2.4)."""
         return (
             new.frame_num != old.frame_num
-            or new.pic_parameter_set_id != old.pic_parameter_set_id
-            and new.first_mb_in_slice == 0
+            or (new.pic_parameter_set_id != old.pic_parameter_set_id and new.first_mb_in_slice == 0)
             or new.field_pic_flag != old.field_pic_flag
             or new.bottom_field_flag != old.bottom_field_flag
             or (new.nal_ref_idc == 0) != (old.nal_ref_idc == 0)
@@ -388,20 +397,23 @@ class H264Decoder:
                 yield shown
 
     def _complete_lone_field(self, frame: Frame, notes: "_FrameNotes") -> None:
-        """Fill the rows of the field that never came with those of the other one, by a job without slices."""
+        """Fill the rows of the field that never came with those of the other one: a job whose only slice is empty."""
         table = _ReferenceTable(self._pool.surfaces)
         number = table.number(frame)
         fields = {
             **self._job_fields(frame, notes.sps, FRAME - frame.fields),
             "stream_bytes": 1,
-            "slice_count": 0,
-            "matrix_count": 0,
+            "slice_count": 1,
+            "matrix_count": 1,
             "reference_count": 1,
             "motion_address": 0,
             "mbaff": 0,
             "conceal_reference": number,
         }
-        notes.outcome.append(self._target.decode(fields, table.records().tobytes(), b"\0"))
+        empty = np.zeros(1, SLICE)
+        empty["ref"], empty["kind"], empty["deblock_disable"] = NO_ENTRY, SLICE_I, 1
+        parameters = empty.tobytes() + _FLAT + table.records().tobytes()
+        notes.outcome.append(self._target.decode(fields, parameters, b"\0"))
 
     def flush(self) -> Iterator[DecodedFrame]:
         """End of stream."""
@@ -549,7 +561,7 @@ def _fill_slice(
 def _matrices(sps: Sps, pps: Pps) -> bytes:
     """The MATRICES record of a slice's parameter sets."""
     if sps.scaling_lists is None and pps.scaling_lists is None:
-        return b"\x10" * MATRICES.itemsize
+        return _FLAT
     small, large = scaling_matrices(sps, pps)
     record = np.zeros((), MATRICES)
     record["intra_inter_4x4"] = small

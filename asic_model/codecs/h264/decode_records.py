@@ -60,9 +60,9 @@ REFERENCE = np.dtype(
     ]
 )
 
-_MOTION_MB_BYTES = 64 + 16 + 4 + 1  # vectors, picture numbers, indices, field flag of one macroblock
+MOTION_MB_BYTES = 64 + 16 + 4 + 1  # vectors, picture numbers, indices, field flag of one macroblock
 
 
 def motion_bytes(width: int, height: int) -> int:
     """Size of the motion buffer of a frame of `width` x `height` luma samples, whole macroblocks."""
-    return (width // 16) * (height // 16) * _MOTION_MB_BYTES
+    return (width // 16) * (height // 16) * MOTION_MB_BYTES

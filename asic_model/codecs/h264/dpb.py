@@ -276,7 +276,7 @@ class Dpb:
             return out
         expected = (self._prev_ref_frame_num + 1) % period
         missing = (header.frame_num - expected) % period
-        if missing == 0 or not self.frames and not self._sps.gaps_in_frame_num_value_allowed_flag:
+        if missing == 0 or (not self.frames and not self._sps.gaps_in_frame_num_value_allowed_flag):
             return out
         if not self._sps.gaps_in_frame_num_value_allowed_flag and missing > self._sps.max_num_ref_frames:
             return out  # a loss or damage, not a gap: keep the references there are

@@ -100,9 +100,7 @@ def conceal_picture(mem, geometry, m, ref_luma, ref_cb, ref_cr, has_reference, m
             moved = False
             if not geometry.mbaff:
                 dx, dy, moved = _suggested_vector(m_type, ref_idx, mv, mb, mb_x, width, mb_count)
-            _copy_block(
-                mem, geometry.luma, ref_luma, pitch, luma_width, luma_height, 16 * mb_x, 16 * mb_y, dx, dy, 16
-            )
+            _copy_block(mem, geometry.luma, ref_luma, pitch, luma_width, luma_height, 16 * mb_x, 16 * mb_y, dx, dy, 16)
             if geometry.chroma:
                 for plane in range(2):
                     to, from_ = (geometry.cr, ref_cr) if plane else (geometry.cb, ref_cb)

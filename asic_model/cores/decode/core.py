@@ -10,6 +10,7 @@ from asic_model.codecs.h264.emulation_prevention import unescape_into
 from asic_model.codecs.h264.macroblock import UNAVAILABLE, Macroblocks
 from asic_model.codecs.h264.macroblock import allocate as allocate_macroblocks
 from asic_model.cores.decode import tables
+from asic_model.cores.decode.account import STAGES, DecodeCoreConfig, memory_requests, stage_cycles, work_record
 from asic_model.cores.decode.conceal import KINDS, conceal_picture
 from asic_model.cores.decode.job import (
     BOTTOM,
@@ -42,13 +43,21 @@ from asic_model.cores.decode.reconstruct import (
     SliceSamples,
     reconstruct_slice,
 )
+from asic_model.cores.result import (
+    REQUEST,
+    STATUS_BAD_FIELD,
+    STATUS_CORRUPT_INPUT,
+    STATUS_OK,
+    CoreResult,
+)
 from asic_model.engines import deblock, inter_prediction, intra_prediction, transform
 from asic_model.engines.deblock.mbaff import deblock_mbaff
 from asic_model.engines.parse.bitstream import PADDING_WORDS, rbsp_words
 from asic_model.engines.parse.neighbours import NEIGHBOURS_SIZE
 from asic_model.engines.parse.slice_data import CACHE_SIZE, STATS, SliceSyntax, parse_slice
-from asic_model.engines.parse.state import DATA_ENDS, END, LAST_WORD, OVERLAP, STATE_SIZE
+from asic_model.engines.parse.state import END, LAST_WORD, OVERLAP, STATE_SIZE
 from asic_model.memory.surface import surface
+from asic_model.work import decode_work
 
 _P, _B, _I = 0, 1, 2
 _GREY = 128
@@ -127,18 +136,24 @@ def _motion(memory: np.ndarray, address: int, mb_count: int) -> ColocatedMotion:
     )
 
 
-_NO_MOTION = ColocatedMotion(np.zeros(16, np.int32), np.full(4, -1, np.int8), np.zeros(4, np.int32), np.zeros(1, np.uint8))
+_NO_MOTION = ColocatedMotion(
+    np.zeros(16, np.int32), np.full(4, -1, np.int8), np.zeros(4, np.int32), np.zeros(1, np.uint8)
+)
 
 
 class Decoded(NamedTuple):
     """Outcome of the pixels of one job; arrays belong to the thread's buffers until its next job."""
 
     status_field: int  # number of a bad field, -1: fine
-    buffers: _Buffers | None
+    buffers: _Buffers
     counters: dict[str, int]
-    fetch_count: int
-    slice_starts: list[int]
-    stream_bytes: int
+    fetch_count: int = 0
+    slice_starts: list[int] = []
+    stream_bytes: int = 0
+    reference_addresses: list[int] = []
+    colocated_address: int = 0
+    cabac: bool = False
+    filtered: bool = False
 
 
 def _reference_rows(job: DecodeJob, references: np.ndarray) -> np.ndarray:
@@ -169,10 +184,9 @@ def _fill_grey(memory: np.ndarray, job: DecodeJob) -> None:
 
 def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
     """Decode the picture of `job` into device memory."""
-    nothing = Decoded(-1, None, {}, 0, [], 0)
     name = bad_field(job, memory.size)
     if name is not None:
-        return nothing._replace(status_field=FIELD_NUMBER[name])
+        return Decoded(FIELD_NUMBER[name], _buffers(1), {})
     at = job.parameters_address
     slices = memory[at : at + job.slice_count * SLICE.itemsize].view(SLICE)
     at += slices.nbytes
@@ -180,7 +194,7 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
     at += matrices.nbytes
     references = memory[at : at + job.reference_count * REFERENCE.itemsize].view(REFERENCE)
     if bad_parameters(job, slices, references, memory.size):
-        return nothing._replace(status_field=FIELD_NUMBER["parameters_address"])
+        return Decoded(FIELD_NUMBER["parameters_address"], _buffers(1), {})
 
     b = _buffers(job.mb_count)
     record = b.flat
@@ -229,12 +243,15 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
     if (record.slice_id < 0).any():
         row = rows[conceal]
         offset = int(second)
+        if conceal < len(references) and job.structure != FRAME and not references[conceal]["fields"] & job.structure:
+            offset = 1 - offset  # the field that there is
         conceal_picture(
             memory, geometry, record, row[tables.R_LUMA] + offset * place.pitch,
             row[tables.R_CB] + offset * place.chroma_pitch, row[tables.R_CR] + offset * place.chroma_pitch,
             conceal != job.reference_count, job.mb_count, lost,
         )  # fmt: skip
-    if (filters.disable != 1).any():
+    filtered = bool((filters.disable != 1).any())
+    if filtered:
         step = 2 if geometry.field_picture else 1
         planes = deblock.Planes(
             memory, geometry.luma, step * place.pitch, geometry.cb, geometry.cr, step * place.chroma_pitch, job.chroma
@@ -253,7 +270,9 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
         out = _motion(memory, job.motion_address, frame_mbs)
         if second:
             half = frame_mbs // 2
-            out = ColocatedMotion(out.mv[16 * half :], out.ref_idx[4 * half :], out.ref_id[4 * half :], out.field[half:])
+            out = ColocatedMotion(
+                out.mv[16 * half :], out.ref_idx[4 * half :], out.ref_id[4 * half :], out.field[half:]
+            )
         store_motion(record, b.ref_pic, job.mb_count, out)
     counters = {
         "macroblocks": job.mb_count,
@@ -263,7 +282,45 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
         "impossible_modes": replaced,
     }
     counters.update(zip(KINDS, lost.tolist(), strict=True))
-    return Decoded(-1, b, counters, fetch_count, starts, stream_bytes)
+    colocated = 0
+    for parameters in slices[slices["kind"] == _B]:
+        entry = int(parameters["ref"][1, 0])
+        if entry != NO_ENTRY:
+            colocated = int(references[entry]["motion_address"])
+            break
+    return Decoded(
+        -1, b, counters, fetch_count, starts, stream_bytes,
+        reference_addresses=[*references["address"].tolist(), job.out_address],
+        colocated_address=colocated,
+        cabac=bool(slices["cabac"].any()),
+        filtered=filtered,
+    )  # fmt: skip
+
+
+def run(memory: np.ndarray, job: DecodeJob, config: DecodeCoreConfig) -> CoreResult:
+    """Decode the picture of `job`: samples, motion and what they cost."""
+    result = decode(memory, job)
+    if result.status_field >= 0:
+        none = np.zeros((0, len(STAGES)), np.int64)
+        return CoreResult(
+            STATUS_BAD_FIELD, result.status_field, 0, STAGES, none, np.zeros(0, REQUEST), decode_work(0), {}
+        )
+    b = result.buffers
+    work = work_record(job, b.flat.mb_type, b.stats, b.figures, b.edges, result.slice_starts, result.stream_bytes)
+    concealed = sum(result.counters[name] for name in KINDS)
+    return CoreResult(
+        status=STATUS_CORRUPT_INPUT if concealed else STATUS_OK,
+        detail=concealed,
+        output_bytes=job.surface.size_bytes,
+        stages=STAGES,
+        cycles=stage_cycles(config, work, result.cabac, result.filtered),
+        requests=memory_requests(
+            memory, config, job, work, b.fetches[: result.fetch_count * FETCH_FIELDS], result.reference_addresses,
+            result.colocated_address,
+        ),
+        work=work,
+        counters=result.counters,
+    )  # fmt: skip
 
 
 def _slice(
@@ -285,6 +342,8 @@ def _slice(
     p = {name: parameters[name] for name in SLICE.names or ()}
     begin = job.stream_address + int(p["data_offset"])
     size = int(p["data_bytes"])
+    if size == 0:
+        return fetch_count, 0, 0
     b.hold_stream(size)
     count = unescape_into(memory, begin, begin + size, b.rbsp)
     last_word, end = rbsp_words(b.rbsp[:count], b.words)

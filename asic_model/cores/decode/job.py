@@ -93,8 +93,8 @@ _LIMITS = {
     "width": (16, MAX_SIDE),
     "height": (16, MAX_SIDE),
     "stream_bytes": (1, 1 << 28),
-    "slice_count": (0, 1 << 18),
-    "matrix_count": (0, 255),
+    "slice_count": (1, 1 << 18),
+    "matrix_count": (1, 255),
     "reference_count": (0, MAX_REFERENCES),
     "structure": (TOP, FRAME),
     "mbaff": (0, 1),
@@ -158,9 +158,7 @@ def bad_field(job: DecodeJob, memory_bytes: int) -> str | None:
     return None
 
 
-def bad_parameters(
-    job: DecodeJob, slices: np.ndarray, references: np.ndarray, memory_bytes: int
-) -> bool:
+def bad_parameters(job: DecodeJob, slices: np.ndarray, references: np.ndarray, memory_bytes: int) -> bool:
     """Whether a record of the parameter block is outside its range."""
     for name, (low, high) in _SLICE_LIMITS.items():
         values = slices[name]

@@ -25,7 +25,6 @@ from asic_model.codecs.h264.macroblock import (
 )
 from asic_model.engines.parse.neighbours import (
     ABOVE,
-    ABOVE_PAIR,
     LEFT,
     LEFT_PAIR,
     LEFT_ROW,
@@ -70,7 +69,9 @@ class MotionSlice(NamedTuple):
     count: int  # macroblocks of the slice, from first_mb on
     ref_count_0: int  # entries of list 0 (frames for MBAFF)
     col_structure: int  # COL_*
-    col_parity: int  # field of the co-located picture: its own in a field picture, the nearer one in a frame (8.4.1.2.1)
+    col_parity: (
+        int  # field of the co-located picture: its own in a field picture, the nearer one in a frame (8.4.1.2.1)
+    )
     col_field_mbs: int  # macroblocks of one field of the co-located picture: where its bottom field begins
     col_short_term: int  # RefPicList1[0] is a short-term reference
 
@@ -133,9 +134,7 @@ def _median_mv(ref_a, mv_a, ref_b, mv_b, ref_c, mv_c, ref):
         if same_b:
             return mv_b
         return mv_c
-    return np.int64(
-        _pack(_median(_mv_x(mv_a), _mv_x(mv_b), _mv_x(mv_c)), _median(mv_a >> 16, mv_b >> 16, mv_c >> 16))
-    )
+    return np.int64(_pack(_median(_mv_x(mv_a), _mv_x(mv_b), _mv_x(mv_c)), _median(mv_a >> 16, mv_b >> 16, mv_c >> 16)))
 
 
 @kernel
@@ -223,9 +222,7 @@ def _load_list_mbaff(cache_ref, cache_mv, lst, nb, ref_idx, mv, field_of, mb, le
     left_pair = nb[LEFT_PAIR]
     scaling = _scaling(field_of, mb, left_pair)
     for i in range(4):
-        _put(
-            cache_ref, cache_mv, origin + 8 * i - 1, ref_idx, mv, nb[LEFT + i], lst, 4 * nb[LEFT_ROW + i] + 3, scaling
-        )
+        _put(cache_ref, cache_mv, origin + 8 * i - 1, ref_idx, mv, nb[LEFT + i], lst, 4 * nb[LEFT_ROW + i] + 3, scaling)
         if scaling and i:  # beside the sample row above block row i
             if is_field:
                 other = left_pair + (1 if i == 3 else 0)
@@ -332,7 +329,9 @@ def _direct_spatial(
     if ref_0 < 0 and ref_1 < 0:
         ref_0 = ref_1 = np.int64(0)
     # colZeroFlag changes a vector only where an index is 0
-    looks = s.col_short_term and s.col_structure != COL_NONE and ((ref_0 == 0 and mv_0 != 0) or (ref_1 == 0 and mv_1 != 0))
+    looks = (
+        s.col_short_term and s.col_structure != COL_NONE and ((ref_0 == 0 and mv_0 != 0) or (ref_1 == 0 and mv_1 != 0))
+    )
     for part in range(4):
         if not (quadrants >> part) & 1:
             continue

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from asic_model.codecs.h264.macroblock import (
-    I_4X4,
     I_8X8,
     I_16X16,
     I_PCM,
@@ -34,7 +33,6 @@ from asic_model.engines.inter_prediction import (
 )
 from asic_model.engines.parse.neighbours import (
     ABOVE,
-    ABOVE_PAIR,
     LEFT,
     LEFT_PAIR,
     find_neighbours,
@@ -605,9 +603,7 @@ def reconstruct_slice(mem, geometry, s, m, total_coeff, tables, quantiser, scrat
                 if bypass:
                     _bypass_inter(mem, luma, stride, levels, mb, cbp, m_eight[mb], is_field, coefs)
                 elif m_eight[mb]:
-                    add_luma_8x8(
-                        mem, luma, stride, levels, mb, coefs, quantiser, INTER_Y_8X8, qp, is_field, cbp & 15
-                    )
+                    add_luma_8x8(mem, luma, stride, levels, mb, coefs, quantiser, INTER_Y_8X8, qp, is_field, cbp & 15)
                 else:
                     add_luma_4x4(
                         mem, luma, stride, levels, total_coeff, mb, coefs, quantiser, INTER_Y, qp, is_field, cbp & 15
@@ -619,7 +615,9 @@ def reconstruct_slice(mem, geometry, s, m, total_coeff, tables, quantiser, scrat
                     direction = 0
                     if kind <= I_16X16:
                         mode = np.int64(chroma_mode[mb])
-                        direction = 1 if mode == intra.VERTICAL_CHROMA else (2 if mode == intra.HORIZONTAL_CHROMA else 0)
+                        direction = (
+                            1 if mode == intra.VERTICAL_CHROMA else (2 if mode == intra.HORIZONTAL_CHROMA else 0)
+                        )
                     bypass_chroma(mem, at, chroma_stride, levels, mb, plane, coefs, is_field, direction)
                 else:
                     offset = s.cr_qp_offset if plane else s.cb_qp_offset

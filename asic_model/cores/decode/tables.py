@@ -107,5 +107,8 @@ def fill_tables(
                 for i in range(count_0):
                     for j in range(count_1):
                         implicit[(variant * LIST_SIZE + i) * LIST_SIZE + j] = implicit_weight(
-                            current, pocs[first_0 + i], pocs[first_1 + j], long_term[first_0 + i] | long_term[first_1 + j]
+                            current,
+                            pocs[first_0 + i],
+                            pocs[first_1 + j],
+                            long_term[first_0 + i] | long_term[first_1 + j],
                         )

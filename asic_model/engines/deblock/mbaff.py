@@ -96,7 +96,15 @@ def _top_in_fields(
         qp_above = _qp(mb_type, qp_of, above)
         index_a, index_b = edge_index(qp_above, qp, alpha_offset), edge_index(qp_above, qp, beta_offset)
         filter_luma_edge(
-            data, luma + parity * planes.luma_stride, 2 * planes.luma_stride, False, False, strengths, 16, index_a, index_b
+            data,
+            luma + parity * planes.luma_stride,
+            2 * planes.luma_stride,
+            False,
+            False,
+            strengths,
+            16,
+            index_a,
+            index_b,
         )
         if planes.chroma:
             for plane in range(2):

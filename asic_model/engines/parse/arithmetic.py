@@ -114,9 +114,7 @@ def decode_bin(st, cx, words, index):
 @kernel
 def decode_bypass(st, words):
     """DecodeBypass."""
-    binary, value, bits, position = bypass_step(
-        words, st[RANGE], st[VALUE], st[BITS], st[POSITION], st[LAST_WORD]
-    )
+    binary, value, bits, position = bypass_step(words, st[RANGE], st[VALUE], st[BITS], st[POSITION], st[LAST_WORD])
     st[VALUE] = value
     st[BITS] = bits
     st[POSITION] = position

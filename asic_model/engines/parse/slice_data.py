@@ -40,7 +40,7 @@ from asic_model.engines.parse.arithmetic import (
     init_contexts,
     init_engine,
 )
-from asic_model.engines.parse.bitstream import leading_zeros, peek, read_bits, read_se, read_te, read_ue
+from asic_model.engines.parse.bitstream import peek, read_bits, read_se, read_te, read_ue
 from asic_model.engines.parse.neighbours import (
     ABOVE,
     ABOVE_PAIR,
@@ -209,7 +209,9 @@ def _read_mvd(st, cx, words, cabac_mode, mvd, mb_type, field_of, nb, mb, lst, x,
 
 
 @kernel
-def _motion_syntax(st, cx, words, nb, cabac_mode, mbaff, counts, mb, code, is_b, m_type, field_of, sub_type, ref_idx, mvd):
+def _motion_syntax(
+    st, cx, words, nb, cabac_mode, mbaff, counts, mb, code, is_b, m_type, field_of, sub_type, ref_idx, mvd
+):
     """sub_mb_types, ref_idx and mvd of an inter macroblock whose type is set.
 
     counts : entries of list 0 in the low, of list 1 in the high byte (doubled already for field macroblocks)
@@ -297,9 +299,7 @@ def _motion_syntax(st, cx, words, nb, cabac_mode, mbaff, counts, mb, code, is_b,
             else:
                 x = part * 2 if shape == INTER_8X16 else 0
                 y = part * 2 if shape == INTER_16X8 else 0
-                _read_mvd(
-                    st, cx, words, cabac_mode, mvd, m_type, field_of, nb, mb, lst, x, y, width, height, mbaff
-                )
+                _read_mvd(st, cx, words, cabac_mode, mvd, m_type, field_of, nb, mb, lst, x, y, width, height, mbaff)
     return np.int64(may_8x8)
 
 
@@ -363,9 +363,7 @@ def _load_coefficient_cache(cache, total_coeff, nb, chroma, missing):
         cache[_CACHE_LUMA + 8 * i - 1] = (
             missing if left < 0 else total_coeff[left * 24 + 5 + (row & 1) * 2 + (row >> 1) * 8]
         )
-        cache[_CACHE_LUMA - 8 + i] = (
-            missing if above < 0 else total_coeff[above * 24 + 10 + (i & 1) + (i >> 1) * 4]
-        )
+        cache[_CACHE_LUMA - 8 + i] = missing if above < 0 else total_coeff[above * 24 + 10 + (i & 1) + (i >> 1) * 4]
     if chroma:
         for i in range(2):
             left = nb[LEFT + 2 * i]
@@ -443,9 +441,7 @@ def _residual(
         coded = (cbp >> quadrant) & 1
         at = _CACHE_LUMA + (quadrant & 1) * 2 + (quadrant >> 1) * 16
         if coded and eight and cabac_mode:
-            total = levels_cabac(
-                st, cx, words, levels, origin + quadrant * 64, CAT_LUMA_8X8, is_field, found
-            )
+            total = levels_cabac(st, cx, words, levels, origin + quadrant * 64, CAT_LUMA_8X8, is_field, found)
             cache[at] = cache[at + 1] = cache[at + 8] = cache[at + 9] = total
             blocks += 4
             count += total
