@@ -235,7 +235,7 @@ class Fabric:
             if row[pipeline.KEY_KIND] != pipeline.KIND_END:
                 spent = (self._account(core) - self._account_before[core])[:, pipeline.BUSY]
                 for stage in range(int(row[pipeline.STAGES])):
-                    left = self._left(core, stage, int(row[pipeline.NEXT_UNIT + stage]))
+                    left = self._left(core, stage, int(row[pipeline.NEXT_LEAVE + stage]))
                     bound = max(bound, left + int(self._total_ps[core, stage] - spent[stage]))
             bounds.append(bound)
         return min(bounds) if bounds else None

@@ -36,10 +36,13 @@ LATENCY_BIN_CYCLES = 16
 ACTIVE, UNITS, STAGES, START, PERIOD, LOCKSTEP, FIFO_DEPTH, PREFETCH, WRITE_UNITS = range(9)
 KEY, KEY_KIND, KEY_STAGE = range(9, 12)  # its next point in time: ps, what, where
 PORT, LAST_WRITE, END = 12, 14, 15  # read and write port are free (ps); last write taken; end of the job
-# ... then of each stage: unit to start next, unit whose reads to issue next, start of the job's first unit, ps
-NEXT_UNIT = 16
-NEXT_READ = NEXT_UNIT + MAX_STAGES
-STAGE_FIRST = NEXT_READ + MAX_STAGES
+# ... then of each stage the unit that comes next: its reads are issued, it starts, it is done (its writes are issued),
+# it leaves; and the start of the job's first unit, ps
+NEXT_READ = 16
+NEXT_START = NEXT_READ + MAX_STAGES
+NEXT_DONE = NEXT_START + MAX_STAGES
+NEXT_LEAVE = NEXT_DONE + MAX_STAGES
+STAGE_FIRST = NEXT_LEAVE + MAX_STAGES
 # ... then counters that outlive the job. Of each stage ps busy, stalled by cause; units bounded by each stage and by
 # memory; bytes served of each client, read and written
 ACCOUNT = STAGE_FIRST + MAX_STAGES
@@ -122,22 +125,19 @@ def _history(stage, unit):
 
 @kernel
 def _may_start(row, stage):
-    """Whether all that bounds the next unit of a stage is known."""
-    unit = row[NEXT_UNIT + stage]
-    if unit >= row[UNITS] or row[NEXT_READ + stage] <= unit:
+    """Whether the next unit of a stage can start, as far as that is known: it is there, the stage is free."""
+    unit = row[NEXT_START + stage]
+    if unit >= row[UNITS] or row[NEXT_READ + stage] <= unit or row[NEXT_LEAVE + stage] < unit:
         return False
-    if stage and row[NEXT_UNIT + stage - 1] <= unit:
+    if stage and row[NEXT_LEAVE + stage - 1] <= unit:
         return False
-    stages = row[STAGES]
     if row[LOCKSTEP]:
         # Slot unit + stage follows slot unit + stage - 1, whose units are unit + stage - 1 - other of each stage.
-        for other in range(stages):
+        for other in range(row[STAGES]):
             before = unit + stage - 1 - other
-            if 0 <= before < row[UNITS] and row[NEXT_UNIT + other] <= before:
+            if 0 <= before < row[UNITS] and row[NEXT_LEAVE + other] <= before:
                 return False
-        return True
-    behind = unit - row[FIFO_DEPTH]
-    return not (stage + 1 < stages and behind >= 0 and row[NEXT_UNIT + stage + 1] <= behind)
+    return True
 
 
 @kernel
@@ -147,29 +147,52 @@ def _enter(row, stage, unit):
 
 
 @kernel
-def _ready(row, stage, unit):
-    """When a unit could start in a stage if memory were no matter. All that bounds it is known."""
-    ready = _enter(row, stage, unit)
-    if unit:
-        ready = max(ready, row[_history(stage, unit - 1) + H_LEAVE])
+def _start(row, stage):
+    """Start the next unit of a stage."""
+    unit = row[NEXT_START + stage]
+    times = _history(stage, unit)
+    free = row[_history(stage, unit - 1) + H_LEAVE] if unit else row[START]
+    ready = max(free, _enter(row, stage, unit))
     if row[LOCKSTEP]:
         for other in range(row[STAGES]):
             before = unit + stage - 1 - other
             if 0 <= before < row[UNITS]:
                 ready = max(ready, row[_history(other, before) + H_LEAVE])
-    return ready
+    start = max(ready, row[times + H_READS])
+    row[times + H_START] = start
+    row[NEXT_START + stage] = unit + 1
+    account = ACCOUNT + 4 * stage
+    row[account + STALL_INPUT] += ready - free
+    row[account + STALL_MEMORY] += start - ready
+    if unit == 0:
+        row[STAGE_FIRST + stage] = start
+    flight = FLIGHT + 3 * (unit & (IN_FLIGHT - 1))
+    if stage == 0:
+        row[flight + F_LONGEST] = -1
+        row[flight + F_FIRST] = start
+    if start - ready > row[flight + F_LONGEST]:
+        row[flight + F_LONGEST] = start - ready
+        row[flight + F_PLACE] = BY_MEMORY
 
 
 @kernel
-def _run_unit(row, stage, cycles, writes_taken_ps):
-    """Take the next unit through a stage; its writes, if any, were taken at `writes_taken_ps` (0: none)."""
-    unit = row[NEXT_UNIT + stage]
+def _may_leave(row, stage):
+    """Whether it is known when the unit in a stage leaves it: its writes are issued, the next FIFO's room is known."""
+    unit = row[NEXT_LEAVE + stage]
+    if row[NEXT_DONE + stage] <= unit:
+        return False
+    if row[LOCKSTEP] or stage + 1 == row[STAGES] or unit < row[FIFO_DEPTH]:
+        return True
+    return row[NEXT_START + stage + 1] > unit - row[FIFO_DEPTH]
+
+
+@kernel
+def _leave(row, stage, cycles):
+    """Let the unit in a stage go on."""
+    unit = row[NEXT_LEAVE + stage]
     times = _history(stage, unit)
-    free = row[_history(stage, unit - 1) + H_LEAVE] if unit else row[START]
-    ready = _ready(row, stage, unit)
-    start = max(ready, row[times + H_READS])
     spent = cycles * row[PERIOD]
-    finish = start + spent
+    finish = row[times + H_START] + spent
     leave = finish
     if not row[LOCKSTEP] and stage + 1 < row[STAGES] and unit >= row[FIFO_DEPTH]:
         leave = max(leave, row[_history(stage + 1, unit - row[FIFO_DEPTH]) + H_START])
@@ -177,32 +200,24 @@ def _run_unit(row, stage, cycles, writes_taken_ps):
     if unit >= row[WRITE_UNITS]:
         held = max(held, row[_history(stage, unit - row[WRITE_UNITS]) + H_WRITES] - leave)
         leave += held
+    row[times + H_LEAVE] = leave
+    row[NEXT_LEAVE + stage] = unit + 1
     account = ACCOUNT + 4 * stage
     row[account + BUSY] += spent
-    row[account + STALL_INPUT] += ready - free
-    row[account + STALL_MEMORY] += start - ready + held
+    row[account + STALL_MEMORY] += held
     row[account + STALL_OUTPUT] += leave - finish - held
-    row[times + H_START] = start
-    row[times + H_LEAVE] = leave
-    row[times + H_WRITES] = writes_taken_ps
-    row[LAST_WRITE] = max(row[LAST_WRITE], writes_taken_ps)
-    if unit == 0:
-        row[STAGE_FIRST + stage] = start
     flight = FLIGHT + 3 * (unit & (IN_FLIGHT - 1))
-    if stage == 0:
-        row[flight + F_LONGEST] = -1
-        row[flight + F_FIRST] = start
-    if spent > row[flight + F_LONGEST]:
+    # Of equals the earlier stage counts, and work before memory.
+    if spent > row[flight + F_LONGEST] or (spent == row[flight + F_LONGEST] and row[flight + F_PLACE] == BY_MEMORY):
         row[flight + F_LONGEST] = spent
         row[flight + F_PLACE] = stage
-    if start - ready + held > row[flight + F_LONGEST]:
-        row[flight + F_LONGEST] = start - ready + held
+    if held > row[flight + F_LONGEST]:
+        row[flight + F_LONGEST] = held
         row[flight + F_PLACE] = BY_MEMORY
     if stage == row[STAGES] - 1:
         row[BOTTLENECK + row[flight + F_PLACE]] += 1
         lasted = (leave - row[flight + F_FIRST]) // row[PERIOD]
         row[LATENCY + min(LATENCY_BINS - 1, lasted // LATENCY_BIN_CYCLES)] += 1
-    row[NEXT_UNIT + stage] = unit + 1
 
 
 @kernel
@@ -212,14 +227,25 @@ def _read_time(row, stage):
     if unit >= row[UNITS]:
         return NEVER
     before = unit - row[PREFETCH]
-    if before >= 0 and row[NEXT_UNIT + stage] <= before:
+    if before >= 0 and row[NEXT_START + stage] <= before:
         return NEVER
-    if stage and row[NEXT_UNIT + stage - 1] <= unit:
+    if stage and row[NEXT_LEAVE + stage - 1] <= unit:
         return NEVER
     at = _enter(row, stage, unit)
     if before >= 0:
         at = max(at, row[_history(stage, before) + H_START])
     return at
+
+
+@kernel
+def _skip_reads(row, slots, stage):
+    """Units without reads have them at once, but no further ahead than the history reaches."""
+    unit = row[NEXT_READ + stage]
+    end = min(row[UNITS], row[NEXT_START + stage] + RING // 2)
+    while unit < end and not slots[unit * row[STAGES] + stage, 1] & HAS_READS:
+        row[_history(stage, unit) + H_READS] = 0
+        unit += 1
+    row[NEXT_READ + stage] = unit
 
 
 @kernel
@@ -232,34 +258,34 @@ def _carry(f, work, core):
     while moved:
         moved = False
         for stage in range(stages):
-            # Units without reads have them at once, but no further ahead than the history reaches.
-            unit = row[NEXT_READ + stage]
-            end = min(row[UNITS], row[NEXT_UNIT + stage] + RING // 2)
-            while unit < end and not slots[unit * stages + stage, 1] & HAS_READS:
-                row[_history(stage, unit) + H_READS] = 0
-                unit += 1
-            row[NEXT_READ + stage] = unit
-            while _may_start(row, stage):
-                slot = row[NEXT_UNIT + stage] * stages + stage
-                if slots[slot, 1] & HAS_WRITES:
-                    break
-                _run_unit(row, stage, slots[slot, 0], 0)
-                moved = True
-                unit = row[NEXT_READ + stage]
-                if unit < row[UNITS] and not slots[unit * stages + stage, 1] & HAS_READS:
-                    row[_history(stage, unit) + H_READS] = 0
-                    row[NEXT_READ + stage] = unit + 1
+            going = True
+            while going:
+                going = False
+                if row[NEXT_READ + stage] <= row[NEXT_START + stage]:
+                    _skip_reads(row, slots, stage)
+                if _may_start(row, stage):
+                    _start(row, stage)
+                    going = True
+                unit = row[NEXT_DONE + stage]
+                if unit < row[NEXT_START + stage] and not slots[unit * stages + stage, 1] & HAS_WRITES:
+                    row[_history(stage, unit) + H_WRITES] = 0
+                    row[NEXT_DONE + stage] = unit + 1
+                    going = True
+                if _may_leave(row, stage):
+                    _leave(row, stage, slots[row[NEXT_LEAVE + stage] * stages + stage, 0])
+                    going = True
+                moved = moved or going
     row[KEY] = NEVER
     for stage in range(stages):
+        _skip_reads(row, slots, stage)
         at = _read_time(row, stage)
         if at < row[KEY]:
             row[KEY] = at
             row[KEY_KIND] = KIND_READ
             row[KEY_STAGE] = stage
-        if _may_start(row, stage):
-            unit = row[NEXT_UNIT + stage]
-            at = max(_ready(row, stage, unit), row[_history(stage, unit) + H_READS])
-            at += slots[unit * stages + stage, 0] * row[PERIOD]
+        unit = row[NEXT_DONE + stage]
+        if unit < row[NEXT_START + stage]:
+            at = row[_history(stage, unit) + H_START] + slots[unit * stages + stage, 0] * row[PERIOD]
             if at < row[KEY]:
                 row[KEY] = at
                 row[KEY_KIND] = KIND_WRITE
@@ -283,9 +309,11 @@ def _step(t, s, f, work, requests, core):
         row[_history(stage, unit) + H_READS] = done
         row[NEXT_READ + stage] = unit + 1
     else:
-        unit = row[NEXT_UNIT + stage]
+        unit = row[NEXT_DONE + stage]
         done = _issue(t, s, f, work, requests, core, stage, unit, 1, row[KEY])
-        _run_unit(row, stage, work[core, unit * row[STAGES] + stage, 0], done)
+        row[_history(stage, unit) + H_WRITES] = done
+        row[NEXT_DONE + stage] = unit + 1
+        row[LAST_WRITE] = max(row[LAST_WRITE], done)
     _carry(f, work, core)
 
 
@@ -294,8 +322,10 @@ def begin(f, work, core):
     """Put a job whose fields, work and requests are in place into motion."""
     row = f[core]
     for stage in range(MAX_STAGES):
-        row[NEXT_UNIT + stage] = 0
         row[NEXT_READ + stage] = 0
+        row[NEXT_START + stage] = 0
+        row[NEXT_DONE + stage] = 0
+        row[NEXT_LEAVE + stage] = 0
         row[STAGE_FIRST + stage] = row[START]
     row[ACTIVE] = 1
     row[LAST_WRITE] = 0
