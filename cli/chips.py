@@ -49,5 +49,5 @@ def validate(chip: str) -> None:
     except ConfigError as error:
         for problem in error.problems:
             print(f"tasic: {problem}", file=sys.stderr)
-        raise SystemExit(1) from None
+        raise click.exceptions.Exit(1) from None
     click.echo(f"{chip}: good ({config.name})")

@@ -109,7 +109,7 @@ def doctor(clear_kernels: bool) -> None:
         click.echo(f"{state:8} {name:22} {text}")
     if not good:
         print("tasic: something needed is missing, see above (pip install --force-reinstall tasic)", file=sys.stderr)
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _python() -> str:

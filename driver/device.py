@@ -4,6 +4,7 @@ One device may serve several sessions, from one or several threads. Time on it i
 `wait_until` and in transfers, so results do not depend on the speed of the host.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -326,9 +327,13 @@ class Device:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        if kind is not None and issubclass(kind, (DeviceLost, KeyboardInterrupt)):
-            # nothing more can be asked of it, or nobody wants to wait: sessions need no orderly end
-            self._closed = True
-            self.backend.close()
-        else:
+        if kind is None:
             self.close()
+            return
+        # An interrupt may have struck in the middle of the backend's work, and a lost device answers nothing: no
+        # orderly end is possible. After other errors one is tried, but the first error is what the user must see.
+        if issubclass(kind, Exception) and not issubclass(kind, DeviceLost):
+            with contextlib.suppress(Exception):
+                self.close()
+        self._closed = True
+        self.backend.close()

@@ -5,6 +5,7 @@
 completion; pools are sized at opening, so memory does not grow with the number of pictures.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -103,13 +104,12 @@ class Session:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
-        # after an interrupt or a lost device nothing can be waited for: the device's own end cleans up
-        if kind is None or issubclass(kind, Exception):
-            try:
+        if kind is None:
+            self.close()
+        elif issubclass(kind, Exception):
+            # the first error is what the user must see; after an interrupt the device's own end cleans up
+            with contextlib.suppress(Exception):
                 self.close()
-            except TasicError:
-                if kind is None:
-                    raise
 
 
 @dataclass(slots=True)
