@@ -87,7 +87,8 @@ class KernelCacheLocator(caching._CacheLocator):
         return source_stamp(self._file)
 
     def get_disambiguator(self) -> str:
-        return str(self._line)
+        # The text is part of the index's name too: an old index may name types that are no more, and would not load.
+        return f"{self._line}-{source_stamp(self._file)[:12]}"
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> "KernelCacheLocator":
