@@ -10,6 +10,7 @@ import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import measure, model
 from benchmarks.bd_rate import bd_rate
@@ -27,6 +28,7 @@ CLIPS = (
 QPS = (22, 27, 32, 37)
 
 Row = dict[str, float]
+KINDS = (("psnr", "psnr_luma_db"), ("chroma", "psnr_chroma_db"), ("ssim", "ssim_luma"))
 
 
 def measure_point(clip: Clip, encode: Callable[[Clip, int], Encoded], qp: int) -> Row:
@@ -85,7 +87,8 @@ def main() -> None:
     head = " ".join(f"{text:>{width}}" for text, width in (("kbit/s", 10), ("PSNR-Y", 7), ("SSIM-Y", 7)))
     print(f"{'':28} {'':>3} | {'x264':^26} | {'test':^26} |")
     print(f"{'clip':28} {'QP':>3} | {head} | {head} |")
-    results = {}
+    points: dict[str, dict[str, Any]] = {}
+    differences: dict[str, dict[str, float]] = {}
     for wanted in arguments.clip or CLIPS:
         clip = measure.read_clip(wanted, arguments.frames)
         label = f"{clip.name[:18]} {clip.width}x{clip.height}"
@@ -98,25 +101,21 @@ def main() -> None:
                 cells.append(f"{row['kbit_per_s']:10.1f} {row['psnr_luma_db']:7.2f} {row['ssim_luma']:7.4f}")
             print(f"{label:28} {qp:3} | {cells[0]} | {cells[1]} |", flush=True)
             label = ""
-        difference = {
-            f"bd_rate_{key}_percent": rate_difference(*curves, quality)
-            for key, quality in (("psnr", "psnr_luma_db"), ("chroma", "psnr_chroma_db"), ("ssim", "ssim_luma"))
-        }
-        results[clip.name] = {"anchor": curves[0], "test": curves[1], **difference}
-        print(f"{'':28} BD-rate: {difference['bd_rate_psnr_percent']:+.1f} % luma PSNR", end="")
-        print(f", {difference['bd_rate_chroma_percent']:+.1f} % chroma PSNR", end="")
-        print(f", {difference['bd_rate_ssim_percent']:+.1f} % luma SSIM\n", flush=True)
+        difference = {kind: rate_difference(*curves, quality) for kind, quality in KINDS}
+        differences[clip.name] = difference
+        points[clip.name] = {"anchor": curves[0], "test": curves[1], "bd_rate_percent": difference}
+        print(
+            f"{'':28} BD-rate: {difference['psnr']:+.1f} % luma PSNR, {difference['chroma']:+.1f} % chroma PSNR", end=""
+        )
+        print(f", {difference['ssim']:+.1f} % luma SSIM\n", flush=True)
     print(f"{'BD-rate by clip [%]':40} {'luma PSNR':>10} {'chroma':>8} {'SSIM':>8}")
-    for name, result in results.items():
-        values = [result[f"bd_rate_{key}_percent"] for key in ("psnr", "chroma", "ssim")]
-        print(f"{name[:40]:40} {values[0]:+10.1f} {values[1]:+8.1f} {values[2]:+8.1f}")
-    if len(results) > 1:
-        means = [
-            statistics.mean(r[f"bd_rate_{k}_percent"] for r in results.values()) for k in ("psnr", "chroma", "ssim")
-        ]
-        print(f"{'mean':40} {means[0]:+10.1f} {means[1]:+8.1f} {means[2]:+8.1f}")
+    if len(differences) > 1:
+        means = {kind: statistics.mean(found[kind] for found in differences.values()) for kind, _ in KINDS}
+        differences["mean"] = means
+    for clip_name, found in differences.items():
+        print(f"{clip_name[:40]:40} {found['psnr']:+10.1f} {found['chroma']:+8.1f} {found['ssim']:+8.1f}")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"statement": measure.statement(), "clips": results}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({"statement": measure.statement(), "clips": points}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
