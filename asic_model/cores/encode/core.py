@@ -20,7 +20,7 @@ from asic_model.cores.encode.job import (
     EncodeJob,
     bad_field,
 )
-from asic_model.cores.encode.picture import PictureParameters, code_picture, search_arrays
+from asic_model.cores.encode.picture import PictureParameters, code_picture, search_results
 from asic_model.cores.encode.reference import ReferencePicture, quarter_plane, reference_picture
 from asic_model.cores.result import REQUEST, STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult
 from asic_model.engines import deblock, entropy
@@ -28,7 +28,7 @@ from asic_model.engines.entropy import SliceParameters
 from asic_model.engines.fractional_search import ReferencePlanes
 from asic_model.engines.lagrangian import MOTION_LAMBDA
 from asic_model.engines.mode_decision.inter import References
-from asic_model.engines.mode_decision.state import Coded, Samples, Settings, trials
+from asic_model.engines.mode_decision.state import Coded, Samples, Settings, macroblock_state
 from asic_model.engines.motion_search import GUARD_BYTES, MotionSearchConfig, Plane, SearchSettings
 from asic_model.engines.transform import Quantiser, quantiser
 from asic_model.work import encode_work
@@ -41,11 +41,16 @@ def _quantiser() -> Quantiser:
 
 def _settings(effort: int, ref_count: int) -> Settings:
     """What each effort spends."""
+    import os
+    e=eval(os.environ.get('M_SET','{}'))
+    common = dict(partitions=7,shape_margin=20,weight_inter=16,weight_intra=16,mode_lambda=16)
     if effort == EFFORT_FAST:
-        return Settings(references=min(ref_count, 1), partitions=7, inter_margin=16, intra_margin=16, early_skip=1)
-    if effort == EFFORT_SLOW:
-        return Settings(references=ref_count, partitions=7, inter_margin=20, intra_margin=32, early_skip=0)
-    return Settings(references=min(ref_count, 2), partitions=7, inter_margin=18, intra_margin=20, early_skip=1)
+        d=dict(common, references=min(ref_count, 1),  inter_margin=16, intra_margin=16, early_skip=1)
+    elif effort == EFFORT_SLOW:
+        d=dict(common,references=ref_count, inter_margin=20, intra_margin=32, early_skip=0)
+    else: d=dict(common,references=min(ref_count, 2), inter_margin=18, intra_margin=20, early_skip=1)
+    d.update(e)
+    return Settings(**d)
 
 
 def _search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> SearchSettings:
@@ -227,9 +232,9 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
         effort=job.effort,
     )
     code_picture(
-        parameters, trials(quantiser), quantiser, settings, _search_settings(cfg.motion_search, job), mbs,
+        parameters, macroblock_state(), quantiser, settings, _search_settings(cfg.motion_search, job), mbs,
         mbs.levels.reshape(-1), Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8)), references, quarters,
-        search_arrays(settings.references, count), source, current_quarter, current, recon, rows, qp_map,
+        search_results(settings.references, count), source, current_quarter, current, recon, rows, qp_map,
         motion.read(memory, job.motion_in_address if inter else 0, count), work,
     )  # fmt: skip
     _deblock(memory, job, mbs, work)

@@ -17,7 +17,6 @@ from asic_model.codecs.h264.macroblock import (
     INTER_8X16,
     INTER_16X8,
     INTER_16X16,
-    SUB_4X4,
     SUB_4X8,
     SUB_8X4,
     SUB_8X8,
@@ -29,29 +28,14 @@ from asic_model.engines.inter_prediction import predict_chroma, predict_luma_fro
 from asic_model.engines.mode_decision.intra import qp_delta_rate
 from asic_model.engines.mode_decision.rate import ONE_BIT, mvd_rate_cabac, se_rate, ue_rate
 from asic_model.engines.mode_decision.residual import code_chroma, code_luma, pattern_rate_cabac
-from asic_model.engines.mode_decision.state import (
-    R_CABAC,
-    R_LEFT,
-    R_MB,
-    R_MB_X,
-    R_MB_Y,
-    R_REFERENCES,
-    R_SKIP_INC,
-    R_UP,
-    SAMPLES,
-    T_CBP,
-    T_DC,
-    T_RATE,
-    T_TYPE,
-)
-from asic_model.engines.transform.quantiser import INTER_Y
+from asic_model.engines.mode_decision.state import CB, INTER, SAMPLES, T_CBP, T_DC, T_RATE, T_TYPE
 from asic_model.kernel_cache import kernel
 
 
 class References(NamedTuple):
     """Reference pictures of the slice, list 0.
 
-    luma   : tuple of four ReferencePlanes (the first repeated where there are fewer)
+    luma   : tuple of four ReferencePlanes (the last one repeated where there are fewer)
     memory : uint8[...]    device memory, which holds chroma
     chroma : int64[4, 2]   offsets of Cb and Cr in it
     chroma_stride, chroma_width, chroma_height : of the chroma planes
@@ -76,12 +60,12 @@ class Motion(NamedTuple):
 
 
 @kernel
-def _predict_part(t, r, slot, references, scratch, x, y, width, height):
+def _predict_part(t, slot, references, x, y, width, height):
     """Luma and chroma of a partition at sample (x, y) of the macroblock, with the vector of its first block."""
     block = (y >> 2) * 4 + (x >> 2)
     ref = t.ref_idx[slot, (y >> 3) * 2 + (x >> 3)]
-    x_qpel = 4 * (16 * r[R_MB_X] + x) + t.vector[slot, block, 0]
-    y_qpel = 4 * (16 * r[R_MB_Y] + y) + t.vector[slot, block, 1]
+    x_qpel = 4 * (16 * t.mb_x + x) + t.vector[slot, block, 0]
+    y_qpel = 4 * (16 * t.mb_y + y) + t.vector[slot, block, 1]
     area = slot * SAMPLES
     planes = references.luma[ref]
     predict_luma_from_planes(
@@ -91,21 +75,21 @@ def _predict_part(t, r, slot, references, scratch, x, y, width, height):
     for component in range(2):
         # A luma vector in quarter samples is a chroma vector in eighths (8.4.1.4), positions likewise.
         predict_chroma(
-            t.prediction, area + 256 + 64 * component + 4 * y + (x >> 1), 8, references.memory,
+            t.prediction, area + CB + 64 * component + 4 * y + (x >> 1), 8, references.memory,
             references.chroma[ref, component], references.chroma_stride, references.chroma_width,
-            references.chroma_height, x_qpel, y_qpel, width >> 1, height >> 1, scratch,
+            references.chroma_height, x_qpel, y_qpel, width >> 1, height >> 1, t.patch,
         )  # fmt: skip
 
 
 @kernel
-def predict(t, r, slot, mb_type, references, scratch):
+def predict(t, slot, mb_type, references):
     """Inter prediction of the slot's candidate, luma and chroma."""
     if mb_type == INTER_16X8:
-        _predict_part(t, r, slot, references, scratch, 0, 0, 16, 8)
-        _predict_part(t, r, slot, references, scratch, 0, 8, 16, 8)
+        _predict_part(t, slot, references, 0, 0, 16, 8)
+        _predict_part(t, slot, references, 0, 8, 16, 8)
     elif mb_type == INTER_8X16:
-        _predict_part(t, r, slot, references, scratch, 0, 0, 8, 16)
-        _predict_part(t, r, slot, references, scratch, 8, 0, 8, 16)
+        _predict_part(t, slot, references, 0, 0, 8, 16)
+        _predict_part(t, slot, references, 8, 0, 8, 16)
     elif mb_type == INTER_8X8:
         for quadrant in range(4):
             x0, y0 = 8 * (quadrant & 1), 8 * (quadrant >> 1)
@@ -114,9 +98,9 @@ def predict(t, r, slot, mb_type, references, scratch):
             height = 8 if sub == SUB_8X8 or sub == SUB_4X8 else 4
             for y in range(y0, y0 + 8, height):
                 for x in range(x0, x0 + 8, width):
-                    _predict_part(t, r, slot, references, scratch, x, y, width, height)
+                    _predict_part(t, slot, references, x, y, width, height)
     else:
-        _predict_part(t, r, slot, references, scratch, 0, 0, 16, 16)
+        _predict_part(t, slot, references, 0, 0, 16, 16)
 
 
 @kernel
@@ -129,23 +113,23 @@ def set_vector(t, slot, x, y, width, height, vector_x, vector_y):
 
 
 @kernel
-def skip_rate(t, r, skipped):
+def skip_rate(t, skipped):
     """mb_skip_flag; for CAVLC a share of mb_skip_run."""
-    if r[R_CABAC]:
-        return np.int64(t.costs[2 * (CTX_MB_SKIP_P + r[R_SKIP_INC]) + skipped])
+    if t.cabac:
+        return np.int64(t.costs[2 * (CTX_MB_SKIP_P + t.skip_inc) + skipped])
     return np.int64(64 if skipped else ONE_BIT)
 
 
 @kernel
-def _ref_rate(t, r, motion, quadrant, ref):
+def _ref_rate(t, motion, quadrant, ref):
     """ref_idx; `quadrant` is the first of its partition."""
-    if r[R_REFERENCES] == 1:
+    if t.references == 1:
         return np.int64(0)
-    if not r[R_CABAC]:
-        return np.int64(ONE_BIT) if r[R_REFERENCES] == 2 else ue_rate(ref)
-    mb = r[R_MB]
-    left_mb = mb if quadrant & 1 else r[R_LEFT]
-    up_mb = mb if quadrant & 2 else r[R_UP]
+    if not t.cabac:
+        return np.int64(ONE_BIT) if t.references == 2 else ue_rate(ref)
+    mb = t.mb
+    left_mb = mb if quadrant & 1 else t.left
+    up_mb = mb if quadrant & 2 else t.up
     inc = 0
     if left_mb >= 0 and motion.ref_idx[left_mb, 0, quadrant ^ 1] > 0:
         inc = 1
@@ -159,22 +143,22 @@ def _ref_rate(t, r, motion, quadrant, ref):
 
 
 @kernel
-def _part_rate(t, r, motion, slot, x, y, width, height):
+def _part_rate(t, motion, slot, x, y, width, height):
     """Put a partition's vector and difference into the record; return the rate of the difference."""
-    mb = r[R_MB]
+    mb = t.mb
     block = 4 * y + x
     vector_x, vector_y = t.vector[slot, block, 0], t.vector[slot, block, 1]
     ref = t.ref_idx[slot, (y >> 1) * 2 + (x >> 1)]
     field = MotionField(motion.slice_id, motion.ref_idx, motion.mv)
     predicted_x, predicted_y = predict_mv(field, motion.mb_width, mb, 0, x, y, width, height, ref)
     mvd_x, mvd_y = vector_x - predicted_x, vector_y - predicted_y
-    if r[R_CABAC]:
+    if t.cabac:
         sum_x = sum_y = np.int64(0)
-        other = mb if x else r[R_LEFT]
+        other = mb if x else t.left
         if other >= 0:
             sum_x += abs(np.int64(motion.mvd[other, 0, 4 * y + ((x - 1) & 3), 0]))
             sum_y += abs(np.int64(motion.mvd[other, 0, 4 * y + ((x - 1) & 3), 1]))
-        other = mb if y else r[R_UP]
+        other = mb if y else t.up
         if other >= 0:
             sum_x += abs(np.int64(motion.mvd[other, 0, 4 * ((y - 1) & 3) + x, 0]))
             sum_y += abs(np.int64(motion.mvd[other, 0, 4 * ((y - 1) & 3) + x, 1]))
@@ -189,12 +173,12 @@ def _part_rate(t, r, motion, slot, x, y, width, height):
 
 
 @kernel
-def motion_rate(t, r, motion, slot, mb_type):
+def motion_rate(t, motion, slot, mb_type):
     """Put the candidate's motion into the record of the macroblock; return the rate of type, references and vectors."""
-    mb = r[R_MB]
+    mb = t.mb
     costs = t.costs
-    rate = skip_rate(t, r, 0)
-    if r[R_CABAC]:
+    rate = skip_rate(t, 0)
+    if t.cabac:
         wide = mb_type == INTER_16X8 or mb_type == INTER_8X16
         rate += np.int64(costs[2 * CTX_MB_TYPE_P]) + np.int64(costs[2 * (CTX_MB_TYPE_P + 1) + (1 if wide else 0)])
         if wide:
@@ -206,20 +190,20 @@ def motion_rate(t, r, motion, slot, mb_type):
     for quadrant in range(4):
         motion.ref_idx[mb, 0, quadrant] = t.ref_idx[slot, quadrant]
     if mb_type == INTER_16X16:
-        rate += _ref_rate(t, r, motion, 0, t.ref_idx[slot, 0])
-        rate += _part_rate(t, r, motion, slot, 0, 0, 4, 4)
+        rate += _ref_rate(t, motion, 0, t.ref_idx[slot, 0])
+        rate += _part_rate(t, motion, slot, 0, 0, 4, 4)
     elif mb_type == INTER_16X8:
-        rate += _ref_rate(t, r, motion, 0, t.ref_idx[slot, 0]) + _ref_rate(t, r, motion, 2, t.ref_idx[slot, 2])
-        rate += _part_rate(t, r, motion, slot, 0, 0, 4, 2)
-        rate += _part_rate(t, r, motion, slot, 0, 2, 4, 2)
+        rate += _ref_rate(t, motion, 0, t.ref_idx[slot, 0]) + _ref_rate(t, motion, 2, t.ref_idx[slot, 2])
+        rate += _part_rate(t, motion, slot, 0, 0, 4, 2)
+        rate += _part_rate(t, motion, slot, 0, 2, 4, 2)
     elif mb_type == INTER_8X16:
-        rate += _ref_rate(t, r, motion, 0, t.ref_idx[slot, 0]) + _ref_rate(t, r, motion, 1, t.ref_idx[slot, 1])
-        rate += _part_rate(t, r, motion, slot, 0, 0, 2, 4)
-        rate += _part_rate(t, r, motion, slot, 2, 0, 2, 4)
+        rate += _ref_rate(t, motion, 0, t.ref_idx[slot, 0]) + _ref_rate(t, motion, 1, t.ref_idx[slot, 1])
+        rate += _part_rate(t, motion, slot, 0, 0, 2, 4)
+        rate += _part_rate(t, motion, slot, 2, 0, 2, 4)
     else:
         for quadrant in range(4):
             sub = t.sub_type[slot, quadrant]
-            if r[R_CABAC]:
+            if t.cabac:
                 rate += costs[2 * CTX_SUB_MB_TYPE_P + (1 if sub == SUB_8X8 else 0)]
                 if sub != SUB_8X8:
                     rate += costs[2 * (CTX_SUB_MB_TYPE_P + 1) + (0 if sub == SUB_8X4 else 1)]
@@ -227,7 +211,7 @@ def motion_rate(t, r, motion, slot, mb_type):
                         rate += costs[2 * (CTX_SUB_MB_TYPE_P + 2) + (1 if sub == SUB_4X8 else 0)]
             else:
                 rate += ue_rate(sub)
-            rate += _ref_rate(t, r, motion, quadrant, t.ref_idx[slot, quadrant])
+            rate += _ref_rate(t, motion, quadrant, t.ref_idx[slot, quadrant])
         for quadrant in range(4):
             x0, y0 = 2 * (quadrant & 1), 2 * (quadrant >> 1)
             sub = t.sub_type[slot, quadrant]
@@ -235,22 +219,19 @@ def motion_rate(t, r, motion, slot, mb_type):
             height = 2 if sub == SUB_8X8 or sub == SUB_4X8 else 1
             for y in range(y0, y0 + 2, height):
                 for x in range(x0, x0 + 2, width):
-                    rate += _part_rate(t, r, motion, slot, x, y, width, height)
+                    rate += _part_rate(t, motion, slot, x, y, width, height)
     return rate
 
 
 @kernel
-def code_inter(t, r, q, slot, mb_type, rate, source, source_y, source_u, source_v, source_stride, chroma_stride):
+def code_inter(t, slot, mb_type, rate):
     """Code the residual of the predicted slot; `rate` is that of its motion. Fills the result but for the cost."""
-    luma, luma_rate = code_luma(t, r, q, slot, source, source_y, source_stride, INTER_Y)
-    chroma, dc_flags, chroma_rate = code_chroma(t, r, q, slot, source, source_u, source_v, chroma_stride, 0)
+    luma, luma_rate = code_luma(t, slot)
+    chroma, dc_flags, chroma_rate = code_chroma(t, slot, INTER)
     pattern = luma | chroma << 4
     rate += luma_rate + chroma_rate
-    if r[R_CABAC]:
-        rate += pattern_rate_cabac(t.costs, r, pattern)
-    else:
-        rate += ue_rate(np.int64(CBP_CODE_NUM[0, 1, pattern]))
+    rate += pattern_rate_cabac(t, pattern) if t.cabac else ue_rate(np.int64(CBP_CODE_NUM[0, 1, pattern]))
     if pattern:
-        rate += qp_delta_rate(t, r)
+        rate += qp_delta_rate(t)
     result = t.result[slot]
     result[T_TYPE], result[T_CBP], result[T_DC], result[T_RATE] = mb_type, pattern, dc_flags, rate
