@@ -10,8 +10,9 @@ How a job gets to the chip (addresses are byte addresses in device memory, regis
     `host_version`, then wait until `negotiation` shows the same version: ACCEPTED (1), or REFUSED (2) and stop here.
  2. For a queue n of 0..3: put a command ring and a completion ring in device memory, each of 1 << size_log2 records
     of 64 bytes, 64-byte aligned, at or above `firmware_area`, not overlapping. Write `queues[n].base_*`,
-    `completion_base_*`, then `control` with `size_log2` and `enable`. `queues[n].status` becomes RUNNING (1) or
-    names what is wrong. Indices start at 0 and run freely (32 bits): slot = index % ring size.
+    `completion_base_*`, 0 to `tail` and `completion_head`, then `control` with `size_log2` and `enable`.
+    `queues[n].status` becomes RUNNING (1) or names what is wrong. Indices start at 0 and run freely (32 bits): slot =
+    index % ring size. To stop: `control` 0, then wait for STOPPED (0) before anything else is done with the queue.
  3. To submit: write the job block (256 bytes, 256-byte aligned), write the command record into slot
     `tail % size`, and last write `tail + 1` to `queues[n].tail`, the doorbell. Several commands may go with one
     doorbell. The ring is full while tail - `head` = size. Once `head` passed a command, its slot *and its job block*

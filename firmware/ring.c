@@ -59,9 +59,6 @@ static void drained(uint32_t q)
         if (sessions[slot].number && sessions[slot].queue == q)
             session_close(slot);
     stop(q, QUEUE_STATE_STOPPED);
-    uint32_t control = mmio_read(QUEUE_REG(q, control));
-    if (control & TASIC__QUEUESX__CONTROL__ENABLE_bm)
-        start(q, control);
 }
 
 // A queue's control was written: start or stop what changed.
@@ -82,7 +79,7 @@ void ring_control(void)
                 schedule_abort(q);
             }
             break;
-        case QUEUE_STATE_DRAINING:
+        case QUEUE_STATE_DRAINING: // the host must wait for STOPPED before it enables again
             break;
         default: // never ran: nothing to drain
             if (!enable)

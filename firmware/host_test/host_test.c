@@ -397,6 +397,15 @@ static void enable(uint32_t q, bool on)
     *reg(REG(pending)) |= TASIC__PENDING__QUEUE_CONTROL_bm;
 }
 
+// Bring an idle queue close to where its free-running indices wrap.
+static void near_the_wrap(uint32_t q)
+{
+    uint32_t index = 0xFFFFFFF0u + below(16);
+    queues[q].head = queues[q].completion_tail = tails[q] = taken[q] = index;
+    *reg(QUEUE_REG(q, tail)) = *reg(QUEUE_REG(q, head)) = index;
+    *reg(QUEUE_REG(q, completion_tail)) = *reg(QUEUE_REG(q, completion_head)) = index;
+}
+
 static void work_cores(void)
 {
     for (uint32_t core = 0; core < CORES; core++)
@@ -445,6 +454,9 @@ static int run_random(uint64_t seed, uint32_t steps)
     *reg(REG(pending)) |= TASIC__PENDING__HOST_VERSION_bm;
     for (uint32_t q = 0; q < QUEUES; q++)
         enable(q, true);
+    firmware_turn();
+    for (uint32_t q = 0; q < QUEUES; q += 2)
+        near_the_wrap(q);
     for (step = 0; step < steps; step++) {
         uint32_t q = below(QUEUES);
         switch (below(12)) {
