@@ -174,10 +174,11 @@ class Device:
         limit = DEADLINE_US if timeout_us is None else timeout_us
         waited_us = idle_us = 0
         beat = -1
-        with self.lock:
-            while not ready():
+        while not ready():
+            with self.lock:  # released after each step: other threads' sessions want their turn
                 if self.poll():
-                    waited_us = idle_us = 0 if timeout_us is None else idle_us
+                    waited_us = waited_us if timeout_us is not None else 0
+                    idle_us = 0
                     continue
                 if waited_us >= limit:
                     if timeout_us is None:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from asic_model.descriptors import Command, Kind, pack_job, pack_session
 from asic_model.memory.surface import surface
 from driver.device import Device
-from driver.errors import EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
+from driver.errors import DeviceLost, EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
 from driver.media.picture import Picture
 from driver.media.sink import EncodedPacket
 from driver.options import EncoderConfig, ScalerConfig
@@ -106,8 +106,8 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
         if kind is None:
             self.close()
-        elif issubclass(kind, Exception):
-            # the first error is what the user must see; after an interrupt the device's own end cleans up
+        elif issubclass(kind, Exception) and not issubclass(kind, DeviceLost):
+            # the first error is what the user must see; after an interrupt or a loss the device's own end cleans up
             with contextlib.suppress(Exception):
                 self.close()
 

@@ -1,5 +1,6 @@
 """Device memory from the host's side: who owns which bytes, and pictures going up and down."""
 
+import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Allocator:
     def __init__(self, start: int, end: int) -> None:
         self._free = [Span(start, end - start)]  # ascending, never touching each other
         self.total_bytes = end - start
+        self._lock = threading.Lock()  # sessions are opened and closed from several threads
 
     @property
     def free_bytes(self) -> int:
@@ -34,15 +36,16 @@ class Allocator:
 
     def allocate(self, size: int, alignment: int = ADDRESS_ALIGNMENT_BYTES, what: str = "a buffer") -> Span:
         """Return a span of `size` bytes, or raise CapacityExceeded saying needed, free and total."""
-        for number, span in enumerate(self._free):
-            address = -(-span.address // alignment) * alignment
-            if address + size <= span.address + span.size:
-                rest = [
-                    Span(span.address, address - span.address),
-                    Span(address + size, span.address + span.size - address - size),
-                ]
-                self._free[number : number + 1] = [piece for piece in rest if piece.size]
-                return Span(address, size)
+        with self._lock:
+            for number, span in enumerate(self._free):
+                address = -(-span.address // alignment) * alignment
+                if address + size <= span.address + span.size:
+                    rest = [
+                        Span(span.address, address - span.address),
+                        Span(address + size, span.address + span.size - address - size),
+                    ]
+                    self._free[number : number + 1] = [piece for piece in rest if piece.size]
+                    return Span(address, size)
         raise CapacityExceeded(
             f"no device memory for {what}: {size} bytes needed, {self.free_bytes} of {self.total_bytes} free",
             needed=size, free=self.free_bytes, total=self.total_bytes,
@@ -50,15 +53,16 @@ class Allocator:
 
     def release(self, spans: Iterable[Span]) -> None:
         """Give spans back; each must have come from `allocate` and not been released since."""
-        merged: list[Span] = []
-        for span in sorted([*self._free, *spans]):
-            if merged and merged[-1].address + merged[-1].size > span.address:
-                raise ValueError(f"span at {span.address:#x} released twice")
-            if merged and merged[-1].address + merged[-1].size == span.address:
-                merged[-1] = Span(merged[-1].address, merged[-1].size + span.size)
-            else:
-                merged.append(span)
-        self._free = merged
+        with self._lock:
+            merged: list[Span] = []
+            for span in sorted([*self._free, *spans]):
+                if merged and merged[-1].address + merged[-1].size > span.address:
+                    raise ValueError(f"span at {span.address:#x} released twice")
+                if merged and merged[-1].address + merged[-1].size == span.address:
+                    merged[-1] = Span(merged[-1].address, merged[-1].size + span.size)
+                else:
+                    merged.append(span)
+            self._free = merged
 
 
 class PooledSurface:

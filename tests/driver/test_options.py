@@ -1,0 +1,120 @@
+"""Options: FFmpeg's names and values mean what they mean there; what is wrong is named with its range or neighbour."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driver.errors import InvalidConfig, TasicError
+from driver.options import (
+    EncoderConfig,
+    PlannedRung,
+    Rung,
+    ScalerConfig,
+    parse_ladder,
+    parse_rate,
+    plan_ladder,
+    share_rate,
+)
+from driver.session import scaled_aspect
+
+
+def test_ffmpeg_line() -> None:
+    config = EncoderConfig.from_ffmpeg("-c:v h264_tasic -s 1920x1080 -r 30000/1001 -b:v 5M -g 30 -preset p1 -refs 2")
+    assert (config.codec, config.width, config.height, config.preset) == ("h264", 1920, 1080, "fast")
+    assert (config.fps, config.bit_rate, config.gop_size, config.references) == (
+        Fraction(30000, 1001), 5_000_000, 30, 2,
+    )  # fmt: skip
+    assert config.cabac
+    assert not EncoderConfig.from_ffmpeg("-s 64x64 -profile:v baseline").cabac
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("-s 64x64 -gg 3", "unknown option -gg; did you mean g"),
+        ("-s 64x64 -bitrate 3", "did you mean bit_rate"),
+        ("-s 64", "option -s: '64' is not a size"),
+        ("-s 64x64 -qp", "option -qp has no value"),
+        ("-qp 3", "option width is missing"),
+        ("-s 65x64", "option width: 65 is odd"),
+        ("-s 64x4096", "option height: 4096 is outside 16..2304"),
+        ("-s 64x64 -qp 60", "option qp: 60 is outside 0..51"),
+        ("-s 64x64 -r 0", "option r"),
+        ("-s 64x64 -preset slowest", "did you mean slow"),
+        ("-s 64x64 -slices 5", "slices: 5 is more than the 4 macroblock rows"),
+        ("-s 64x64 -loop_filter maybe", "neither 0 nor 1"),
+    ],
+)
+def test_refusals_name_the_option(line: str, words: str) -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        EncoderConfig.from_ffmpeg(line)
+    assert words in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.code == "invalid_config"
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("2M", 2_000_000), ("500k", 500_000), ("2.5M", 2_500_000), ("64000", 64_000), ("1e6", 1_000_000)]
+)
+def test_rates(text: str, rate: int) -> None:
+    assert parse_rate(text) == rate
+
+
+@given(st.text(max_size=30))
+def test_ladders_are_read_or_refused_never_worse(text: str) -> None:
+    try:
+        rungs = parse_ladder(text)
+    except TasicError:
+        return
+    assert 1 <= len(rungs) <= 8
+
+
+@given(st.integers(8, 4096), st.integers(8, 1152), st.lists(st.integers(16, 2304), min_size=1, max_size=8, unique=True))
+def test_no_plan_scales_up_or_leaves_the_scaler_behind(half_width: int, half_height: int, sides: list[int]) -> None:
+    width, height = 2 * half_width, 2 * half_height
+    try:
+        rungs, warnings = plan_ladder(tuple(Rung(side, None, None) for side in sides), width, height)
+    except InvalidConfig:
+        # the one reason for which a plan may be refused; floor, since the rung's side was rounded to even
+        assert min(sides) * 8 < min(width, height) + 16
+        return
+    assert rungs
+    assert len({(r.width, r.height) for r in rungs}) == len(rungs)
+    for rung in rungs:
+        assert rung.width <= width
+        assert rung.height <= height
+        assert width <= 8 * rung.width
+        assert height <= 8 * rung.height
+        assert rung.width % 2 == rung.height % 2 == 0
+        aspect = scaled_aspect(Fraction(1), width, height, rung.width, rung.height)
+        assert aspect * Fraction(rung.width, rung.height) == Fraction(width, height)
+    if len(rungs) < len(sides):
+        assert warnings
+
+
+def test_plan_of_a_720p_source() -> None:
+    rungs, warnings = plan_ladder(parse_ladder("360p,1080p@5M,720p@2M"), 1280, 720)
+    assert rungs == [PlannedRung("720p", 1280, 720, 2_000_000), PlannedRung("360p", 640, 360, None)]
+    assert len(warnings) == 1
+    rungs, warnings = plan_ladder(parse_ladder("1080p@5M,720p@2M,360p"), 960, 540)
+    assert rungs == [PlannedRung("540p", 960, 540, 2_000_000), PlannedRung("360p", 640, 360, None)]
+    assert len(warnings) == 3
+    rungs, _ = plan_ladder(parse_ladder("480p"), 720, 1280)  # portrait: the shorter side
+    assert (rungs[0].width, rungs[0].height) == (480, 854)  # 853.3 to the nearest even
+
+
+def test_rates_follow_pixels_to_the_power_of_three_quarters() -> None:
+    rungs = [PlannedRung("a", 640, 320, None), PlannedRung("b", 320, 160, None), PlannedRung("c", 32, 16, 9_000)]
+    assert [r.bit_rate for r in share_rate(rungs, 800_000)] == [800_000, round(800_000 * 0.25**0.75), 9_000]
+    assert share_rate(rungs, None) == rungs
+
+
+def test_scaler_limits() -> None:
+    ScalerConfig(width=128, height=128, sizes=((16, 16), (512, 512)))
+    for size in ((514, 128), (128, 14), (127, 128)):
+        with pytest.raises(InvalidConfig, match="is not possible"):
+            ScalerConfig(width=128, height=128, sizes=(size,))
+    with pytest.raises(InvalidConfig, match="at least one"):
+        ScalerConfig(width=128, height=128, sizes=())
