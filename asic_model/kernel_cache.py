@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import caching, event, types
+from numba.core import caching, errors, event, types
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 PACKAGE_NAME = PACKAGE_DIR.name
@@ -129,6 +129,32 @@ def _one_version(dispatcher: Any) -> Any:
     return dispatcher
 
 
+# What makes numba count references in a kernel. All others only borrow the arrays they are given and are compiled
+# without counting, which costs two atomic additions an array and call.
+_NEEDS_COUNTS = frozenset(
+    ("arange", "array", "astype", "copy", "empty", "empty_like", "full", "ones", "ravel", "reshape", "sort", "view")
+    + ("zeros", "zeros_like")
+)
+
+
+def _borrowing(dispatcher: Any) -> Any:
+    """Compile without reference counts, and with them after all where numba finds that it cannot."""
+    plain, compiler = dispatcher.compile, dispatcher._compiler
+
+    def compile_version(signature: Any) -> Any:
+        try:
+            return plain(signature)
+        except errors.NumbaError:
+            if compiler.targetoptions["_nrt"]:
+                raise
+        compiler.targetoptions["_nrt"] = True
+        compiler._failed_cache.clear()
+        return plain(signature)
+
+    dispatcher.compile = compile_version
+    return dispatcher
+
+
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba: cached, without the GIL, division as in C (no ZeroDivisionError).
 
@@ -139,6 +165,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     former = numba.config.CACHE_LOCATOR_CLASSES
     numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelCacheLocator.__name__}"
     try:
-        return _one_version(numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+        counts = bool(_NEEDS_COUNTS.intersection(function.__code__.co_names))
+        return _borrowing(_one_version(numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=counts)(function)))
     finally:
         numba.config.CACHE_LOCATOR_CLASSES = former
