@@ -7,6 +7,7 @@ time would waste half of every burst. The irregular part, reference reads, stand
 import numpy as np
 
 from asic_model.cores.result import CLIENTS, REQUEST
+from asic_model.kernel_cache import kernel
 from asic_model.memory.frame_compression import HEADER_LINE_BYTES, HEADER_LINE_TILES, TILE_BYTES
 from asic_model.memory.surface import Surface
 
@@ -14,10 +15,24 @@ LINE_BYTES = 64
 GROUP_MBS = 4  # macroblocks whose luma row fills a line
 
 
+@kernel
+def _take_rows(source, order, out):
+    """out[i] = source[order[i]], rows of bytes: several times as fast as numpy on records."""
+    size = source.shape[1]
+    for i in range(order.size):
+        row = order[i]
+        for j in range(size):
+            out[i, j] = source[row, j]
+
+
 def join(*parts: np.ndarray) -> np.ndarray:
     """Return all requests of `parts` (REQUEST arrays) in the order that a CoreResult has them: by unit, then stage."""
     whole = np.concatenate([np.zeros(0, REQUEST), *parts])
-    return whole[np.argsort(whole["unit"].astype(np.int64) * 256 + whole["stage"], kind="stable")]
+    order = np.argsort(whole["unit"].astype(np.int64) * 256 + whole["stage"], kind="stable")
+    sorted_rows = np.empty_like(whole)
+    shape = len(whole), REQUEST.itemsize
+    _take_rows(whole.view(np.uint8).reshape(shape), order, sorted_rows.view(np.uint8).reshape(shape))
+    return sorted_rows
 
 
 def requests(
