@@ -24,6 +24,9 @@ from asic_model.work import decode_work
 STAGES = ("parse", "residual", "prediction", "reconstruct", "deblock")
 PARSE, RESIDUAL, PREDICTION, RECONSTRUCT, DEBLOCK = range(5)
 MACROBLOCK_SAMPLES = 384
+# What hardware moves of a macroblock's motion where direct prediction looks at the four corners only: vectors and
+# picture numbers. The buffer itself is larger (`decode_records.motion_bytes`).
+PACKED_MOTION_BYTES = 32
 
 
 class DecodeCoreConfig(Section):
@@ -37,7 +40,7 @@ class DecodeCoreConfig(Section):
     intra_prediction: IntraPredictionConfig = IntraPredictionConfig()
     inter_prediction: InterPredictionConfig = InterPredictionConfig()
     deblock: DeblockConfig = DeblockConfig()
-    reference_cache: ReferenceCacheConfig = ReferenceCacheConfig(capacity_kib=64, tile_width=32, tile_height=8)
+    reference_cache: ReferenceCacheConfig = ReferenceCacheConfig(capacity_kib=256, tile_width=128, tile_height=8)
     frame_compression: bool = Field(False, description="references are stored losslessly compressed")
     # 12 at most: no macroblock in less than 32 cycles, on which the chip's event loop relies
     samples_per_cycle: int = Field(8, ge=1, le=12, description="prediction plus residual, samples put out in a cycle")
@@ -140,10 +143,11 @@ def memory_requests(
         pictures = [surface(job.width, job.height, address) for address in reference_addresses]
         tiles = [tile_bytes(memory, picture) for picture in pictures] if compress else None
         parts.append(reads(cfg.reference_cache, pictures, wanted, PREDICTION, tiles))
+    motion = PACKED_MOTION_BYTES if job.direct_8x8_inference else MOTION_MB_BYTES
     if colocated_address:
-        parts.append(traffic.per_unit(job.mb_count, MOTION_MB_BYTES, colocated_address, PREDICTION, False, "motion"))
+        parts.append(traffic.per_unit(job.mb_count, motion, colocated_address, PREDICTION, False, "motion"))
     if job.motion_address:
-        parts.append(traffic.per_unit(job.mb_count, MOTION_MB_BYTES, job.motion_address, RECONSTRUCT, True, "motion"))
+        parts.append(traffic.per_unit(job.mb_count, motion, job.motion_address, RECONSTRUCT, True, "motion"))
     return traffic.join(*parts)
 
 
