@@ -9,7 +9,7 @@
 // 256 x 2^(qp / 6): six steps, then doubled every six (H.264 8.5.9 has steps in the same ratio).
 static const uint16_t steps[6] = {256, 287, 323, 362, 406, 456};
 
-#define QP_CHANGE 3u          // most that the QP moves from one picture to the next
+#define QP_CHANGE 3           // most that the QP moves from one picture to the next
 #define RATIO_MAX (10u << 8)  // most that an I picture gets, in P pictures, Q8
 #define PERIOD_UNKNOWN 250u   // pictures between I pictures when the host does not say
 
@@ -100,6 +100,17 @@ static uint32_t target_bits(const struct rate *rate, bool intra)
     return at_most_32_bits((uint64_t)target);
 }
 
+// Keep the QP from swinging: P pictures go half of the way (feedback is a picture late), all at most QP_CHANGE.
+static uint32_t settle(const struct rate *rate, bool intra, uint32_t wanted)
+{
+    int32_t change = (int32_t)wanted - rate->last_qp;
+    if (!intra)
+        change /= 2;
+    change = change > QP_CHANGE ? QP_CHANGE : change < -QP_CHANGE ? -QP_CHANGE : change;
+    int32_t qp = rate->last_qp + change;
+    return (uint32_t)(qp < rate->qp_min ? rate->qp_min : qp > rate->qp_max ? rate->qp_max : qp);
+}
+
 // Choose the QP of the next picture; `planned_bits` is what the model expects it to take.
 uint32_t rate_choose(struct rate *rate, bool intra, uint32_t *planned_bits)
 {
@@ -108,22 +119,18 @@ uint32_t rate_choose(struct rate *rate, bool intra, uint32_t *planned_bits)
         rate->buffer_level = rate->buffer_bits;
     uint64_t complexity = intra ? rate->intra_complexity : rate->inter_complexity;
     uint64_t target = target_bits(rate, intra);
-    uint32_t low = rate->qp_min, high = rate->qp_max;
-    bool known = intra ? rate->intra_known : rate->inter_known;
-    if (rate->started && known && rate->buffer_level * 8 > rate->buffer_bits) {
-        if (rate->last_qp + QP_CHANGE < high)
-            high = rate->last_qp + QP_CHANGE > low ? rate->last_qp + QP_CHANGE : low;
-        if (rate->last_qp > low + QP_CHANGE)
-            low = rate->last_qp - QP_CHANGE < high ? rate->last_qp - QP_CHANGE : high;
-    }
-    uint32_t qp = low;
-    while (qp < high && step(qp) * target < complexity)
+    uint32_t qp = rate->qp_min;
+    while (qp < rate->qp_max && step(qp) * target < complexity)
         qp++;
+    bool known = intra ? rate->intra_known : rate->inter_known;
+    if (rate->started && known && rate->buffer_level * 8 > rate->buffer_bits)
+        qp = settle(rate, intra, qp);
     uint64_t planned = divide(complexity, (uint32_t)step(qp));
     *planned_bits = at_most_32_bits(planned);
     rate->debt += (int64_t)*planned_bits - rate->picture_bits;
     rate->buffer_level -= *planned_bits;
-    rate->last_qp = (uint8_t)qp;
+    if (!intra || !rate->inter_known)
+        rate->last_qp = (uint8_t)qp;
     rate->started = true;
     return qp;
 }

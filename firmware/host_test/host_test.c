@@ -6,6 +6,7 @@
 //
 // tests/control/test_firmware.py builds and runs it.
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -492,14 +493,14 @@ static int run_random(uint64_t seed, uint32_t steps)
 
 // ------------------------------------------------------------------------------------------------------ mode: rate
 
-// Lines in: width height numerator denominator bit_rate buffer period qp_min qp_max, then one a picture: intra, and bits
-// at QP 0 (the mock's law: half at every 6 QP); out: QP and bits. Feedback comes one picture late, as on the chip.
+// Lines in: width height numerator denominator bit_rate buffer period qp_min qp_max law, then one a picture: intra, and
+// bits at QP 0 (the mock's law: half at every `law` QP); out: QP and bits. Feedback comes one picture late, as on the chip.
 static int run_rate(void)
 {
     unsigned width, height, numerator, denominator, bit_rate, buffer, period, qp_min, qp_max, intra;
-    double at_zero;
-    CHECK(scanf("%u %u %u %u %u %u %u %u %u", &width, &height, &numerator, &denominator, &bit_rate, &buffer, &period,
-                &qp_min, &qp_max) == 9);
+    double at_zero, law;
+    CHECK(scanf("%u %u %u %u %u %u %u %u %u %lf", &width, &height, &numerator, &denominator, &bit_rate, &buffer, &period,
+                &qp_min, &qp_max, &law) == 10);
     struct session_block block = {.width = (uint16_t)width, .height = (uint16_t)height, .rate_numerator = numerator,
         .rate_denominator = denominator, .bit_rate = bit_rate, .buffer_bits = buffer, .intra_period = period,
         .qp_min = (uint8_t)qp_min, .qp_max = (uint8_t)qp_max};
@@ -511,8 +512,7 @@ static int run_rate(void)
         uint32_t planned, qp = rate_choose(&rate, intra, &planned);
         if (any)
             rate_update(&rate, last_intra, last_qp, last_planned, last_bits);
-        static const double sixth[6] = {1.0, 1.122462, 1.259921, 1.414214, 1.587401, 1.781797};
-        last_bits = (uint32_t)(at_zero / (sixth[qp % 6] * (double)(1u << qp / 6)));
+        last_bits = (uint32_t)(at_zero * exp2(-(double)qp / law));
         last_qp = qp, last_planned = planned, last_intra = intra, any = true;
         printf("%u %u\n", qp, last_bits);
     }
