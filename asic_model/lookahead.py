@@ -5,9 +5,10 @@ on a ring is known by then, and as far as its pixels go, so is all it needs: a j
 and its inputs belong to the device from the doorbell on. So it is made known to the executor at once. When the
 firmware has judged it, the block that it hands to a core is the same, and the result is there or under way.
 
-Left to the firmware are jobs of sessions under rate control, whose QP it chooses, and jobs that it might refuse. What
-a refused job would have written is undefined by the protocol (the buffers are the device's until the completion), so
-a wrong guess does no harm beyond them. Guesses depend on the host's calls alone, never on threads.
+Left to the firmware are jobs of sessions under rate control, whose QP it chooses, jobs that it might refuse, and with
+them all that comes after them: later jobs of the session, and jobs whose fence waits for that session. What a refused
+job would have written is undefined by the protocol (the buffers are the device's until the completion), so a wrong
+guess does no harm beyond them. Guesses depend on the host's calls alone, never on threads.
 """
 
 import numpy as np
@@ -37,6 +38,8 @@ class Lookahead:
         self._opening: dict[tuple[int, int], tuple[int, int, bool]] = {}
         self._sessions: dict[int, tuple[int, int, bool]] = {}
         self._jobs: dict[tuple[int, int], tuple[bytes, Ticket]] = {}  # foreseen jobs by (queue, sequence)
+        # Jobs left to the firmware and not completed, by session: what comes after them must be left to it too.
+        self._left: dict[int, set[tuple[int, int]]] = {}
 
     def host_wrote(self, address: int, value: int) -> None:
         """The host wrote a register; a doorbell shows new commands."""
@@ -62,6 +65,11 @@ class Lookahead:
                 session = self._opening.pop((queue, done["sequence"]), None)
                 if session is not None and done["status"] == Status.OK:
                     self._sessions[done["session"]] = session
+                left = self._left.get(done["session"])
+                if left is not None:
+                    left.discard((queue, done["sequence"]))
+                    if not left:
+                        del self._left[done["session"]]
                 job = self._jobs.pop((queue, done["sequence"]), None)
                 if job is not None and done["status"] >= Status.BAD_VERSION:
                     self._executor.refused(*job)
@@ -92,9 +100,12 @@ class Lookahead:
                 self._sessions[command["session"]] = (*known[:2], known[2] or controlled)
         elif command["type"] == Command.CLOSE_SESSION:
             self._sessions.pop(command["session"], None)
-        elif kind in self._kinds and known == (queue, kind, False) and self._is_legal(kind, block):
+        elif kind in self._kinds:
             key = queue, command["sequence"]
-            if key not in self._jobs:
+            follows = command["session"] in self._left or command["wait_session"] in self._left
+            if follows or known != (queue, kind, False) or not self._is_legal(kind, block):
+                self._left.setdefault(command["session"], set()).add(key)
+            elif key not in self._jobs:
                 self._jobs[key] = (block, self._executor.foresee(block))
 
     def _is_legal(self, kind: Kind, block: bytes) -> bool:
