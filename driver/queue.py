@@ -95,6 +95,8 @@ class Queue:
         ):
             write(self._register(low), address & MASK32)
             write(self._register(high), address >> 32)
+        write(self._register(regs.QUEUES_TAIL), 0)
+        write(self._register(regs.QUEUES_COMPLETION_HEAD), 0)
         control = regs.QUEUES_CONTROL_SIZE_LOG2.put(RING_LOG2, regs.QUEUES_CONTROL_ENABLE.put(1))
         write(self._register(regs.QUEUES_CONTROL), control)
         self._device.wait_register(
