@@ -18,12 +18,15 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from asic_model.chips.reader import MARKS, MAX_BYTES, ConfigError, Description, Problem, Source, read
+from asic_model.cores.decode import DecodeCoreConfig
+from asic_model.cores.encode import EncodeCoreConfig
 from asic_model.cores.scale import ScaleCoreConfig
 from asic_model.memory.timings import STANDARDS, Timing
 from asic_model.section import Section
 
 SCHEMA_VERSION = 1
 DEFAULT_CHIP = "vcu"
+SHARES_REFERENCES = ("encode", "decode")  # kinds of cores that read reference pictures
 
 
 def Figure(low: float, high: float, description: str, **extra: Any) -> Any:  # noqa: N802 - reads as a declaration
@@ -67,6 +70,7 @@ class EncodeConfig(Section):
 
     cores: int = Figure(1, 64, "encode cores [cores]")
     pipeline: PipelineConfig
+    core: EncodeCoreConfig = Field(default=EncodeCoreConfig(), description="engines of one core")
 
 
 class ScaleConfig(Section):
@@ -82,6 +86,7 @@ class DecodeConfig(Section):
 
     cores: int = Figure(0, 64, "decode cores [cores]")
     pipeline: PipelineConfig
+    core: DecodeCoreConfig = Field(default=DecodeCoreConfig(), description="engines of one core")
 
 
 class MemoryConfig(Section):
@@ -205,6 +210,23 @@ class ChipConfig(Section):
     power: PowerConfig
     sources: Annotated[Mapping[str, Source], Field(exclude=True, repr=False)] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_compression(cls, values: Any) -> Any:
+        """`memory.frame_compression` is the one switch; the cores that share the pictures take it from there."""
+        try:
+            switch = values["memory"]["frame_compression"]
+            for kind in SHARES_REFERENCES:
+                core = values[kind].setdefault("core", {})
+                if core.setdefault("frame_compression", switch) != switch:
+                    raise ValueError(
+                        f"{kind}.core.frame_compression: {core['frame_compression']} contradicts "
+                        f"memory.frame_compression, {switch}; leave it out"
+                    )
+        except (TypeError, KeyError, AttributeError):
+            pass  # not the shape of a description: the fields' own checks say so
+        return values
+
 
 # ---------------------------------------------------------------------------------------------------- loading
 
@@ -278,6 +300,8 @@ def _build(description: Description) -> ChipConfig:
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError([Problem(description.file, 0, "", str(error))]) from None
     sources = {path: description.sources.get(path, _DEFAULT_SOURCE) for path in figures(config)}
+    for kind in SHARES_REFERENCES:
+        sources[f"{kind}.core.frame_compression"] = sources["memory.frame_compression"]
     return config.model_copy(update={"sources": sources})
 
 

@@ -1,6 +1,7 @@
 """The fabric plays pipelines as its rules say, in time order, and checks its own books."""
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_reads_run_ahead_by_the_prefetch_window() -> None:
     fabric = Fabric(chip(prefetch=2))
     run(fabric, {0: result([[400]] * 4, rows)})
     starts = [times(fabric, 0, 0, unit)[0] for unit in range(4)]
-    assert [b - a for a, b in zip(starts, starts[1:], strict=False)] == [400 * PERIOD_PS] * 3
+    assert [b - a for a, b in pairwise(starts)] == [400 * PERIOD_PS] * 3
     later = Fabric(chip(prefetch=1))
     run(later, {0: result([[1]] * 4, rows)})
     gaps = np.diff([times(later, 0, 0, unit)[0] for unit in range(4)])
