@@ -287,7 +287,7 @@ def test_hostile_host(host_test, seed):
 
 
 def rate_run(host_test, pictures, *, bit_rate, fps=30, size=(1280, 720), period=0, qp=(0, 51), buffer=0, law=6.0):
-    """Run (intra, bits at QP 0) of each picture through rate control; returns [(qp, bits)]. Bits halve every `law` QP."""
+    """Run (intra, bits at QP 0) of each picture through rate control: [(qp, bits)]. `law`: QP steps that halve bits."""
     head = f"{size[0]} {size[1]} {fps} 1 {bit_rate} {buffer} {period} {qp[0]} {qp[1]} {law}\n"
     lines = "".join(f"{int(intra)} {bits}\n" for intra, bits in pictures)
     numbers = [int(word) for word in run(host_test, "rate", data=(head + lines).encode()).split()]
