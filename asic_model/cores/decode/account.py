@@ -12,7 +12,7 @@ from asic_model.engines.deblock import DeblockConfig
 from asic_model.engines.inter_prediction import InterPredictionConfig
 from asic_model.engines.intra_prediction import IntraPredictionConfig
 from asic_model.engines.parse import ParseConfig
-from asic_model.engines.parse.slice_data import STAT_BINS, STAT_BITS, STAT_BLOCKS, STAT_LEVELS, STATS
+from asic_model.engines.parse.layout import STAT_BINS, STAT_BITS, STAT_BLOCKS, STAT_LEVELS, STATS
 from asic_model.engines.transform import TransformConfig
 from asic_model.memory import traffic
 from asic_model.memory.frame_compression import tile_bytes

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asic_model.codecs.h264.cabac_contexts import CONTEXTS
 from asic_model.codecs.h264.emulation_prevention import unescape_into
 from asic_model.codecs.h264.macroblock import UNAVAILABLE, Macroblocks
 from asic_model.codecs.h264.macroblock import allocate as allocate_macroblocks
@@ -54,7 +55,8 @@ from asic_model.engines import deblock, inter_prediction, intra_prediction, tran
 from asic_model.engines.deblock.mbaff import deblock_mbaff
 from asic_model.engines.parse.bitstream import PADDING_WORDS, rbsp_words
 from asic_model.engines.parse.neighbours import NEIGHBOURS_SIZE
-from asic_model.engines.parse.slice_data import CACHE_SIZE, STATS, SliceSyntax, parse_slice
+from asic_model.engines.parse.layout import CACHE_SIZE, STATS
+from asic_model.engines.parse.slice_data import SliceSyntax, parse_slice
 from asic_model.engines.parse.state import END, LAST_WORD, OVERLAP, STATE_SIZE
 from asic_model.memory.surface import surface
 from asic_model.work import decode_work
@@ -74,7 +76,7 @@ class _Buffers:
             flat[name] = flat[name].view(np.int32)
         self.flat = Macroblocks(**flat)
         self.state = np.zeros(STATE_SIZE, np.int64)
-        self.contexts = np.zeros(1024, np.uint8)
+        self.contexts = np.zeros(CONTEXTS, np.uint8)
         self.neighbours = np.zeros(NEIGHBOURS_SIZE, np.int64)
         self.cache = np.zeros(CACHE_SIZE, np.int16)
         self.found = np.zeros(64, np.int32)

@@ -2,35 +2,17 @@
 
 codIOffset is kept with up to 31 further bits of the stream below it (`VALUE`, `BITS`), so that the stream is
 touched once in 32 bits; the comparisons and subtractions are those of the standard, scaled by 2^BITS.
-A context is one byte: pStateIdx * 2 + valMPS.
+Contexts are those of `codecs.h264.cabac_contexts`: one byte, pStateIdx * 2 + valMPS.
 """
 
 import numpy as np
 
-from asic_model.codecs.h264.tables import CABAC_MN, RANGE_TAB_LPS, TRANS_IDX_LPS, TRANS_IDX_MPS
+from asic_model.codecs.h264.cabac_contexts import LPS_RANGES, NEXT_STATE
 from asic_model.engines.parse.state import BINS, BITS, LAST_WORD, POSITION, RANGE, VALUE
 from asic_model.kernel_cache import kernel
 
-CONTEXTS = 1024
-
-_states = np.arange(128)
-# [state]: next state after the most and after the least probable symbol; pStateIdx 0 swaps valMPS on an LPS
-_NEXT_MPS = (TRANS_IDX_MPS[_states >> 1] * 2 + (_states & 1)).astype(np.uint8)
-_NEXT_LPS = (TRANS_IDX_LPS[_states >> 1] * 2 + ((_states & 1) ^ (_states < 2))).astype(np.uint8)
-# [(state << 2) + qCodIRangeIdx]
-_LPS_RANGE = np.repeat(RANGE_TAB_LPS, 2, axis=0).reshape(-1).copy()
 # [range]: left shifts that bring a range back to 256 or more (9.3.3.2.2)
 _RENORM = np.array([9 - int(value).bit_length() if value else 0 for value in range(512)], np.uint8)
-_MN = np.ascontiguousarray(CABAC_MN.reshape(-1))
-
-
-@kernel
-def init_contexts(cx, table, qp):
-    """Set all contexts for a slice (9.3.1.1). table: 0 for I, cabac_init_idc + 1 otherwise; qp: SliceQPY, 0..51."""
-    for i in range(CONTEXTS):
-        at = (table * CONTEXTS + i) * 2
-        state = min(max(((np.int64(_MN[at]) * qp) >> 4) + np.int64(_MN[at + 1]), 1), 126)
-        cx[i] = (63 - state) * 2 if state <= 63 else (state - 64) * 2 + 1
 
 
 @kernel
@@ -60,19 +42,19 @@ def consumed_bits(st):
 def decode_step(cx, words, index, rng, value, bits, position, last_word):
     """DecodeDecision on local state. Returns (bin, rng, value, bits, position)."""
     state = np.int64(cx[index])
-    lps = np.int64(_LPS_RANGE[(state << 2) + ((rng >> 6) & 3)])
+    lps = (LPS_RANGES[state] >> ((rng >> 3) & 24)) & 0xFF
     rng -= lps
     scaled = rng << bits
     if value < scaled:
-        cx[index] = _NEXT_MPS[state]
         binary = state & 1
+        cx[index] = NEXT_STATE[(state << 1) + binary]
         if rng < 256:
             rng <<= 1
             bits -= 1
     else:
         value -= scaled
-        cx[index] = _NEXT_LPS[state]
         binary = (state & 1) ^ 1
+        cx[index] = NEXT_STATE[(state << 1) + binary]
         shift = np.int64(_RENORM[lps])
         rng = lps << shift
         bits -= shift

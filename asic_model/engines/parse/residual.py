@@ -5,6 +5,13 @@ Levels are written in scan order into a flat int16 array that holds zeros; only 
 
 import numpy as np
 
+from asic_model.codecs.h264.cabac_contexts import (
+    CAT_CHROMA_DC,
+    CAT_LUMA_8X8,
+    CTX_ABS_LEVEL,
+    CTX_LAST,
+    CTX_SIGNIFICANT,
+)
 from asic_model.codecs.h264.tables import table
 from asic_model.engines.parse.arithmetic import bypass_step, decode_step
 from asic_model.engines.parse.bitstream import leading_zeros, peek
@@ -21,23 +28,13 @@ from asic_model.engines.parse.state import (
 )
 from asic_model.kernel_cache import kernel
 
-# ctxBlockCat (Table 9-42)
-CAT_LUMA_DC = 0  # Intra16x16
-CAT_LUMA_AC = 1
-CAT_LUMA_4X4 = 2
-CAT_CHROMA_DC = 3
-CAT_CHROMA_AC = 4
-CAT_LUMA_8X8 = 5
-
 _LARGEST_LEVEL = 32767
 
 # ---- CABAC ----
 
-# First context of each syntax element by ctxBlockCat: ctxIdxOffset + ctxBlockCatOffset (Tables 9-34 and 9-40)
-CODED_BLOCK_FLAG = np.array([85, 89, 93, 97, 101], np.int16)
-_SIGNIFICANT = np.array([[105, 120, 134, 149, 152, 402], [277, 292, 306, 321, 324, 436]], np.int16)  # [field][cat]
-_LAST = np.array([[166, 181, 195, 210, 213, 417], [338, 353, 367, 382, 385, 451]], np.int16)
-_ABSOLUTE = np.array([227, 237, 247, 257, 266, 426], np.int16)
+_SIGNIFICANT = np.array(CTX_SIGNIFICANT, np.int16)  # [field][cat]
+_LAST = np.array(CTX_LAST, np.int16)
+_ABSOLUTE = np.array(CTX_ABS_LEVEL, np.int16)
 _MAX_COEFFICIENTS = np.array([16, 15, 16, 4, 15, 64], np.int16)
 
 
