@@ -277,6 +277,8 @@ def with_changes(config: ChipConfig, changes: Mapping[str, Any], reason: str = "
     description = Description(
         file=config.name, values=config.model_dump(mode="json"), sources=dict(config.sources), lines={}
     )
+    for kind in SHARES_REFERENCES:
+        description.values[kind]["core"].pop("frame_compression")  # follows memory.frame_compression
     for path, value in changes.items():
         *sections, last = path.split(".")
         node = description.values

@@ -80,10 +80,11 @@ def _at_rate(base: Timing, name: str, rate_mt_s: int) -> Timing:
     scaled = {
         field: -(-getattr(base, field) * base.tCK_ps // tck_ps)
         for field in (
-            *("nCL", "nCWL", "nRCD", "nRP", "nRAS", "nRC", "nRRD_S", "nRRD_L", "nFAW"),
+            *("nCL", "nCWL", "nRCD", "nRP", "nRAS", "nRRD_S", "nRRD_L", "nFAW"),
             *("nWTR_S", "nWTR_L", "nRTP", "nWR", "nRFC", "nREFI"),
         )
     }
+    scaled["nRC"] = scaled["nRAS"] + scaled["nRP"]
     source = f"{base.name}'s times in clocks of {tck_ps} ps, rounded up; {base.source}"
     return base._replace(name=name, rate_mt_s=rate_mt_s, tCK_ps=tck_ps, source=source, **scaled)
 

@@ -79,10 +79,12 @@ def mapping(name: str, timing: Timing, channels: int, ranks: int, interleave_byt
         shifts[field] = at
         at += widths[field]
     whole_row = channels == 1 and name in ("RoBaRaCoCh", "RoRaBaCoCh")
+    xor = name == "MOP4CLXOR"
+    chunk_bytes = timing.burst_bytes if xor else timing.row_bytes if whole_row else low_bytes
     masks = {field: (1 << width) - 1 for field, width in widths.items()}
     return Mapping(
         burst_shift=burst_shift,
-        chunk_bytes=timing.row_bytes if whole_row else low_bytes,
+        chunk_bytes=chunk_bytes,
         low_bits=low_bits,
         column_shift=shifts["Co"],
         column_mask=masks["Co"],
@@ -96,7 +98,7 @@ def mapping(name: str, timing: Timing, channels: int, ranks: int, interleave_byt
         bank_mask=masks["Ba"],
         row_shift=shifts["Ro"],
         row_mask=masks["Ro"],
-        xor=int(name == "MOP4CLXOR"),
+        xor=int(xor),
         rank_bits=widths["Ra"],
         group_bits=widths["Bg"],
         bank_bits=widths["Ba"],
