@@ -59,7 +59,12 @@ def encode(source_path: str, output: str, **options: Any) -> None:
             if recon is not None:
                 writer = work.enter_context(
                     PlanarWriter(
-                        recon, config.width, config.height, config.fps, config.sample_aspect_ratio, config.full_range
+                        recon,
+                        config.width,
+                        config.height,
+                        config.fps,
+                        config.sample_aspect_ratio,
+                        bool(config.full_range),
                     )
                 )
             work.enter_context(job.all_or_none(sinks))

@@ -68,9 +68,9 @@ def _media_info(path: str) -> None:
             ("size", f"{source.source_width}x{source.source_height}"),
             ("frame rate", f"{float(source.frame_rate):.3f}"),
             ("frames", source.frame_count if source.frame_count is not None else "not announced"),
-            ("pixel aspect", str(source.sample_aspect_ratio).replace("/", ":")),
+            ("pixel aspect", str(source.sample_aspect_ratio or "not said").replace("/", ":")),
             ("rotation", f"{source.rotation} degrees"),
-            ("range", "full" if source.full_range else "limited"),
+            ("range", {True: "full", False: "limited", None: "not said"}[source.full_range]),
         ]
         rows += [("audio", stream.codec_context.name) for stream in source.audio]
         rows += [("note", line) for line in source.warnings]

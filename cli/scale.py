@@ -34,6 +34,7 @@ def scale(source_path: str, output: str, sizes: tuple[str, ...], **options: Any)
     from driver.media.planar import PlanarWriter, check_suffix
     from driver.media.source import Source
     from driver.options import ScalerConfig, parse_size
+    from driver.session import scaled_aspect
 
     try:
         wanted = tuple(parse_size(size) for size in sizes)
@@ -53,7 +54,15 @@ def scale(source_path: str, output: str, sizes: tuple[str, ...], **options: Any)
         warner(source.warnings)
         device = stack.enter_context(Device.open(f"model:{options['chip']}", host_threads=options["threads"]))
         writers = [
-            stack.enter_context(PlanarWriter(path, *size, source.frame_rate, full_range=source.full_range))
+            stack.enter_context(
+                PlanarWriter(
+                    path,
+                    *size,
+                    source.frame_rate,
+                    scaled_aspect(source.sample_aspect_ratio, source.width, source.height, *size),
+                    bool(source.full_range),
+                )
+            )
             for path, size in zip(paths, wanted, strict=True)
         ]
         progress = stack.enter_context(Progress(source.frame_count, "scaling", options["quiet"]))

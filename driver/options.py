@@ -200,15 +200,16 @@ class EncoderConfig(_Config):
     )
     queue_depth: int = option(4, names=("async_depth",), low=1, high=16, unit="pictures", text="pictures in flight")
     seed: int = option(0, names=("seed",), low=0, high=2**32 - 1, text="seed of everything random in the model")
-    sample_aspect_ratio: Fraction = option(
-        Fraction(1), names=("sar",), parse=parse_fraction, low=Fraction(1, 65535), high=65535, text="pixel aspect ratio"
+    # None of the following: the stream does not say
+    sample_aspect_ratio: Fraction | None = option(
+        None, names=("sar",), parse=parse_fraction, low=Fraction(1, 65535), high=65535, text="pixel aspect ratio"
     )
     # Code points of H.264 Tables E-3, E-4 and E-5 (the same numbers as in FFmpeg); 2: unspecified.
     color_primaries: int = option(2, names=("color_primaries",), low=0, high=255, text="colour primaries, Table E-3")
     color_trc: int = option(2, names=("color_trc",), low=0, high=255, text="transfer characteristics, Table E-4")
     colorspace: int = option(2, names=("colorspace",), low=0, high=255, text="matrix coefficients, Table E-5")
-    full_range: bool = option(False, names=("full_range",), parse=_flag, text="samples use 0..255, not 16..235")
-    # Table E-2 and Figure E-1: 0 left (as in MPEG-2), 1 centre (as in JPEG); None: not said
+    full_range: bool | None = option(None, names=("full_range",), parse=_flag, text="samples use 0..255, not 16..235")
+    # Table E-2 and Figure E-1: 0 left (as in MPEG-2), 1 centre (as in JPEG)
     chroma_location: int | None = option(
         None, names=("chroma_sample_location",), low=0, high=5, text="chroma sample location"
     )

@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from asic_model.descriptors import Command, Kind, pack_job, pack_session
-from asic_model.memory.surface import surface
 from driver.device import Device
 from driver.errors import DeviceLost, EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
 from driver.media.picture import Picture
@@ -493,11 +492,10 @@ class LadderScaler:
         return outputs, fences
 
 
-def scaled_aspect(aspect: Fraction, width: int, height: int, new_width: int, new_height: int) -> Fraction:
-    """Return the sample aspect ratio that keeps the display aspect ratio after scaling."""
-    return aspect * Fraction(width * new_height, height * new_width)
+def scaled_aspect(aspect: Fraction | None, width: int, height: int, new_width: int, new_height: int) -> Fraction | None:
+    """Return the sample aspect ratio that keeps the display aspect ratio after scaling.
 
-
-def surface_bytes(width: int, height: int) -> int:
-    """Return device bytes of one picture."""
-    return surface(width, height).size_bytes
+    None, the ratio that nobody stated, stays None where both sides were scaled alike and counts as 1 elsewhere.
+    """
+    change = Fraction(width * new_height, height * new_width)
+    return None if aspect is None and change == 1 else (aspect or 1) * change

@@ -4,6 +4,7 @@ I and P pictures, in coding order = output order: pic_order_cnt_type 2, every pi
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from asic_model.codecs.h264 import levels
 from asic_model.codecs.h264.bits import SyntaxFault
@@ -82,12 +83,12 @@ def _vui(config: EncoderConfig) -> Vui:
         max_num_reorder_frames=0,
         max_dec_frame_buffering=config.references,
     )
-    aspect = config.sample_aspect_ratio.limit_denominator(65535)
+    aspect = (config.sample_aspect_ratio or Fraction(0)).limit_denominator(65535)
     if 0 < aspect.numerator <= 65535:
         vui.set_sample_aspect_ratio(aspect.numerator, aspect.denominator)
     described = (config.color_primaries, config.color_trc, config.colorspace) != (2, 2, 2)
-    vui.video_signal_type_present_flag = described or config.full_range
-    vui.video_full_range_flag = config.full_range
+    vui.video_signal_type_present_flag = described or config.full_range is not None
+    vui.video_full_range_flag = bool(config.full_range)
     vui.colour_description_present_flag = described
     vui.colour_primaries, vui.transfer_characteristics = config.color_primaries, config.color_trc
     vui.matrix_coefficients = config.colorspace

@@ -28,7 +28,7 @@ class PlanarWriter:
         width: int,
         height: int,
         rate: Fraction,
-        aspect: Fraction = Fraction(1),
+        aspect: Fraction | None = None,
         full_range: bool = False,
     ) -> None:
         check_suffix(path)
@@ -38,9 +38,10 @@ class PlanarWriter:
         if Path(path).suffix.lower() == ".y4m":
             # C420mpeg2: chroma on the left column, as H.264 places it by default
             colour = " XCOLORRANGE=FULL" if full_range else ""
+            shape = f"{aspect.numerator}:{aspect.denominator}" if aspect else "0:0"  # 0:0: not said
             self._write(
-                f"YUV4MPEG2 W{width} H{height} F{rate.numerator}:{rate.denominator} Ip "
-                f"A{aspect.numerator}:{aspect.denominator} C420mpeg2 XYSCSS=420MPEG2{colour}\n".encode()
+                f"YUV4MPEG2 W{width} H{height} F{rate.numerator}:{rate.denominator} Ip A{shape} "
+                f"C420mpeg2 XYSCSS=420MPEG2{colour}\n".encode()
             )
             self._header = b"FRAME\n"
 

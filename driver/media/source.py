@@ -22,7 +22,7 @@ MAX_SOURCE_SIDE_PX = 2 * MAX_SIDE_PX
 DEFAULT_RATE = Fraction(25)
 # Formats whose planes are taken as they are; all others go through swscale to 4:2:0.
 DIRECT = ("yuv420p", "yuvj420p", "nv12", "gray")
-RANGE_FULL = 2  # AVCOL_RANGE_JPEG
+RANGE_LIMITED, RANGE_FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 SPACE_UNSPECIFIED = 2  # Table E-5
 SPACE_BT709 = 1
 SPACE_RGB = 0
@@ -172,10 +172,11 @@ class Source:
                 "last column or row repeated"
             )
         aspect = self._video.sample_aspect_ratio
-        self.sample_aspect_ratio = Fraction(aspect) if aspect and 0 < aspect < 65536 else Fraction(1)
+        self.sample_aspect_ratio = Fraction(aspect) if aspect and Fraction(1, 65536) < aspect < 65536 else None
         self.pix_fmt = frame.format.name
         # yuvj formats are the full-range ones of old
-        self.full_range = frame.color_range == RANGE_FULL or self.pix_fmt.startswith("yuvj")
+        full = frame.color_range == RANGE_FULL or self.pix_fmt.startswith("yuvj")
+        self.full_range = full or (False if frame.color_range == RANGE_LIMITED else None)  # None: not said
         self.color_primaries = int(frame.color_primaries) & 0xFF
         self.color_trc = int(frame.color_trc) & 0xFF
         self.colorspace = int(frame.colorspace) & 0xFF
@@ -389,7 +390,7 @@ class Source:
 
     def _converted(self, frame: Any, width: int, height: int) -> Any:
         """Return the frame as 8-bit 4:2:0 of the range and matrix that the output announces."""
-        levels = RANGE_FULL if self.full_range else 1
+        levels = RANGE_FULL if self.full_range else RANGE_LIMITED
         if self._is_rgb(frame):
             return frame.reformat(width, height, "yuv420p", dst_colorspace=SPACE_BT709, dst_color_range=levels)
         return frame.reformat(width, height, "yuv420p", src_color_range=levels, dst_color_range=levels)

@@ -118,7 +118,7 @@ def test_ladder_names_sizes_and_aspect(tmp_path: Path, capfd: pytest.CaptureFixt
             stream = container.streams.video[0]
             assert (stream.width, stream.height) == (width, height)
             # the display aspect ratio stays 160:96 whatever the rung
-            assert width * (stream.sample_aspect_ratio or 1) / height == Fraction(160, 96)
+            assert Fraction(width, height) * (stream.sample_aspect_ratio or 1) == Fraction(160, 96)
             assert len(list(container.decode(video=0))) == 5
             assert len(container.streams.audio) == 1
     record = json.loads(report.read_text())

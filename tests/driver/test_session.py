@@ -25,6 +25,7 @@ from driver.errors import (
 )
 from driver.media.picture import Picture, blank_picture
 from driver.options import EncoderConfig, PlannedRung, ScalerConfig
+from driver.session import scaled_aspect
 from tests.driver.fake_chip import FakeChip
 
 CONFIG = EncoderConfig(width=64, height=48, qp=30, gop_size=5, ref_count=2, queue_depth=3)
@@ -361,3 +362,9 @@ def test_uploaded_bytes_are_the_picture() -> None:
         assert np.array_equal(memory[64 * 48 : 64 * 72].reshape(24, 64)[:, :32], one.cb)
         assert np.array_equal(memory[64 * 72 :].reshape(24, 64)[:, :32], one.cr)
         encoder.flush()
+
+
+def test_an_aspect_that_nobody_stated_stays_unstated_until_it_changes() -> None:
+    assert scaled_aspect(None, 1280, 720, 640, 360) is None
+    assert scaled_aspect(None, 1280, 720, 854, 480) == Fraction(1280 * 480, 720 * 854)
+    assert scaled_aspect(Fraction(4, 3), 1280, 720, 640, 720) == Fraction(8, 3)

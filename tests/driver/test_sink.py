@@ -33,7 +33,7 @@ def remake(path: Path, target: Path) -> Sink:
     with Source(str(path)) as source:
         encoder = av.CodecContext.create("libx264", "w")
         encoder.width, encoder.height, encoder.pix_fmt = source.width, source.height, "yuv420p"
-        encoder.time_base, encoder.sample_aspect_ratio = source.time_base, source.sample_aspect_ratio
+        encoder.time_base, encoder.sample_aspect_ratio = source.time_base, source.sample_aspect_ratio or Fraction(1)
         encoder.options = {"bf": "0", "tune": "zerolatency", "threads": "1"}
         sink = Sink(str(target), source)
         for item in source.items():
