@@ -48,5 +48,11 @@ class ModelBackend:
 
         return stats.report(self.config, self.chip.fabric, self.chip.stats(), run)
 
+    def write_trace(self, path: str) -> None:
+        """Write the timeline of a chip that was opened with `trace=True` (asic_model/trace.py)."""
+        from asic_model import trace
+
+        trace.write(path, self.chip.fabric)
+
     def close(self) -> None:
         self.chip.close()
