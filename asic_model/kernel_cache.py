@@ -132,8 +132,10 @@ def _one_version(dispatcher: Any) -> Any:
 # What makes numba count references in a kernel. All others only borrow the arrays they are given and are compiled
 # without counting, which costs two atomic additions an array and call.
 _NEEDS_COUNTS = frozenset(
-    ("arange", "array", "astype", "copy", "empty", "empty_like", "full", "ones", "ravel", "reshape", "sort", "view")
-    + ("zeros", "zeros_like")
+    {
+        *("arange", "array", "astype", "copy", "empty", "empty_like", "full", "ones", "ravel", "reshape", "sort"),
+        *("view", "zeros", "zeros_like"),
+    }
 )
 
 

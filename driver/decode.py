@@ -302,7 +302,8 @@ class H264Decoder:
         if not self._slices:
             return
         frame, sps = self._frame, self._sps
-        assert frame is not None and sps is not None
+        assert frame is not None
+        assert sps is not None
         slices, self._slices = self._slices, []
         self._run(frame, sps, slices)
         self.counters["pictures"] += 1

@@ -1,4 +1,4 @@
-"""Decoded picture buffer: picture order counts, reference lists, marking and output order (H.264 8.2.1, 8.2.4, 8.2.5, C.4).
+"""Decoded picture buffer: picture order counts, reference lists, marking, output order (H.264 8.2, C.4).
 
 Plain Python, one call a picture; it knows headers and numbers, no samples. A decoder calls `begin` with the first
 slice header of each picture, `lists` for each P or B slice, and `end` when the picture is complete; frames come out of
@@ -156,7 +156,8 @@ class Dpb:
     def end(self) -> list[Frame]:
         """The current picture is decoded: mark it, store it, return what is to be output."""
         frame, header = self.current, self._header
-        assert frame is not None and header is not None
+        assert frame is not None
+        assert header is not None
         structure = self._structure
         second = frame.fields != 0
         frame.fields |= structure

@@ -48,7 +48,7 @@ class DecodeCoreConfig(Section):
 
 def work_record(
     job: DecodeJob, mb_type: np.ndarray, stats: np.ndarray, figures: np.ndarray, edges: np.ndarray,
-    starts: list[int], stream_bytes: int,
+    starts: tuple[int, ...], stream_bytes: int,
 ) -> np.ndarray:  # fmt: skip
     """Gather DECODE_WORK[n] from the columns that the kernels filled."""
     work = decode_work(job.mb_count)
@@ -115,7 +115,7 @@ def memory_requests(
     job: DecodeJob,
     work: np.ndarray,
     fetches: np.ndarray,
-    reference_addresses: list[int],
+    reference_addresses: tuple[int, ...],
     colocated_address: int,
 ) -> np.ndarray:
     """Return the REQUEST rows of the picture.

@@ -25,17 +25,7 @@ from asic_model.cores.decode.job import (
     bad_field,
     bad_parameters,
 )
-from asic_model.cores.decode.motion import (
-    COL_FIELDS,
-    COL_FRAME,
-    COL_MBAFF,
-    COL_NONE,
-    LIST_SIZE,
-    ColocatedMotion,
-    MotionSlice,
-    derive_motion,
-    store_motion,
-)
+from asic_model.cores.decode.motion import derive_motion, store_motion
 from asic_model.cores.decode.reconstruct import (
     FETCH_FIELDS,
     FIGURES,
@@ -43,6 +33,15 @@ from asic_model.cores.decode.reconstruct import (
     Scratch,
     SliceSamples,
     reconstruct_slice,
+)
+from asic_model.cores.decode.vectors import (
+    COL_FIELDS,
+    COL_FRAME,
+    COL_MBAFF,
+    COL_NONE,
+    LIST_SIZE,
+    ColocatedMotion,
+    MotionSlice,
 )
 from asic_model.cores.result import (
     REQUEST,
@@ -54,8 +53,8 @@ from asic_model.cores.result import (
 from asic_model.engines import deblock, inter_prediction, intra_prediction, transform
 from asic_model.engines.deblock.mbaff import deblock_mbaff
 from asic_model.engines.parse.bitstream import PADDING_WORDS, rbsp_words
-from asic_model.engines.parse.neighbours import NEIGHBOURS_SIZE
 from asic_model.engines.parse.layout import CACHE_SIZE, STATS
+from asic_model.engines.parse.neighbours import NEIGHBOURS_SIZE
 from asic_model.engines.parse.slice_data import SliceSyntax, parse_slice
 from asic_model.engines.parse.state import END, LAST_WORD, OVERLAP, STATE_SIZE
 from asic_model.memory.surface import surface
@@ -82,6 +81,7 @@ class _Buffers:
         self.found = np.zeros(64, np.int32)
         self.dc_flags = np.zeros(mb_count, np.uint8)
         self.stats = np.zeros(mb_count * STATS, np.int32)
+        self.uniform = np.zeros(mb_count, np.uint8)
         self.ref_pic = np.zeros(mb_count * 8, np.int32)
         self.cache_ref = np.full(80, -2, np.int32)
         self.cache_mv = np.zeros(80, np.int32)
@@ -150,9 +150,9 @@ class Decoded(NamedTuple):
     buffers: _Buffers
     counters: dict[str, int]
     fetch_count: int = 0
-    slice_starts: list[int] = []
+    slice_starts: tuple[int, ...] = ()
     stream_bytes: int = 0
-    reference_addresses: list[int] = []
+    reference_addresses: tuple[int, ...] = ()
     colocated_address: int = 0
     cabac: bool = False
     filtered: bool = False
@@ -291,8 +291,8 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
             colocated = int(references[entry]["motion_address"])
             break
     return Decoded(
-        -1, b, counters, fetch_count, starts, stream_bytes,
-        reference_addresses=[*references["address"].tolist(), job.out_address],
+        -1, b, counters, fetch_count, tuple(starts), stream_bytes,
+        reference_addresses=(*references["address"].tolist(), job.out_address),
         colocated_address=colocated,
         cabac=bool(slices["cabac"].any()),
         filtered=filtered,
@@ -414,18 +414,19 @@ def _slice(
         bottom_field=int(job.structure == BOTTOM),
         mb_width=job.mb_width,
         first_mb=first_mb,
-        count=int(parsed),
+        macroblocks=int(parsed),
         ref_count_0=counts[0],
         col_structure=structure,
         col_parity=parity,
         col_field_mbs=col_mbs,
         col_short_term=short_term,
+        keep=int(job.motion_address != 0),
     )
-    derive_motion(motion, b.flat, b.motion_tables, col, b.neighbours, b.cache_ref, b.cache_mv, b.ref_pic)
+    derive_motion(motion, b.flat, b.motion_tables, col, b.neighbours, b.cache_ref, b.cache_mv, b.ref_pic, b.uniform)
     samples = SliceSamples(
         slice_id=number,
         first_mb=first_mb,
-        count=int(parsed),
+        macroblocks=int(parsed),
         constrained_intra=int(p["constrained_intra"]),
         cb_qp_offset=int(p["cb_qp_offset"]),
         cr_qp_offset=int(p["cr_qp_offset"]),
@@ -435,7 +436,7 @@ def _slice(
         chroma_log2_denominator=int(p["chroma_log2_denominator"]),
     )
     fetch_count, wrong = reconstruct_slice(
-        memory, geometry, samples, b.flat, b.record.total_coeff, b.reference_tables,
+        memory, geometry, samples, b.flat, b.record.total_coeff, b.uniform, b.reference_tables,
         _quantiser(matrices[int(p["matrices"])].tobytes()), b.scratch, b.figures, b.fetches, fetch_count,
     )  # fmt: skip
     return fetch_count, int(fault != 0), wrong

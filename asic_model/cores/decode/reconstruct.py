@@ -14,14 +14,12 @@ from asic_model.codecs.h264.macroblock import (
     I_PCM,
     INTER_8X16,
     INTER_16X8,
-    INTER_16X16,
     LEVELS_CB_DC,
     LEVELS_LUMA_DC,
     LEVELS_ROWS,
-    P_SKIP,
 )
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y
-from asic_model.cores.decode.motion import LIST_SIZE
+from asic_model.cores.decode.vectors import LIST_SIZE
 from asic_model.engines import intra_prediction as intra
 from asic_model.engines.inter_prediction import (
     average_prediction,
@@ -94,7 +92,7 @@ class SliceSamples(NamedTuple):
 
     slice_id: int
     first_mb: int
-    count: int
+    macroblocks: int
     constrained_intra: int
     cb_qp_offset: int
     cr_qp_offset: int
@@ -258,16 +256,6 @@ def _note_fetch(fetches, count, mb, slot, x, y, width, height):
         fetches[at + 5] = height
         return count + 1
     return count
-
-
-@kernel
-def _uniform(mv, base, first, rows, columns):
-    """Whether the 4x4 blocks of a rectangle share one vector."""
-    for row in range(rows):
-        for column in range(columns):
-            if mv[base + first + 4 * row + column] != mv[base + first]:
-                return False
-    return True
 
 
 @kernel
@@ -452,11 +440,14 @@ def _clear_levels(levels, mb, kind, cbp):
 
 
 @kernel
-def reconstruct_slice(mem, geometry, s, m, total_coeff, tables, quantiser, scratch, figures, fetches, fetch_count):
+def reconstruct_slice(
+    mem, geometry, s, m, total_coeff, uniform, tables, quantiser, scratch, figures, fetches, fetch_count
+):  # fmt: skip
     """Reconstruct the macroblocks of one slice.
 
     mem         : uint8, device memory
     m           : `Macroblocks`, flat, vectors packed; total_coeff: the same uint8[n, 24] in two dimensions
+    uniform     : uint8[n], 1 where a macroblock has one vector a list (`motion`)
     tables      : ReferenceTables; every index that the record holds is below the entries filled in
     figures     : int32[n * FIGURES], set for these macroblocks
     fetches     : int32[...], rectangles from entry `fetch_count` on
@@ -471,7 +462,7 @@ def reconstruct_slice(mem, geometry, s, m, total_coeff, tables, quantiser, scrat
     explicit, implicit = tables.explicit, tables.implicit
     width, mbaff = geometry.mb_width, geometry.mbaff
     wrong = 0
-    for mb in range(s.first_mb, s.first_mb + s.count):
+    for mb in range(s.first_mb, s.first_mb + s.macroblocks):
         place = mb >> 1 if mbaff else mb
         mb_x, mb_y = place % width, place // width
         is_field = np.int64(field_of[mb])
@@ -528,7 +519,7 @@ def reconstruct_slice(mem, geometry, s, m, total_coeff, tables, quantiser, scrat
                         mem, at, chroma_stride, mode, mem, at, chroma_stride, at - chroma_stride - 1, flags
                     )
         else:
-            if kind == INTER_16X16 or kind == P_SKIP:
+            if uniform[mb]:
                 shape = 0
             elif kind == INTER_16X8:
                 shape = 1
@@ -536,13 +527,6 @@ def reconstruct_slice(mem, geometry, s, m, total_coeff, tables, quantiser, scrat
                 shape = 2
             else:
                 shape = 3
-                refs = mb * 8
-                if ref_idx[refs] == ref_idx[refs + 1] == ref_idx[refs + 2] == ref_idx[refs + 3]:
-                    if ref_idx[refs + 4] == ref_idx[refs + 5] == ref_idx[refs + 6] == ref_idx[refs + 7]:
-                        if (ref_idx[refs] < 0 or _uniform(mv, mb * 32, 0, 4, 4)) and (
-                            ref_idx[refs + 4] < 0 or _uniform(mv, mb * 32 + 16, 0, 4, 4)
-                        ):
-                            shape = 0
             parts = 1 if shape == 0 else (4 if shape == 3 else 2)
             filtered = np.int64(0)
             partitions = 0

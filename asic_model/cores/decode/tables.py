@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from asic_model.cores.decode.motion import LIST_SIZE, NO_SCALE, VARIANTS, MotionTables
 from asic_model.cores.decode.reconstruct import WEIGHT_IMPLICIT, ReferenceTables
+from asic_model.cores.decode.vectors import LIST_SIZE, NO_SCALE, VARIANTS, MotionTables
 from asic_model.engines.inter_prediction import implicit_weight
 from asic_model.kernel_cache import kernel
 
