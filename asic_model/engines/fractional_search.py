@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import Field
 
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS, VECTOR_BITS, VECTOR_SPAN
-from asic_model.engines.motion_search import PARTITIONS, Plane
+from asic_model.engines.motion_search import PARTITIONS
 from asic_model.kernel_cache import kernel
 from asic_model.section import Section
-from asic_model.simd.search import INDEX_BITS, try_fraction
+from asic_model.simd.search import INDEX_BITS, satd_16x16_quarters_average, try_fraction
 
 # Planes of a reference: whole samples, half to the right ("b"), half below ("h"), both ("j"), as 8.4.2.2.1 names them.
 _G, _B, _H, _J = range(4)
@@ -142,6 +142,16 @@ def refine(
                     vectors[r, 1] = 4 * centre_y + number // 7 - 3
                     costs[r] = quarter_best[r] >> INDEX_BITS
     return positions
+
+
+@kernel
+def satd_at(current, current_offset, current_stride, planes, left_px, top_px, x, y):
+    """SATD of a macroblock against the prediction from one vector (x, y), quarter samples."""
+    first, second = source_offsets(planes, 4 * left_px + x, 4 * top_px + y)
+    a, b, c, d = satd_16x16_quarters_average(
+        current, current_offset, current_stride, planes.data, first, second, planes.stride
+    )
+    return a + b + c + d
 
 
 class FractionalSearchConfig(Section):

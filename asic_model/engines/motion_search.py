@@ -52,6 +52,7 @@ class SearchSettings(NamedTuple):
     range_y: int
     centres: int
     radius: int
+    radius_parts: int  # 0: quadrants get no squares of their own
     temporal: int  # 1: co-located vectors are candidates
     lambda_motion: int  # MOTION_LAMBDA[qp]
 
@@ -81,7 +82,18 @@ def _median(a, b, c):
 
 @kernel
 def search_row(
-    mb_y, mb_width, mb_height, current, current_quarter, reference, reference_quarter, colocated, settings, mv, cost, work
+    mb_y,
+    mb_width,
+    mb_height,
+    current,
+    current_quarter,
+    reference,
+    reference_quarter,
+    colocated,
+    settings,
+    mv,
+    cost,
+    work,
 ):
     """Search one macroblock row in one reference.
 
@@ -98,11 +110,14 @@ def search_row(
     best = np.empty(16, np.int32)
     tried_x = np.empty(_CANDIDATES_MAX + 1, np.int64)
     tried_y = np.empty(_CANDIDATES_MAX + 1, np.int64)
+    square_x = np.empty(16, np.int64)
+    square_y = np.empty(16, np.int64)
     width, height = 16 * mb_width, 16 * mb_height
     rate_lambda = settings.lambda_motion
 
     for mb_x in range(mb_width):
         mb = mb_y * mb_width + mb_x
+        at_current = current.offset + 16 * mb_y * current.stride + 16 * mb_x
         # Positions that the window and the padding allow.
         low_x = max(-settings.range_x, -16 * mb_x - BORDER_PX)
         high_x = min(settings.range_x, width - 16 * mb_x - 16 + BORDER_PX)
@@ -152,55 +167,67 @@ def search_row(
                 bits = rate_y + VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)]
                 # a 4x4 average stands for 16 samples
                 at = dy * columns + dx
-                coarse[at] = coarse[at] + ((rate_lambda * bits) >> (MOTION_LAMBDA_BITS + 4)) if dx < columns_here else 32767
+                coarse[at] = (
+                    coarse[at] + ((rate_lambda * bits) >> (MOTION_LAMBDA_BITS + 4)) if dx < columns_here else 32767
+                )
         work[mb].motion_search_coarse += rows_here * columns_here
 
-        # Full resolution: predictors, then a square around each centre.
+        # Full resolution: predictors one by one, squares around the centres, around the best place so far if it is
+        # none of them, and small ones where the quadrants' best places are.
         for p in range(16):
             best[p] = 0x7FFFFFFF
         count = 0
-        for candidate in range(5 + settings.centres):
+        squares = 0
+        for step in range(10 + settings.centres):
             radius = 0
-            if candidate == 0:
+            if step == 0:
                 x, y = np.int64(0), np.int64(0)
-            elif candidate == 1:
+            elif step == 1:
                 x, y = predicted_x, predicted_y
-            elif candidate == 2:
+            elif step == 2:
                 x, y = time_x, time_y
-            elif candidate <= 4:
-                side = above + candidate - 3  # above, above right
-                if mb_y == 0 or (candidate == 4 and mb_x + 1 == mb_width):
+            elif step <= 4:
+                side = above + step - 3  # above, above right
+                if mb_y == 0 or (step == 4 and mb_x + 1 == mb_width):
                     continue
                 x, y = np.int64(mv[side, WHOLE, 0]), np.int64(mv[side, WHOLE, 1])
-            else:
+            elif step < 5 + settings.centres:
                 packed = smallest(coarse, 0, rows_here * groups)
-                at = packed & 0xFFFF
                 if packed >> 16 == 32767:
-                    break
+                    continue
+                at = packed & 0xFFFF
                 row, column = at // columns, at % columns
                 for j in range(max(row - 1, 0), min(row + 2, rows_here)):
                     for i in range(max(column - 1, 0), min(column + 2, columns)):
                         coarse[j * columns + i] = 32767
                 x, y = 4 * (start_x + column), 4 * (start_y + row)
                 radius = settings.radius
+            else:
+                p = WHOLE if step == 5 + settings.centres else step - 6 - settings.centres + QUADRANT
+                winner = best[p] & 1023
+                x, y = tried_x[winner], tried_y[winner]
+                radius = settings.radius if p == WHOLE else settings.radius_parts
             x, y = min(max(x, low_x), high_x), min(max(y, low_y), high_y)
+            if radius:
+                known = False
+                for k in range(squares):
+                    known = known or (square_x[k] == x and square_y[k] == y)
+                if known:
+                    continue
+                square_x[squares], square_y[squares] = x, y
+                squares += 1
+            elif step >= 5:
+                continue
             for j in range(max(y - radius, low_y), min(y + radius, high_y) + 1):
+                rate_y = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (j - predicted_y)])
+                at = reference.offset + (16 * mb_y + j) * reference.stride + 16 * mb_x
                 for i in range(max(x - radius, low_x), min(x + radius, high_x) + 1):
-                    bits = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (i - predicted_x)]) + np.int64(
-                        VECTOR_BITS[VECTOR_SPAN + 4 * (j - predicted_y)]
-                    )
+                    bits = rate_y + np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (i - predicted_x)])
                     tried_x[count], tried_y[count] = i, j
                     try_candidate(
-                        current.data,
-                        current.offset + 16 * mb_y * current.stride + 16 * mb_x,
-                        current.stride,
-                        reference.data,
-                        reference.offset + (16 * mb_y + j) * reference.stride + 16 * mb_x + i,
-                        reference.stride,
-                        (rate_lambda * bits) >> MOTION_LAMBDA_BITS,
-                        count,
-                        best,
-                    )
+                        current.data, at_current, current.stride, reference.data, at + i, reference.stride,
+                        (rate_lambda * bits) >> MOTION_LAMBDA_BITS, count, best,
+                    )  # fmt: skip
                     count += 1
         work[mb].motion_search_fine += count
         for p in range(PARTITIONS):
@@ -216,6 +243,7 @@ class MotionSearchConfig(Section):
     range_y: int = Field(32, ge=16, le=248, multiple_of=8, description="search range up and down [samples]")
     centres: int = Field(2, ge=1, le=8, description="places refined at full resolution, medium effort [places]")
     radius: int = Field(2, ge=1, le=4, description="square searched around each of them [samples]")
+    radius_parts: int = Field(1, ge=0, le=4, description="square searched around each quadrant's best place [samples]")
     lanes: int = Field(1024, ge=64, le=16384, description="absolute differences per cycle [samples]")
     latency_cycles: int = Field(16, ge=1, le=256, description="adder tree and comparison, each level [cycles]")
 

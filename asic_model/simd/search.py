@@ -12,7 +12,7 @@ from asic_model.simd.emit import primitive
 LANES = 16  # candidates of one row that `sad_4x4_window` compares at once
 
 
-def _window_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, groups, rows, out):  # type: ignore[no-untyped-def]
+def _window_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, groups, rows, out):
     pixels = []
     for y in range(4):
         row = cur.load(emitter.row(cur_offset, cur_stride, y), 4).widen_unsigned(16)
@@ -31,7 +31,7 @@ def _window_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_
 
 
 @primitive(_window_emission, results=0)
-def sad_4x4_window(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, groups, rows, out):  # type: ignore[no-untyped-def]
+def sad_4x4_window(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, groups, rows, out):
     """SAD of one 4x4 block against 16 * `groups` x `rows` positions of `ref`.
 
     out : int16[rows * groups * 16], candidate (dx, dy) at `dy * groups * 16 + dx`; position (0, 0) is `ref_offset`.
@@ -46,7 +46,7 @@ def sad_4x4_window(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, gro
             out[dy * groups * 16 + dx] = total
 
 
-def _smallest_emission(emitter, values, offset, groups):  # type: ignore[no-untyped-def]
+def _smallest_emission(emitter, values, offset, groups):
     lanes = emitter.constant(list(range(LANES)), 32)
     best = emitter.variable(emitter.constant([0x7FFFFFFF] * LANES, 32))
     with emitter.rows(groups) as group:
@@ -58,7 +58,7 @@ def _smallest_emission(emitter, values, offset, groups):  # type: ignore[no-unty
 
 
 @primitive(_smallest_emission)
-def smallest(values, offset, groups):  # type: ignore[no-untyped-def]
+def smallest(values, offset, groups):
     """(value << 16) + index of the smallest of 16 * `groups` values; on a tie the first one wins.
 
     values : int16[...], from `offset` on; at most 65536 of them
@@ -71,8 +71,8 @@ def smallest(values, offset, groups):  # type: ignore[no-untyped-def]
     return best
 
 
-def _quarters_emission(average: bool):  # type: ignore[no-untyped-def]
-    def emission(emitter, a, a_offset, a_stride, b, *rest):  # type: ignore[no-untyped-def]
+def _quarters_emission(average: bool):
+    def emission(emitter, a, a_offset, a_stride, b, *rest):
         b_offset, b_stride = rest[0], rest[-1]
         sums = []
         for half in (0, 8):
@@ -95,7 +95,7 @@ def _quarters_emission(average: bool):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, stride):  # type: ignore[no-untyped-def]
+def _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, stride):
     total = 0
     work = np.empty((4, 4), np.int32)
     for block in range(4):
@@ -118,7 +118,7 @@ def _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, stride):  # type: ig
 
 
 @primitive(_quarters_emission(False), results=4)
-def satd_16x16_quarters(a, a_offset, a_stride, b, b_offset, b_stride):  # type: ignore[no-untyped-def]
+def satd_16x16_quarters(a, a_offset, a_stride, b, b_offset, b_stride):
     """SATDs (as `satd_16xn`) of the four 8x8 quadrants of a macroblock: top left, top right, bottom left, right."""
     low_a, low_b = a_offset + 8 * a_stride, b_offset + 8 * b_stride
     return (
@@ -130,8 +130,8 @@ def satd_16x16_quarters(a, a_offset, a_stride, b, b_offset, b_stride):  # type: 
 
 
 @primitive(_quarters_emission(True), results=4)
-def satd_16x16_quarters_average(a, a_offset, a_stride, b, b_offset, c_offset, b_stride):  # type: ignore[no-untyped-def]
-    """As `satd_16x16_quarters` against the rounded mean of two blocks of `b`, as quarter samples are made (8.4.2.2.1)."""
+def satd_16x16_quarters_average(a, a_offset, a_stride, b, b_offset, c_offset, b_stride):
+    """As `satd_16x16_quarters` against the rounded mean of two blocks of `b`, a quarter sample (8.4.2.2.1)."""
     low = 8 * b_stride
     low_a = a_offset + 8 * a_stride
     return (
@@ -155,7 +155,7 @@ PARTITIONS = 9
 INDEX_BITS = 10  # of a candidate's number in a packed cost
 
 
-def _keep_better(emitter, quarters, rate, number, best):  # type: ignore[no-untyped-def]
+def _keep_better(emitter, quarters, rate, number, best):
     """Costs of all partitions from those of the quadrants, packed with the candidate's number, into `best`."""
     values = emitter.constant([0] * 16, 32)
     for lane, value in enumerate(quarters):
@@ -165,7 +165,7 @@ def _keep_better(emitter, quarters, rate, number, best):  # type: ignore[no-unty
     best.store(0, best.load(0, 16).min(packed))
 
 
-def _candidate_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate, number, best):  # type: ignore[no-untyped-def]
+def _candidate_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate, number, best):
     halves = []
     for half in (0, 8):
         total = None
@@ -179,7 +179,7 @@ def _candidate_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, r
 
 
 @kernel
-def _keep_better_scalar(s0, s1, s2, s3, rate, number, best):  # type: ignore[no-untyped-def]
+def _keep_better_scalar(s0, s1, s2, s3, rate, number, best):
     values = np.empty(5, np.int64)
     values[0], values[1], values[2], values[3], values[4] = s0, s1, s2, s3, 0
     for p in range(PARTITIONS):
@@ -188,7 +188,7 @@ def _keep_better_scalar(s0, s1, s2, s3, rate, number, best):  # type: ignore[no-
 
 
 @primitive(_candidate_emission, results=0)
-def try_candidate(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate, number, best):  # type: ignore[no-untyped-def]
+def try_candidate(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate, number, best):
     """Compare a macroblock with candidate `number` (0..1023) and keep the better one for each partition.
 
     best : int32[16]; entry p < PARTITIONS holds (cost << INDEX_BITS) + number of the best candidate of partition p,
@@ -202,13 +202,13 @@ def try_candidate(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate
     _keep_better_scalar(sads[0], sads[1], sads[2], sads[3], rate, number, best)
 
 
-def _fraction_emission(emitter, a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, number, best):  # type: ignore[no-untyped-def]
+def _fraction_emission(emitter, a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, number, best):
     quarters = _quarters_emission(True)(emitter, a, a_offset, a_stride, b, b_offset, c_offset, stride)
     _keep_better(emitter, quarters, rate, number, best)
 
 
 @primitive(_fraction_emission, results=0)
-def try_fraction(a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, number, best):  # type: ignore[no-untyped-def]
+def try_fraction(a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, number, best):
     """As `try_candidate` by SATD against the rounded mean of two blocks of `b` (the same one twice: that block)."""
     low, low_a = 8 * stride, a_offset + 8 * a_stride
     s0 = _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, stride)
@@ -218,7 +218,7 @@ def try_fraction(a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, num
     _keep_better_scalar(s0, s1, s2, s3, rate, number, best)
 
 
-def _nine_emission(emitter, source, offset, stride, predictions, costs):  # type: ignore[no-untyped-def]
+def _nine_emission(emitter, source, offset, stride, predictions, costs):
     rows = [source.load(emitter.row(offset, stride, y), 4).widen_unsigned(16) for y in range(4)]
     for group in range(3):  # four predictions side by side; the last group has one and three that do not count
         blocks = [predictions.load(emitter.i64(16 * (4 * group + i)), 16) for i in range(4)]
@@ -227,7 +227,9 @@ def _nine_emission(emitter, source, offset, stride, predictions, costs):  # type
         for y in range(4):
             lanes = [16 * (i & 1) + 4 * y + x for i in range(2) for x in range(4)]
             one, two = pairs[0].shuffle(lanes), pairs[1].shuffle(lanes)
-            differences.append(rows[y].shuffle([x for _ in range(4) for x in range(4)]) - one.join(two).widen_unsigned(16))
+            differences.append(
+                rows[y].shuffle([x for _ in range(4) for x in range(4)]) - one.join(two).widen_unsigned(16)
+            )
         sums = hadamard_magnitudes(differences)
         sums = sums.widen(32)
         # Lanes of the result stand in groups of 4 by block.
@@ -237,7 +239,7 @@ def _nine_emission(emitter, source, offset, stride, predictions, costs):  # type
 
 
 @primitive(_nine_emission, results=0)
-def satd_4x4_nine(source, offset, stride, predictions, costs):  # type: ignore[no-untyped-def]
+def satd_4x4_nine(source, offset, stride, predictions, costs):
     """SATDs of a 4x4 block against nine predictions of 16 contiguous samples each (as `intra_4x4_predictions` makes).
 
     predictions : uint8[192] or more, samples behind the ninth are looked at but do not count

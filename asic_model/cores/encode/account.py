@@ -5,6 +5,7 @@ from pydantic import Field
 
 from asic_model.codecs.h264.macroblock import I_4X4, I_16X16, I_PCM, P_SKIP, Macroblocks
 from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_P, EncodeJob
+from asic_model.cores.encode.picture import squared_error
 from asic_model.engines import (
     deblock,
     entropy,
@@ -22,7 +23,6 @@ from asic_model.engines.mode_decision import ModeDecisionConfig
 from asic_model.engines.mode_decision.state import Samples
 from asic_model.engines.motion_search import MotionSearchConfig
 from asic_model.engines.transform import TransformConfig
-from asic_model.kernel_cache import kernel
 from asic_model.memory import traffic
 from asic_model.memory.frame_compression import tile_bytes
 from asic_model.memory.reference_cache import ReferenceCacheConfig, reads, search_windows
@@ -86,25 +86,10 @@ def memory_requests(
         tiles = [tile_bytes(memory, surface) for surface in surfaces] if cfg.frame_compression else None
         parts.append(reads(cfg.reference_cache, surfaces, windows, MOTION_SEARCH, tiles))
         if job.motion_in_address:
-            parts.append(
-                traffic.per_unit(count, MOTION_BYTES, job.motion_in_address, MOTION_SEARCH, False, "motion")
-            )
+            parts.append(traffic.per_unit(count, MOTION_BYTES, job.motion_in_address, MOTION_SEARCH, False, "motion"))
     if job.motion_out_address:
         parts.append(traffic.per_unit(count, MOTION_BYTES, job.motion_out_address, ENTROPY, True, "motion"))
     return traffic.join(*parts)
-
-
-@kernel
-def _squared_error(memory, offset, stride, source, source_offset, source_stride, width, height):
-    total = np.int64(0)
-    for y in range(height):
-        row = np.int32(0)
-        at, other = offset + y * stride, source_offset + y * source_stride
-        for x in range(width):
-            difference = np.int32(memory[at + x]) - np.int32(source[other + x])
-            row += difference * difference
-        total += row
-    return total
 
 
 def counters(
@@ -118,7 +103,7 @@ def counters(
         "pictures": 1,
         "macroblocks": len(work),
         "bits": 8 * size,
-        "sse_y": _squared_error(memory, recon.address, recon.pitch, source.data, source.y, source.stride, width, height),
+        "sse_y": squared_error(memory, recon.address, recon.pitch, source.data, source.y, source.stride, width, height),
         "samples_y": width * height,
         "intra_4x4": kinds[I_4X4],
         "intra_16x16": kinds[I_16X16],
@@ -128,7 +113,7 @@ def counters(
         "qp_sum": mbs.qp.sum(dtype=np.int64),
     }
     for name, address, offset in (("sse_u", recon.cb_address, source.u), ("sse_v", recon.cr_address, source.v)):
-        found[name] = _squared_error(
+        found[name] = squared_error(
             memory, address, recon.chroma_pitch, source.data, offset, source.chroma_stride, width // 2, height // 2
         )
     for name in (

@@ -13,6 +13,7 @@ from asic_model.cores.encode.account import STAGES, EncodeCoreConfig, counters, 
 from asic_model.cores.encode.job import (
     CABAC,
     EFFORT_FAST,
+    EFFORT_MEDIUM,
     EFFORT_SLOW,
     FIELD_NUMBER,
     REFERENCES_MAX,
@@ -39,27 +40,57 @@ def _quantiser() -> Quantiser:
     return quantiser()
 
 
+# What each effort spends. Margins and weights were measured on natural clips (docs/mode_decision.md).
+_EFFORTS = {
+    EFFORT_FAST: Settings(
+        references=1,
+        partitions=7,
+        shape_margin=17,
+        inter_margin=16,
+        intra_margin=24,
+        early_skip=1,
+        weight_inter=16,
+        weight_intra=8,
+        mode_lambda=14,
+    ),
+    EFFORT_MEDIUM: Settings(
+        references=2,
+        partitions=7,
+        shape_margin=20,
+        inter_margin=18,
+        intra_margin=48,
+        early_skip=1,
+        weight_inter=16,
+        weight_intra=8,
+        mode_lambda=14,
+    ),
+    EFFORT_SLOW: Settings(
+        references=4,
+        partitions=7,
+        shape_margin=32,
+        inter_margin=24,
+        intra_margin=48,
+        early_skip=0,
+        weight_inter=15,
+        weight_intra=8,
+        mode_lambda=14,
+    ),
+}
+_CENTRES_EXTRA = {EFFORT_FAST: -1, EFFORT_MEDIUM: 0, EFFORT_SLOW: 2}
+
+
 def _settings(effort: int, ref_count: int) -> Settings:
-    """What each effort spends."""
-    import os
-    e=eval(os.environ.get('M_SET','{}'))
-    common = dict(partitions=7,shape_margin=20,weight_inter=16,weight_intra=16,mode_lambda=16)
-    if effort == EFFORT_FAST:
-        d=dict(common, references=min(ref_count, 1),  inter_margin=16, intra_margin=16, early_skip=1)
-    elif effort == EFFORT_SLOW:
-        d=dict(common,references=ref_count, inter_margin=20, intra_margin=32, early_skip=0)
-    else: d=dict(common,references=min(ref_count, 2), inter_margin=18, intra_margin=20, early_skip=1)
-    d.update(e)
-    return Settings(**d)
+    settings = _EFFORTS[effort]
+    return settings._replace(references=min(settings.references, ref_count))
 
 
 def _search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> SearchSettings:
-    extra = {EFFORT_FAST: -1, EFFORT_SLOW: 2}.get(job.effort, 0)
     return SearchSettings(
         range_x=cfg.range_x,
         range_y=cfg.range_y,
-        centres=max(1, cfg.centres + extra),
+        centres=max(1, cfg.centres + _CENTRES_EXTRA[job.effort]),
         radius=cfg.radius,
+        radius_parts=0 if job.effort == EFFORT_FAST else cfg.radius_parts,
         temporal=int(job.motion_in_address != 0),
         lambda_motion=int(MOTION_LAMBDA[job.qp]),
     )
@@ -169,6 +200,19 @@ def _deblock(memory: np.ndarray, job: EncodeJob, mbs: Macroblocks, work: np.ndar
     work["deblock_edges"] = edges
 
 
+def _slice_parameters(job: EncodeJob, first_mb: int, count: int, references: int) -> SliceParameters:
+    return SliceParameters(
+        first_mb=first_mb,
+        mb_count=count,
+        mb_width=job.mb_width,
+        slice_type=job.slice_type,
+        qp=job.qp,
+        cabac=int(job.entropy == CABAC),
+        cabac_init_idc=job.cabac_init_idc,
+        num_ref_idx_l0=max(references, 1),
+    )
+
+
 def _write_slices(
     memory: np.ndarray, job: EncodeJob, mbs: Macroblocks, rows: np.ndarray, references: int, work: np.ndarray
 ) -> int:
@@ -178,16 +222,7 @@ def _write_slices(
     nal_header = header_byte(job.nal_ref_idc, NAL_IDR_SLICE if job.idr else NAL_SLICE)
     for number in range(job.slices):
         own = np.flatnonzero(rows == number)
-        parameters = SliceParameters(
-            first_mb=int(own[0]) * job.mb_width,
-            mb_count=len(own) * job.mb_width,
-            mb_width=job.mb_width,
-            slice_type=job.slice_type,
-            qp=job.qp,
-            cabac=int(job.entropy == CABAC),
-            cabac_init_idc=job.cabac_init_idc,
-            num_ref_idx_l0=max(references, 1),
-        )
+        parameters = _slice_parameters(job, int(own[0]) * job.mb_width, len(own) * job.mb_width, references)
         header, bits = _slice_header(job, parameters.first_mb, references)
         position = entropy.write_slice(
             mbs, parameters, scratch, work, header, bits, nal_header, memory, position, limit
@@ -232,7 +267,8 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
         effort=job.effort,
     )
     code_picture(
-        parameters, macroblock_state(), quantiser, settings, _search_settings(cfg.motion_search, job), mbs,
+        parameters, macroblock_state(), quantiser, settings, _search_settings(cfg.motion_search, job),
+        _slice_parameters(job, 0, count, settings.references), entropy.entropy_scratch(count), mbs,
         mbs.levels.reshape(-1), Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8)), references, quarters,
         search_results(settings.references, count), source, current_quarter, current, recon, rows, qp_map,
         motion.read(memory, job.motion_in_address if inter else 0, count), work,

@@ -4,12 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asic_model.codecs.h264.cabac_contexts import CONTEXTS, initial_states
+from asic_model.codecs.h264.cabac_contexts import initial_states
+from asic_model.engines.entropy.cabac import follow_macroblock
 from asic_model.engines.mode_decision.decide import begin, commit, decide_inter, decide_intra
 from asic_model.engines.mode_decision.inter import Motion
 from asic_model.engines.mode_decision.rate import set_bin_costs
 from asic_model.engines.motion_search import PARTITIONS, search_row
 from asic_model.kernel_cache import kernel
+from asic_model.simd.compare import ssd_16xn
+
+CONTEXT_LAG_MBS = 8  # the entropy engine is this far behind mode decision when a row begins
 
 
 class SearchResults(NamedTuple):
@@ -45,14 +49,15 @@ class PictureParameters(NamedTuple):
 
 @kernel
 def code_picture(
-    p, t, q, settings, search_settings, mbs, levels, coded, references, quarters, search, source, source_quarter,
-    current, recon, slice_of_row, qp_map, colocated, work,
+    p, t, q, settings, search_settings, entropy, scratch, mbs, levels, coded, references, quarters, search, source,
+    source_quarter, current, recon, slice_of_row, qp_map, colocated, work,
 ):  # fmt: skip
     """Decide and reconstruct (not deblocked) all macroblocks.
 
     p              : PictureParameters
     t              : mode_decision's record; q: Quantiser with flat scaling lists
     settings       : mode_decision Settings; search_settings: motion_search SearchSettings
+    entropy        : SliceParameters as if the picture were one slice; scratch: EntropyScratch to follow the contexts
     levels         : mbs.levels seen flat
     references     : mode_decision References; quarters: tuple of their Planes at 1/4 resolution
     source         : Samples at coded size; current, source_quarter: its luma and that at 1/4 resolution as Plane
@@ -63,14 +68,23 @@ def code_picture(
     """
     t.p_slice, t.cabac, t.references = p.p_slice, p.cabac, p.references
     motion = Motion(mbs.slice_id, mbs.ref_idx, mbs.mv, mbs.mvd, p.mb_width)
-    states = np.empty(CONTEXTS, np.uint8)
-    initial_states(states, p.context_table, p.qp)
-    set_bin_costs(t.costs, states)
-    previous_qp = np.int64(p.qp)
+    previous_qp = followed_qp = np.int64(p.qp)
+    after_delta = 0
+    followed = np.int64(0)  # macroblocks whose bins the contexts have seen
     for mb_y in range(p.mb_height):
+        row_start = mb_y * p.mb_width
         if mb_y == 0 or slice_of_row[mb_y] != slice_of_row[mb_y - 1]:
-            previous_qp = np.int64(p.qp)
-            work[mb_y * p.mb_width].slice_start = 1
+            previous_qp = followed_qp = np.int64(p.qp)
+            after_delta = 0
+            followed = np.int64(row_start)
+            work[row_start].slice_start = 1
+            initial_states(scratch.states, p.context_table, p.qp)
+            set_bin_costs(t.costs, scratch.states)
+        elif p.cabac:
+            while followed < row_start - CONTEXT_LAG_MBS:
+                followed_qp, after_delta = follow_macroblock(mbs, entropy, scratch, followed, followed_qp, after_delta)
+                followed += 1
+            set_bin_costs(t.costs, scratch.states)
         if p.p_slice:
             for ref in range(p.references):
                 search_row(
@@ -78,7 +92,7 @@ def code_picture(
                     colocated, search_settings, search.vectors[ref], search.costs[ref], work,
                 )  # fmt: skip
         for mb_x in range(p.mb_width):
-            mb = mb_y * p.mb_width + mb_x
+            mb = row_start + mb_x
             mbs.slice_id[mb] = slice_of_row[mb_y]
             qp = np.int64(p.qp)
             if qp_map.size:
@@ -101,3 +115,18 @@ def code_picture(
             row.inter_prediction_x = mbs.mv[mb, 0, 0, 0]
             row.inter_prediction_y = mbs.mv[mb, 0, 0, 1]
             row.inter_prediction_ref = mbs.ref_idx[mb, 0, 0]
+
+
+@kernel
+def squared_error(memory, offset, stride, source, source_offset, source_stride, width, height):
+    """Sum of squared differences of two planes of `width` x `height` samples."""
+    total = np.int64(0)
+    whole = width & ~15
+    for y in range(height):
+        at, other = offset + y * stride, source_offset + y * source_stride
+        for x in range(0, whole, 16):
+            total += ssd_16xn(memory, at + x, 0, source, other + x, 0, 1)
+        for x in range(whole, width):
+            difference = np.int64(memory[at + x]) - np.int64(source[other + x])
+            total += difference * difference
+    return total

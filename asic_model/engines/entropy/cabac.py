@@ -18,6 +18,7 @@ from asic_model.codecs.h264.cabac_contexts import (
     CTX_MB_SKIP_P,
     CTX_TERMINATE,
     CTX_TRANSFORM_8X8,
+    NEXT_STATE,
     initial_states,
 )
 from asic_model.codecs.h264.macroblock import (
@@ -371,3 +372,21 @@ def write_slice_data_cabac(mbs, p, s, work, position):
         work[mb]["entropy_bits"] = min(position * 8 + queue - begin, 65535)
     position, _ = flush(low, queue, out, position)
     return position
+
+
+@kernel
+def follow_macroblock(mbs, p, s, mb, qp, after_delta):
+    """Let s.states follow the bins of one macroblock without coding them, as a rate estimator does.
+
+    Macroblocks of a slice come in order, the first after `initial_states`; qp, after_delta: SliceQPY and 0 for the
+    first, then what this returns. A macroblock that contradicts itself is passed over.
+    """
+    n, next_qp, next_after = _put_macroblock(mbs, p, s, mb, qp, after_delta)
+    if n < 0:
+        return qp, after_delta
+    states, symbols = s.states, s.symbols
+    for i in range(n):
+        symbol = np.int64(symbols[i])
+        ctx = symbol >> 1
+        states[ctx] = NEXT_STATE[np.int64(states[ctx]) << 1 | (symbol & 1)]
+    return next_qp, next_after

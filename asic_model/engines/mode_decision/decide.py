@@ -1,9 +1,9 @@
 """Mode decision of one macroblock: from search results to the macroblock record and the reconstruction.
 
-    begin          loads the macroblock: source, surroundings, neighbours' data, tables at its QP
-    decide_intra   I slices
-    decide_inter   P slices: P_Skip, inter shapes, intra
-    commit         puts the winner into the record and the picture
+begin          loads the macroblock: source, surroundings, neighbours' data, tables at its QP
+decide_intra   I slices
+decide_inter   P slices: P_Skip, inter shapes, intra
+commit         puts the winner into the record and the picture
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from asic_model.codecs.h264.macroblock import (
     P_SKIP,
 )
 from asic_model.codecs.h264.motion_prediction import MotionField, predict_mv, skip_mv
-from asic_model.engines.fractional_search import refine
+from asic_model.engines.fractional_search import refine, satd_at
 from asic_model.engines.intra_prediction import CORNER, LEFT, TOP, TOP_RIGHT
 from asic_model.engines.lagrangian import MODE_LAMBDA, MOTION_LAMBDA, MOTION_LAMBDA_BITS
 from asic_model.engines.mode_decision.inter import code_inter, motion_rate, predict, set_vector, skip_rate
@@ -297,6 +297,13 @@ def _refine(t, settings, motion, references, whole, wanted):
             t.source, 0, 16, references.luma[ref], 16 * t.mb_x, 16 * t.mb_y, whole[ref, t.mb], wanted,
             predicted_x, predicted_y, t.lambda_motion, t.vectors[ref], t.vector_costs[ref], t.search_best,
         )  # fmt: skip
+        if wanted & 1 and t.low_x <= predicted_x <= t.high_x and t.low_y <= predicted_y <= t.high_y:
+            satd = satd_at(t.source, 0, 16, references.luma[ref], 16 * t.mb_x, 16 * t.mb_y, predicted_x, predicted_y)
+            cost = satd + ((2 * t.lambda_motion) >> MOTION_LAMBDA_BITS)
+            positions += 1
+            if cost <= t.vector_costs[ref, WHOLE]:
+                t.vectors[ref, WHOLE, 0], t.vectors[ref, WHOLE, 1] = predicted_x, predicted_y
+                t.vector_costs[ref, WHOLE] = cost
         t.satd_blocks += 16 * positions
         reference_bits = 0 if settings.references == 1 else 2 * ref + 1
         for p in range(9):

@@ -107,12 +107,8 @@ def chroma_mode_rate(t, mode):
 def _predict_chroma(t, slot, mode):
     area = slot * SAMPLES
     stride = WINDOW_CHROMA_STRIDE
-    predict_chroma(
-        t.prediction, area + CB, 8, mode, t.window, WINDOW_CB, stride, WINDOW_CB - stride - 1, t.available
-    )
-    predict_chroma(
-        t.prediction, area + CR, 8, mode, t.window, WINDOW_CR, stride, WINDOW_CR - stride - 1, t.available
-    )
+    predict_chroma(t.prediction, area + CB, 8, mode, t.window, WINDOW_CB, stride, WINDOW_CB - stride - 1, t.available)
+    predict_chroma(t.prediction, area + CR, 8, mode, t.window, WINDOW_CR, stride, WINDOW_CR - stride - 1, t.available)
 
 
 @kernel
