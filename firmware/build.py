@@ -21,8 +21,9 @@ SOURCES = ("start.S", "main.c", "mmio.c", "ring.c", "validate.c", "session.c", "
            "log.c", "string.c")  # fmt: skip
 FLAGS = (
     "-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m", "-std=c11", "-O2", "-g0", "-ffreestanding",
-    "-nostdlib", "-fno-pic", "-mno-relax", "-fno-sanitize=undefined", "-ffunction-sections", "-fno-builtin", "-fno-strict-aliasing",
-    "-Wall", "-Wextra", "-Werror", "-Iinclude", "-Wl,--gc-sections", "-Wl,-T,link.ld", "-Wl,-e,start",
+    "-nostdlib", "-fno-pic", "-mno-relax", "-fno-sanitize=undefined", "-ffunction-sections", "-fno-builtin",
+    "-fno-strict-aliasing", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-Wl,--gc-sections", "-Wl,-T,link.ld",
+    "-Wl,-e,start",
 )  # fmt: skip
 
 
