@@ -43,6 +43,7 @@ from asic_model.codecs.h264.parameter_sets import Pps, Sps, parse_pps, parse_sps
 from asic_model.codecs.h264.slice_header import SLICE_B, SLICE_I, SLICE_P, SliceHeader, parse_slice_header
 from driver.errors import UnsupportedInput
 
+_SEI_RECOVERY_POINT = 6
 _HEADER_BYTES = 1024  # enough payload for any slice header
 _FLAT = b"\x10" * MATRICES.itemsize  # no scaling matrices: all weights 16
 MAX_SLICES = 1 << 17  # of one picture: a slice holds a macroblock at least
@@ -115,6 +116,7 @@ class H264Decoder:
     flush          : end of stream: all frames still held
     release        : the caller is done with a frame's surface
 
+    Frames from before the first intra picture (or recovery point) are decoded, counted and not shown.
     Damaged data never raises: it is counted (`counters`) and concealed. What the core cannot do raises
     UnsupportedInput naming the feature, when the first slice needs it.
     """
@@ -136,7 +138,14 @@ class H264Decoder:
         self._lent: dict[int, _Pool] = {}
         self._last: Frame | None = None
         self._pts: Any = None
-        self.counters: dict[str, int] = {"bad_nals": 0, "bad_parameter_sets": 0, "bad_headers": 0, "pictures": 0}
+        self._started = False  # an intra picture or a recovery point has come: frames are worth showing
+        self.counters: dict[str, int] = {
+            "bad_nals": 0,
+            "bad_parameter_sets": 0,
+            "bad_headers": 0,
+            "before_start": 0,
+            "pictures": 0,
+        }
         if extradata:
             self._open_extradata(extradata)
 
@@ -195,7 +204,9 @@ class H264Decoder:
             raise UnsupportedInput(f"data partitioning (nal_unit_type {kind}) is not supported", feature="partitioning")
         if kind in (NAL_SEI, NAL_SPS, NAL_PPS, NAL_DELIMITER, NAL_END_OF_SEQUENCE, NAL_END_OF_STREAM):
             yield from self._finish_picture()  # 7.4.1.2.3: these begin the next access unit
-        if kind == NAL_SPS:
+        if kind == NAL_SEI:
+            self._started = self._started or _has_recovery_point(unescape(unit[1:]))
+        elif kind == NAL_SPS:
             self._store_sps(unit)
         elif kind == NAL_PPS:
             self._store_pps(unit)
@@ -238,13 +249,14 @@ class H264Decoder:
                 self.counters["bad_headers"] += 1
                 return
             yield from self._activate(pps)
+            self._started = self._started or header.kind == SLICE_I
             frame, early = self._dpb.begin(header)
             yield from self._deliver(early)
             self._frame = frame
             if frame.surface < 0:
                 assert self._sps is not None
                 frame.surface = self._pool.take(self._dpb, frame, self._last)
-                frame.data = _FrameNotes(self._pts, header.idr, self._sps, self._pool)
+                frame.data = _FrameNotes(self._pts, header.idr, self._sps, self._pool, self._started)
         elif self._sequences[pps.seq_parameter_set_id] is not self._sps or len(self._slices) >= MAX_SLICES:
             self.counters["bad_headers"] += 1
             return
@@ -370,6 +382,10 @@ class H264Decoder:
         pool.give_back(frame.surface)
 
     def _deliver(self, frames: list[Frame]) -> Iterator[DecodedFrame]:
+        self.counters["before_start"] += sum(
+            1 for frame in frames if isinstance(frame.data, _FrameNotes) and not frame.data.shown
+        )
+        frames = [frame for frame in frames if isinstance(frame.data, _FrameNotes) and frame.data.shown]
         # all of them are the caller's before it takes the first: their surfaces must not be given away meanwhile
         for frame in frames:
             if isinstance(frame.data, _FrameNotes):
@@ -483,6 +499,7 @@ class _FrameNotes:
     key: bool
     sps: Sps
     pool: _Pool
+    shown: bool  # not from before the first point at which decoding can begin
     outcome: list[Any] = field(default_factory=list)
 
 
@@ -515,6 +532,26 @@ class _ReferenceTable:
             record["long_term"] = frame.long_term != 0
             record["as_fields"], record["mbaff"], record["fields"] = frame.as_fields, frame.mbaff, frame.fields
         return out
+
+
+def _has_recovery_point(rbsp: bytes) -> bool:
+    """Whether an SEI NAL unit holds a recovery point message (7.3.2.3.1, D.1.8)."""
+    at = 0
+    while at + 2 < len(rbsp):
+        numbers = []  # payloadType, payloadSize: each byte of 255 says that more follows
+        for _ in range(2):
+            value = 0
+            while at < len(rbsp) and rbsp[at] == 255:
+                value += 255
+                at += 1
+            if at >= len(rbsp):
+                return False
+            numbers.append(value + rbsp[at])
+            at += 1
+        if numbers[0] == _SEI_RECOVERY_POINT:
+            return True
+        at += numbers[1]
+    return False
 
 
 def _fill_slice(

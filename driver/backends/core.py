@@ -50,7 +50,7 @@ class CoreTarget:
     counters     : sums over all jobs
     """
 
-    config: DecodeCoreConfig = DecodeCoreConfig()
+    config: DecodeCoreConfig = field(default_factory=DecodeCoreConfig)
     memory_bytes: int = 2 << 30
     keep_results: bool = False
     results: list[CoreResult] = field(default_factory=list)

@@ -33,8 +33,8 @@ def mutate(data: bytes, other: bytes, rng: np.random.Generator) -> bytes:
         cut, join = rng.integers(0, len(data)), rng.integers(0, len(other))
         out = bytearray(data[:cut] + other[join:])
     elif kind == 3:  # headers and parameter sets: the first bytes of a unit
-        units = list(split_annex_b(data))
-        begin, end = units[rng.integers(len(units))]
+        places = list(split_annex_b(data))
+        begin, end = places[rng.integers(len(places))]
         for _ in range(rng.integers(1, 4)):
             out[begin + rng.integers(0, min(12, end - begin))] = rng.integers(256)
     else:  # units dropped, doubled or in another order
