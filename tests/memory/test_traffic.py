@@ -136,7 +136,7 @@ def test_the_store_is_first_in_first_out(seed: int, capacity_kib: int, tile: tup
 
 
 def test_a_small_store_loads_windows_over_and_over() -> None:
-    """1920x1088, one reference, window 64+64 x 32+32: a band needs 315 KiB and some slack, 40 KiB hold one window only."""
+    """1920x1088, window 64+64 x 32+32: a band needs 315 KiB and some slack, 40 KiB hold one window only."""
     picture = [surface(1920, 1088)]
     centre = np.zeros((120 * 68, 1), int)
     windows = search_windows(120, 68, centre, centre, 64, 32)
