@@ -1,8 +1,10 @@
 """Reading: whatever FFmpeg opens becomes even-sized 8-bit 4:2:0 pictures with times, and audio packets as they are."""
 
 import heapq
+import re
 from collections import deque
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ RANGE_LIMITED, RANGE_FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 SPACE_UNSPECIFIED = 2  # Table E-5
 SPACE_BT709 = 1
 SPACE_RGB = 0
+ELEMENTARY = ("h264", "hevc", "m4v", "mpegvideo")  # demuxers of streams without container
+DAMAGE = re.compile("error|damaged|conceal|corrupt|invalid", re.IGNORECASE)  # in what a decoder logs
 # After the last video frame that is wanted, audio is read on for this long: interleaving may lag behind.
 AUDIO_TAIL_SECONDS = 10
 
@@ -75,6 +79,17 @@ def _open(path: str, raw_size: tuple[int, int] | None, rate: Fraction | None) ->
             av.logging.set_level(former)
 
 
+@contextmanager
+def _complaints() -> Iterator[list[Any]]:
+    """Collect what FFmpeg logs as errors meanwhile; a damaged slice that it conceals shows nowhere else."""
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture(local=False) as logs:
+            yield logs
+    finally:
+        av.logging.set_level(None)
+
+
 class Source:
     """A media file opened for reading, its first picture already decoded.
 
@@ -93,7 +108,7 @@ class Source:
         self.path = path
         self.warnings: list[str] = []
         self.pictures = 0
-        self.concealed = 0  # pictures replaced by the last good one
+        self.concealed = 0  # pictures replaced by the last good one, or patched by FFmpeg
         self.decode_errors = 0  # packets and pictures that the decoder complained about
         self.retimed = 0  # pictures whose time did not lie after their predecessor's
         self._limit = limit
@@ -140,7 +155,10 @@ class Source:
     def _start(self) -> None:
         """Decode up to the first picture: it, not the container, says what the samples are."""
         self.time_base: Fraction = self._video.time_base or Fraction(1, 90000)
-        rate = self._video.average_rate or self._video.guessed_rate or DEFAULT_RATE
+        # An elementary stream has no times: FFmpeg's demuxer counts at 25 a second, the stream's VUI knows better.
+        self._untimed = self._container.format.name in ELEMENTARY
+        told, guessed = self._video.average_rate, self._video.guessed_rate
+        rate = (guessed or told if self._untimed else told or guessed) or DEFAULT_RATE
         self.frame_rate = Fraction(rate) if Fraction(1, 100) <= rate <= 480 else DEFAULT_RATE
         self._frame_ticks = max(1, round(1 / (self.frame_rate * self.time_base)))
         self._deinterlacer: Any = None
@@ -288,7 +306,7 @@ class Source:
 
     def _pts_of(self, frame: Any) -> int:
         """Return the frame's time in `time_base`; streams without times get the nominal rate."""
-        if frame.pts is None:
+        if frame.pts is None or self._untimed:
             return 0 if self._last_pts is None else self._last_pts + self._frame_ticks
         if frame.time_base and frame.time_base != self.time_base:
             return round(frame.pts * frame.time_base / self.time_base)
@@ -320,7 +338,13 @@ class Source:
 
     def _decode(self, context: Any, packet: Any) -> list[Any]:
         try:
-            return list(context.decode(packet))
+            with _complaints() as complaints:
+                frames = list(context.decode(packet))
+            # FFmpeg fills the damaged part of a picture and says so nowhere but in its log
+            if any(DAMAGE.search(line) for _level, _name, line in complaints):
+                self.decode_errors += 1
+                self.concealed += 1
+            return frames
         except (av.error.FFmpegError, EOFError):
             self.decode_errors += 1
             if packet is not None and packet.pts is not None and not packet.is_discard:
@@ -399,7 +423,7 @@ class Source:
         if self.decode_errors:
             self.warnings.append(
                 f"{self.decode_errors} damaged packet(s) or picture(s): "
-                f"{self.concealed} concealed by the last good picture"
+                f"{self.concealed} concealed by the last good picture or by the decoder"
             )
         if self.retimed:
             self.warnings.append(f"{self.retimed} picture(s) had a time before their predecessor's: moved after it")

@@ -189,3 +189,28 @@ def test_a_file_cut_in_the_middle_gives_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "cut.ts").write_bytes(whole[: len(whole) // 2])
     _, found = pictures(tmp_path / "cut.ts")
     assert 5 < len(found) < 30
+
+
+def test_an_elementary_stream_has_the_rate_of_its_vui(tmp_path: Path) -> None:
+    """Raw H.264 carries no times; FFmpeg's demuxer would count 25 pictures a second."""
+    write_clip(tmp_path / "raw.264", rate=Fraction(50), count=5, format="h264")
+    source, found = pictures(tmp_path / "raw.264")
+    assert source.frame_rate == 50
+    assert milliseconds(found) == [0, 20, 40, 60, 80]
+
+
+def test_damage_inside_a_slice_is_counted(tmp_path: Path) -> None:
+    """Bits flipped in the middle of slices: FFmpeg patches the pictures and reports it in its log alone."""
+    path = tmp_path / "damaged.mkv"
+    write_clip(path, width=320, height=240, count=20, options={"qp": "20", "g": "5", "bf": "0"})
+    intact, _ = pictures(path)
+    assert (intact.decode_errors, intact.concealed) == (0, 0)
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 4, len(data) - 2000, len(data) // 12):
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+    source, found = pictures(path)
+    assert source.decode_errors > 0
+    assert source.concealed > 0
+    assert any("concealed" in warning for warning in source.warnings)
+    assert len(found) >= 18
