@@ -37,6 +37,7 @@ from asic_model.executor import Executor, Ticket
 from asic_model.lookahead import Lookahead
 from asic_model.mcu import Processor, Stop
 from asic_model.registers import map as regs
+from asic_model.trace import SAMPLE_PS, Timeline
 
 FIRMWARE_IMAGE = Path(__file__).resolve().parent.parent / "firmware" / "tasic.bin"
 FIRMWARE_MEMORY_BYTES = 128 << 10  # what firmware/link.ld uses of the control processor's memory
@@ -68,7 +69,7 @@ class Chip:
     functional    False: no pixels; cores' work is estimated from the jobs' sizes, streams stay empty
     host_threads  threads that compute pixels; 1: on the caller's thread; None: as many as processors
     seed          for the cores' jobs comes with each job; kept here to be reported
-    trace         keep spans and samples of the fabric for timelines
+    trace         keep what `trace.py` draws: `timeline`, and the fabric's spans and samples
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Chip:
         threads = host_threads or (os.cpu_count() or 1)
         self._executor = Executor(self.memory, self._types, threads if functional else 1, functional)
         self._lookahead = Lookahead(self.memory, self._executor, set(self._types))
-        self.fabric = Fabric(config, trace=trace)
+        self.fabric = Fabric(config, trace=trace, sample_ps=SAMPLE_PS)
         if len(self.fabric.cores) > regs.CORES_COUNT:
             raise ValueError(f"{len(self.fabric.cores)} cores; the register map has room for {regs.CORES_COUNT}")
         self._image = FIRMWARE_IMAGE.read_bytes() if image is None else image
@@ -103,6 +104,7 @@ class Chip:
             raise ValueError(f"control.memory_kib: the firmware needs {FIRMWARE_MEMORY_BYTES >> 10} KiB")
         self._processor.load(self._image)
         self._tick_ps = config.clocks.control_ps
+        self.timeline = Timeline(self._tick_ps) if trace else None
         self._bus = Bus(config, self._types, functional, self.fabric)
         self._waiting = False  # the processor is stalled on `wait_pending`
         self._stopped = False  # it trapped
@@ -146,6 +148,8 @@ class Chip:
         self._check_memory(address, size)
         self._counts["host_read_bytes"] += size
         latency_ps, duration_ps = self._link(size)
+        if self.timeline is not None:
+            self.timeline.download.add(self.now_ps, self.now_ps + 2 * latency_ps + duration_ps, size)
         self._pass(latency_ps)
         self._tell(self.now_ps, "transfer", "host", address, size, False, duration_ps)
         self._executor.settle(address, size, False)
@@ -160,6 +164,8 @@ class Chip:
         self._counts["host_write_bytes"] += view.size
         latency_ps, duration_ps = self._link(view.size)
         self._tell(self.now_ps + latency_ps, "transfer", "host", address, view.size, True, duration_ps)
+        if self.timeline is not None:
+            self.timeline.upload.add(self.now_ps, self.now_ps + latency_ps + duration_ps, view.size)
         self.now_ps += latency_ps + duration_ps
         if address < FIRMWARE_AREA_BYTES:
             self._bus.drop_host_write()
@@ -259,6 +265,8 @@ class Chip:
                 stop = processor.run(until_ps // self._tick_ps + 1)
                 self._handle(stop)
                 self._awake_ps += (processor.cycles - before) * self._tick_ps
+                if self.timeline is not None:
+                    self.timeline.awake.add(before * self._tick_ps, processor.cycles * self._tick_ps)
 
     def _wake_ps(self, until_ps: int) -> int | None:
         """When the stalled processor goes on; None: not up to `until_ps`."""
@@ -306,6 +314,8 @@ class Chip:
             address = bus.word(regs.PREFETCH_LOW) | regs.PREFETCH_HIGH_ADDRESS.get(value) << 32
             if address + BLOCK_BYTES <= self.memory.size and regs.PREFETCH_HIGH_KIND.get(value) in self._types:
                 self._executor.announce(address)
+                if self.timeline is not None:
+                    self.timeline.announced(address, at_ps)
         elif offset >= regs.CORES_KIND and (offset - regs.CORES_START) % regs.CORES_STRIDE == 0 and value & 1:
             self._start((offset - regs.CORES_START) // regs.CORES_STRIDE, at_ps)
 
@@ -315,15 +325,20 @@ class Chip:
         """The firmware starts the job whose block the core's job registers name."""
         if core in self._running or self._bus.core_kind(core) == Kind.NONE:
             return
-        ticket = self._executor.take(self._bus.job_address(core))
+        address = self._bus.job_address(core)
+        ticket = self._executor.take(address)
         if ticket.kind != self._bus.core_kind(core):
             raise ChipError(f"core {core} was given a job of kind {ticket.kind.name}")
         floor_ps = at_ps
         if ticket.kind in (Kind.ENCODE, Kind.DECODE):
             macroblocks = -(-ticket.fields["width"] // 16) * -(-ticket.fields["height"] // 16)
+            if ticket.fields.get("structure", 3) != 3:  # a field has half of the frame's
+                macroblocks //= 2
             floor_ps += macroblocks * FLOOR_CYCLES * self.config.clocks.core_ps
         self._running[core] = _Running(ticket, at_ps, floor_ps)
         self._bus.core_started(core, at_ps)
+        if self.timeline is not None:
+            self.timeline.started(core, ticket.kind.name.lower(), address, at_ps)
         self._bound_ps = min(self._bound_ps, floor_ps) if len(self._running) > 1 else floor_ps
         self._tell(at_ps, "start", core)
 
@@ -395,6 +410,8 @@ class Chip:
         result = running.ticket.result()
         self._count(running.ticket, result)
         self._bus.core_ended(core, end_ps, result)
+        if self.timeline is not None:
+            self.timeline.ended(core, end_ps)
         if not self._running:
             self._bound_ps = 0
 
@@ -428,7 +445,9 @@ class Chip:
             data = processor.read(local, size) or b""
             self.memory[device : device + size] = np.frombuffer(data, np.uint8)
             if size == RECORD_BYTES and device >= FIRMWARE_AREA_BYTES:
-                self._lookahead.firmware_wrote(device, data)
+                completed = self._lookahead.firmware_wrote(device, data)
+                if completed is not None and self.timeline is not None:
+                    self.timeline.completed(*completed)
         else:
             processor.write(local, self.memory[device : device + size].tobytes())
         self._tell(at_ps, "transfer", "control", device, size, write, 0)
@@ -464,6 +483,8 @@ class Chip:
         self._processor.stall_until(-(-self.now_ps // self._tick_ps))
         self._bus.reset()
         self._lookahead.forget()
+        if self.timeline is not None:
+            self.timeline.forget()
         self._waiting = self._stopped = False
 
 

@@ -56,8 +56,11 @@ class Lookahead:
             place = base + index % size * RECORD_BYTES
             self._look(queue, descriptors.COMMAND.unpack(self._memory[place : place + RECORD_BYTES].tobytes()))
 
-    def firmware_wrote(self, address: int, record: bytes) -> None:
-        """The firmware wrote a record to device memory: completions tell which sessions there are."""
+    def firmware_wrote(self, address: int, record: bytes) -> tuple[int, dict[str, int]] | None:
+        """The firmware wrote a record to device memory: completions tell which sessions there are.
+
+        Returns (queue, fields) of a completion.
+        """
         for queue in range(regs.QUEUES_COUNT):
             base, size = self._ring(queue, regs.QUEUES_COMPLETION_BASE_LOW)
             if base <= address < base + size * RECORD_BYTES:
@@ -73,7 +76,8 @@ class Lookahead:
                 job = self._jobs.pop((queue, done["sequence"]), None)
                 if job is not None and done["status"] >= Status.BAD_VERSION:
                     self._executor.refused(*job)
-                return
+                return queue, done
+        return None
 
     def _ring(self, queue: int, low: int) -> tuple[int, int]:
         """(address, records) of a ring as the host set it up last."""

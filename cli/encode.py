@@ -45,7 +45,7 @@ def encode(source_path: str, output: str, **options: Any) -> None:
     if recon is not None:
         check_suffix(recon)
         job.check_target(recon)
-    report_files.check(options["report"], options["trace"])
+    report_files.check(options["report"], options["trace"], source_path, [output, *([recon] if recon else [])])
     raw = job.raw_input(source_path, options["size"], options["rate"])
     with ExitStack() as stack:
         source = stack.enter_context(Source(source_path, limit=options["frames"], **raw))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cli.job import JobResult
+from cli.job import JobResult, check_distinct
 from cli.report import html_report, print_report, text_report
 from driver.device import Device
 from driver.errors import InvalidConfig
@@ -15,8 +15,8 @@ SUFFIXES = (".html", ".json", ".txt")
 PRINT = "-"
 
 
-def check(reports: Sequence[str], trace: str | None) -> None:
-    """Refuse, before any work, a report or timeline that could not be written."""
+def check(reports: Sequence[str], trace: str | None, source: str | None = None, outputs: Sequence[str] = ()) -> None:
+    """Refuse, before any work, a report or timeline that could not be written, or that would replace another file."""
     for report in reports:
         if report != PRINT:
             if Path(report).suffix.lower() not in SUFFIXES:
@@ -24,6 +24,9 @@ def check(reports: Sequence[str], trace: str | None) -> None:
             check_target(report)
     if trace is not None:
         check_target(trace)
+    if source is not None:
+        named = [report for report in reports if report != PRINT]
+        check_distinct(source, [*outputs, *named, *([trace] if trace is not None else [])])
 
 
 def write(device: Device, result: JobResult, reports: Sequence[str], trace: str | None, *, quiet: bool) -> None:

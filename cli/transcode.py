@@ -68,6 +68,7 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
         warner([*source.warnings, *warnings])
         paths = job.output_paths(output, rungs, bool(options["ladder"]))
         job.check_outputs(source_path, paths)
+        report_files.check(options["report"], options["trace"], source_path, paths)
         backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
         with Device.open(f"model:{options['chip']}", **backend) as device:
             result = job.transcode(

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from driver.errors import InvalidConfig
+from driver.errors import InvalidConfig, OutputError
+from driver.media.output_file import OutputFile
 
 # A chip description with more mistakes than this is better looked at with `tasic chips validate`.
 SHOWN_PROBLEMS = 3
@@ -49,10 +50,19 @@ class ModelBackend:
         return stats.report(self.config, self.chip.fabric, self.chip.stats(), run)
 
     def write_trace(self, path: str) -> None:
-        """Write the timeline of a chip that was opened with `trace=True` (asic_model/trace.py)."""
+        """Write the timeline since power-on (asic_model/trace.py), whole or not at all; needs `trace=True`."""
+        timeline = self.chip.timeline
+        if timeline is None:
+            raise InvalidConfig("no timeline was kept: open the device with trace=True")
         from asic_model import trace
 
-        trace.write(path, self.chip.fabric)
+        self.chip.stats()  # plays what the host has not looked at yet
+        with OutputFile(path) as file:
+            try:
+                for text in trace.lines(self.chip.fabric, timeline=timeline):
+                    file.write(text.encode())
+            except OSError as error:
+                raise OutputError(f"{path}: {error.strerror or error}") from None
 
     def close(self) -> None:
         self.chip.close()
