@@ -1,0 +1,127 @@
+"""What the chip descriptions come to: cycles a macroblock and bytes a pixel of the encode core, beside published ones.
+
+Codes six pictures of a clip straight on the core (QP 27, IPPPPP), and plays the last two on the chip's pipeline and
+memory, on one core or on all of them at once. docs/chips.md has the table.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+
+from asic_model import stats
+from asic_model.config import ChipConfig, load_chip, with_changes
+from asic_model.cores.encode import EncodeCoreConfig, EncodeJob, run
+from asic_model.cores.fabric import Fabric
+from asic_model.cores.result import STATUS_OK, CoreResult
+from asic_model.memory.surface import surface
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+CLIP = "clips/aosp_crowd_1920x1080_25fps_4000kbps_h265.mp4"
+PICTURES, PLAYED, SKIPPED = 6, 2, 10
+SLOT_BYTES = 16 << 20  # of one picture in device memory
+OUTPUT_ADDRESS, MOTION_ADDRESS, MEMORY_BYTES = 200 << 20, 220 << 20, 256 << 20
+
+# chip, effort, references, cores at once, changes, what is published
+ROWS: tuple[tuple[str, int, int, int, dict[str, bool], str], ...] = (
+    ("vcu", 2, 3, 1, {}, "411 cycles at 800 MHz: 2160p60, three references"),
+    ("vcu", 2, 3, 10, {}, "411 cycles, ten cores"),
+    ("vcu", 2, 3, 10, {"memory.frame_compression": False}, "7 to 8 B/px raw; does not close without compression"),
+    ("msvp", 1, 3, 1, {}, "411 cycles at 800 MHz: 2160p60 at standard quality"),
+    ("edge", 0, 1, 1, {}, "320 cycles, low power"),
+    ("edge", 2, 2, 1, {}, "675 cycles, quality"),
+)
+
+
+def pictures(path: Path) -> tuple[list[np.ndarray], int, int]:
+    """Return (planar 4:2:0 pictures uint8[height * 3 / 2, width], width, height)."""
+    found = []
+    with av.open(str(path)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number >= SKIPPED:
+                found.append(frame.reformat(format="yuv420p").to_ndarray())
+            if len(found) == PICTURES:
+                break
+    return found, frame.width, frame.height
+
+
+def encode(
+    cfg: EncodeCoreConfig, frames: list[np.ndarray], width: int, height: int, effort: int, refs: int
+) -> list[CoreResult]:
+    """Code the pictures; the source stands at address 0, five reconstructions in turn behind it."""
+    memory = np.zeros(MEMORY_BYTES, np.uint8)
+    source = surface(width, height)
+    results = []
+    for number, frame in enumerate(frames):
+        flat, at = frame.reshape(-1), 0
+        for address, pitch, w, h in (
+            (source.address, source.pitch, width, height),
+            (source.cb_address, source.chroma_pitch, width // 2, height // 2),
+            (source.cr_address, source.chroma_pitch, width // 2, height // 2),
+        ):
+            memory[address : address + pitch * h].reshape(h, pitch)[:, :w] = flat[at : at + w * h].reshape(h, w)
+            at += w * h
+        count = min(number, refs)
+        slots = [SLOT_BYTES * (1 + (number - back) % 5) for back in range(count + 1)]
+        references = {f"ref_address_{i}": address for i, address in enumerate(slots[1:])}
+        result = run(
+            memory,
+            EncodeJob(
+                width=width, height=height, src_address=0, recon_address=slots[0], out_address=OUTPUT_ADDRESS,
+                out_capacity=8 << 20, ref_count=count, **references, motion_in_address=MOTION_ADDRESS if number else 0,
+                motion_out_address=MOTION_ADDRESS, slice_type=0 if number else 2, idr=int(number == 0),
+                frame_num=number, effort=effort,
+            ),
+            cfg,
+        )  # fmt: skip
+        if result.status != STATUS_OK:
+            raise RuntimeError(f"picture {number}: status {result.status}, detail {result.detail}")
+        results.append(result)
+    return results
+
+
+def play(config: ChipConfig, results: list[CoreResult], samples: int, cores: int) -> dict:
+    """Play the last pictures on `cores` cores at once; return the report."""
+    fabric = Fabric(config)
+    for result in results[-PLAYED:]:
+        for core in range(cores):
+            fabric.start(core, result, fabric.now_ps)
+        left = cores
+        while left:
+            left -= len(fabric.advance(1 << 60))
+    jobs = {"encode": {"samples": samples * cores * PLAYED}}
+    return stats.report(config, fabric, {"now_ps": fabric.now_ps, "jobs": jobs})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    media = Path(os.environ.get("TASIC_MEDIA") or PROJECT_DIR.parent / "shared" / "media")
+    parser.add_argument("clip", nargs="?", type=Path, default=media / CLIP)
+    parser.add_argument("--chip", help="only this one")
+    options = parser.parse_args()
+    if not options.clip.is_file():
+        print(f"no clip {options.clip} (set TASIC_MEDIA, or name one)", file=sys.stderr)
+        return 1
+    frames, width, height = pictures(options.clip)
+    print(f"{options.clip.name}, {width}x{height}, P pictures, QP 27")
+    for chip, effort, refs, cores, changes, said in ROWS:
+        if options.chip in (None, chip):
+            config = with_changes(load_chip(chip), changes)
+            report = play(
+                config, encode(config.encode.core, frames, width, height, effort, refs), width * height, cores
+            )
+            section, memory = report["cores"]["encode"], report["memory"]
+            joules = sum(v for part, v in report["energy"]["nj_per_px"].items() if part.startswith("encode."))
+            print(
+                f"{chip:5} effort {effort}, {refs} references, {cores:2} cores: "
+                f"{section['cycles_per_unit']:4.0f} cycles/MB  {memory['bytes_per_px']:.2f} B/px (references {memory['bytes_per_px_by_client']['reference']:.2f})"
+                f"  core {joules:.2f} nJ/px   published: {said}"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
