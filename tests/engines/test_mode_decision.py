@@ -1,5 +1,6 @@
 """Rates and choice of levels of mode decision, against sums written from the standard in plain Python."""
 
+from itertools import pairwise
 from math import log2
 
 import numpy as np
@@ -101,7 +102,7 @@ def slow_cavlc(levels: list[int], column: str, most: int) -> int:
         name = "table_9_9a_total_zeros_chroma_dc_420" if most == 4 else "table_9_7_9_8_total_zeros_4x4"
         bits += len(table(name)[str(total)][str(zeros)])
     places = [i for i in range(last, -1, -1) if levels[i]]
-    for one, two in zip(places, places[1:], strict=False):
+    for one, two in pairwise(places):
         if zeros <= 0:
             break
         run = one - two - 1
@@ -201,7 +202,7 @@ def test_levels_gain_what_they_claim(coefs, qp, weight, shape, flag):
 
 
 def test_lambda_of_the_levels_is_that_of_the_modes():
-    """lambda / Qstep^2 = 0.85 * 2^((QP - 12) / 3) / (0.625 * 2^(QP / 6))^2 on the scale of (1/256 step)^2 per 1/256 bit."""
+    """0.85 * 2^((QP - 12) / 3) / (0.625 * 2^(QP / 6))^2, errors in (1/256 step)^2 and rates in 1/256 bit."""
     for qp in (0, 12, 27, 51):
         ratio = 0.85 * 2 ** ((qp - 12) / 3) / (0.625 * 2 ** (qp / 6)) ** 2
         assert round(ratio * 65536 / 256) == LAMBDA_STEPS

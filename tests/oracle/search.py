@@ -149,7 +149,7 @@ def search(current, reference, range_x, range_y, centres, radius, radius_parts, 
         for _ in range(centres):
             if not coarse:
                 break
-            y, x = min(coarse, key=lambda place: (coarse[place], place))  # noqa: B023 - used at once
+            y, x = min(coarse, key=lambda place: (coarse[place], place))
             for j in range(y - 1, y + 2):
                 for i in range(x - 1, x + 2):
                     coarse.pop((j, i), None)
