@@ -54,17 +54,21 @@ def picture(
     client: str,
     write: bool,
     compressed: np.ndarray | None = None,
+    group_mbs: int = GROUP_MBS,
 ) -> np.ndarray:
     """Read or write all samples of `surface` once, macroblock by macroblock in raster order.
 
-    Groups of four macroblocks share their requests: a read belongs to the first of them, a write to the last.
+    Groups of `group_mbs` macroblocks share their requests: a read belongs to the first of them, a write to the last.
+    Compressed tiles are four macroblocks wide.
     `compressed`: bytes of each tile from `frame_compression.tile_bytes`, where the picture is stored compressed.
     """
-    across = -(-mb_width // GROUP_MBS)
+    if compressed is not None:
+        group_mbs = GROUP_MBS
+    across = -(-mb_width // group_mbs)
     group = np.arange(across * mb_height)
     column, row = group % across, group // across
-    last = np.minimum(GROUP_MBS * column + GROUP_MBS, mb_width) - 1
-    unit = row * mb_width + (last if write else GROUP_MBS * column)
+    last = np.minimum(group_mbs * column + group_mbs, mb_width) - 1
+    unit = row * mb_width + (last if write else group_mbs * column)
     if compressed is not None:
         tile = row * across + column
         sizes = compressed[row, column].astype(np.int64)
@@ -86,8 +90,8 @@ def picture(
         (surface.cr_address, surface.chroma_pitch, surface.chroma_width, surface.chroma_height, 8),
     )
     for address, pitch, width, height, block in planes:
-        x, y = GROUP_MBS * block * column, block * row
-        size = np.clip(width - x, 0, GROUP_MBS * block)
+        x, y = group_mbs * block * column, block * row
+        size = np.clip(width - x, 0, group_mbs * block)
         rows = np.clip(height - y, 0, block)
         parts.append(requests(unit, stage, client, write, address + y * pitch + x, size, rows, pitch))
     return join(*parts)

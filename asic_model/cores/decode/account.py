@@ -24,6 +24,7 @@ from asic_model.work import decode_work
 STAGES = ("parse", "residual", "prediction", "reconstruct", "deblock")
 PARSE, RESIDUAL, PREDICTION, RECONSTRUCT, DEBLOCK = range(5)
 MACROBLOCK_SAMPLES = 384
+WRITE_GROUP_MBS = 8  # macroblocks whose finished rows leave together, 128 bytes a luma row
 # What hardware moves of a macroblock's motion where direct prediction looks at the four corners only: vectors and
 # picture numbers. The buffer itself is larger (`decode_records.motion_bytes`).
 PACKED_MOTION_BYTES = 32
@@ -129,7 +130,7 @@ def memory_requests(
     written = _field(job.surface, job.structure)
     out = traffic.picture(
         written, job.mb_width, rows, DEBLOCK, "reconstruction", True,
-        tile_bytes(memory, job.surface) if compress else None,
+        tile_bytes(memory, job.surface) if compress else None, WRITE_GROUP_MBS,
     )  # fmt: skip
     if job.mbaff:  # units go by pairs
         row, column = out["unit"] // job.mb_width, out["unit"] % job.mb_width

@@ -10,7 +10,7 @@ from asic_model.codecs.h264.cabac_contexts import CONTEXTS
 from asic_model.codecs.h264.emulation_prevention import unescape_into
 from asic_model.codecs.h264.macroblock import UNAVAILABLE, Macroblocks
 from asic_model.codecs.h264.macroblock import allocate as allocate_macroblocks
-from asic_model.cores.decode import tables
+from asic_model.cores.decode import inter, tables
 from asic_model.cores.decode.account import STAGES, DecodeCoreConfig, memory_requests, stage_cycles, work_record
 from asic_model.cores.decode.conceal import KINDS, conceal_picture
 from asic_model.cores.decode.job import (
@@ -50,7 +50,7 @@ from asic_model.cores.result import (
     STATUS_OK,
     CoreResult,
 )
-from asic_model.engines import deblock, inter_prediction, intra_prediction, transform
+from asic_model.engines import deblock, intra_prediction, transform
 from asic_model.engines.deblock.mbaff import deblock_mbaff
 from asic_model.engines.parse.bitstream import PADDING_WORDS, rbsp_words
 from asic_model.engines.parse.layout import CACHE_SIZE, STATS
@@ -91,8 +91,7 @@ class _Buffers:
         self.edges = np.zeros(mb_count, np.uint8)
         self.deblock = deblock.allocate_scratch(mb_count)
         self.scratch = Scratch(
-            samples=np.zeros(256, np.uint8),
-            patch=np.zeros(inter_prediction.SCRATCH, np.uint8),
+            inter=np.zeros(inter.SCRATCH_SIZE, np.uint8),
             coefs=np.zeros(transform.SCRATCH, np.int16),
             line=np.zeros(intra_prediction.LINE, np.uint8),
             predictions=np.zeros(intra_prediction.PREDICTIONS, np.uint8),
@@ -393,7 +392,7 @@ def _slice(
         else:
             structures[structures == FRAME] = job.structure
         entries[entries == NO_ENTRY] = conceal
-        b.reference_tables.explicit[:] = p["weight"].reshape(-1)
+        b.reference_tables.weighting[: inter.IMPLICIT] = p["weight"].reshape(-1)
         tables.fill_tables(
             rows.reshape(-1), entries, structures, counts[0] | counts[1] << 8, job.mbaff, job.structure, job.poc_top,
             job.poc_bottom, geometry.pitch, geometry.chroma_pitch, weights, b.motion_tables, b.reference_tables,

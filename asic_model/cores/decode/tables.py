@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from asic_model.cores.decode.reconstruct import WEIGHT_IMPLICIT, ReferenceTables
+from asic_model.cores.decode.inter import (
+    IMPLICIT,
+    P_CB,
+    P_CR,
+    P_LUMA,
+    P_PARITY,
+    P_SLOT,
+    PLANE_COLUMNS,
+    WEIGHT_IMPLICIT,
+    WEIGHTING_SIZE,
+)
+from asic_model.cores.decode.reconstruct import ReferenceTables
 from asic_model.cores.decode.vectors import LIST_SIZE, NO_SCALE, VARIANTS, MotionTables
 from asic_model.engines.inter_prediction import implicit_weight
 from asic_model.kernel_cache import kernel
@@ -18,13 +29,7 @@ def allocate() -> tuple[MotionTables, ReferenceTables]:
     """Return cleared tables."""
     motion = MotionTables(np.zeros(_ENTRIES, np.int32), np.zeros(_ENTRIES, np.int16))
     reference = ReferenceTables(
-        luma=np.zeros(_ENTRIES, np.int64),
-        cb=np.zeros(_ENTRIES, np.int64),
-        cr=np.zeros(_ENTRIES, np.int64),
-        slot=np.zeros(_ENTRIES, np.int32),
-        parity=np.zeros(_ENTRIES, np.int8),
-        explicit=np.zeros(2 * LIST_SIZE * 3 * 2, np.int16),
-        implicit=np.zeros(VARIANTS * LIST_SIZE * LIST_SIZE, np.int16),
+        planes=np.zeros(_ENTRIES * PLANE_COLUMNS, np.int64), weighting=np.zeros(WEIGHTING_SIZE, np.int16)
     )
     return motion, reference
 
@@ -53,10 +58,10 @@ def fill_tables(
     entries, structures : int64[2 * LIST_SIZE], rows of `references` and which part of the picture; all valid
     counts              : entries of list 0 and, in the second byte, of list 1
     structure           : of the current picture: 1 top, 2 bottom, 3 frame
-    motion, out         : MotionTables and ReferenceTables; out.explicit is the caller's
+    motion, out         : MotionTables and ReferenceTables; the explicit weights of out.weighting are the caller's
     """
     ids, scales = motion.ids, motion.scale
-    luma, cb, cr, slots, parity, implicit = out.luma, out.cb, out.cr, out.slot, out.parity, out.implicit
+    planes, weighting = out.planes, out.weighting
     pocs = np.zeros(VARIANTS * 2 * LIST_SIZE, np.int64)
     long_term = np.zeros(VARIANTS * 2 * LIST_SIZE, np.int64)
     variants = VARIANTS if mbaff else 1
@@ -79,14 +84,15 @@ def fill_tables(
                 row = entries[entry] * REFERENCE_COLUMNS
                 at = (variant * 2 + lst) * LIST_SIZE + i
                 second = 1 if part == 2 else 0
-                luma[at] = references[row + R_LUMA] + second * pitch
-                cb[at] = references[row + R_CB] + second * chroma_pitch
-                cr[at] = references[row + R_CR] + second * chroma_pitch
-                slots[at] = references[row + R_SLOT]
-                ids[at] = references[row + R_NUMBER] * 4 + (0 if part == 3 else part)
-                parity[at] = 0
+                column = at * PLANE_COLUMNS
+                planes[column + P_LUMA] = references[row + R_LUMA] + second * pitch
+                planes[column + P_CB] = references[row + R_CB] + second * chroma_pitch
+                planes[column + P_CR] = references[row + R_CR] + second * chroma_pitch
+                planes[column + P_SLOT] = references[row + R_SLOT]
+                planes[column + P_PARITY] = 0
                 if here != 3 and part != here:
-                    parity[at] = -2 if here == 1 else 2
+                    planes[column + P_PARITY] = -2 if here == 1 else 2
+                ids[at] = references[row + R_NUMBER] * 4 + (0 if part == 3 else part)
                 pocs[at] = min(references[row + R_POC_TOP], references[row + R_POC_BOTTOM])
                 if part == 1:
                     pocs[at] = references[row + R_POC_TOP]
@@ -106,7 +112,8 @@ def fill_tables(
             if weights == WEIGHT_IMPLICIT:
                 for i in range(count_0):
                     for j in range(count_1):
-                        implicit[(variant * LIST_SIZE + i) * LIST_SIZE + j] = implicit_weight(
+                        at = IMPLICIT + (variant * LIST_SIZE + i) * LIST_SIZE + j
+                        weighting[at] = implicit_weight(
                             current,
                             pocs[first_0 + i],
                             pocs[first_1 + j],
