@@ -115,9 +115,11 @@ def main() -> int:
             )
             section, memory = report["cores"]["encode"], report["memory"]
             joules = sum(v for part, v in report["energy"]["nj_per_px"].items() if part.startswith("encode."))
+            clients = memory["bytes_per_px_by_client"]
             print(
                 f"{chip:5} effort {effort}, {refs} references, {cores:2} cores: "
-                f"{section['cycles_per_unit']:4.0f} cycles/MB  {memory['bytes_per_px']:.2f} B/px (references {memory['bytes_per_px_by_client']['reference']:.2f})"
+                f"{section['cycles_per_unit']:4.0f} cycles/MB"
+                f"  {memory['bytes_per_px']:.2f} B/px (references {clients['reference']:.2f})"
                 f"  core {joules:.2f} nJ/px   published: {said}"
             )
     return 0
