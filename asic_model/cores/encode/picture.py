@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asic_model.codecs.h264.cabac_contexts import initial_states
+from asic_model.codecs.h264.macroblock import I_PCM
 from asic_model.engines.entropy.cabac import follow_macroblock
 from asic_model.engines.mode_decision.decide import begin, commit, decide_inter, decide_intra
 from asic_model.engines.mode_decision.inter import Motion
@@ -112,6 +113,11 @@ def code_picture(
             row.intra_prediction_blocks = min(t.intra_blocks, 65535)
             row.mode_decision_trials = min(t.trials, 255)
             row.transform_blocks = min(t.transform_blocks, 65535)
+            coded_blocks = 0
+            if mbs.mb_type[mb] != I_PCM:
+                for block in range(24):
+                    coded_blocks += mbs.total_coeff[mb, block] > 0
+            row.transform_coded_blocks = coded_blocks
             row.inter_prediction_x = mbs.mv[mb, 0, 0, 0]
             row.inter_prediction_y = mbs.mv[mb, 0, 0, 1]
             row.inter_prediction_ref = mbs.ref_idx[mb, 0, 0]
