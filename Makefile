@@ -20,8 +20,9 @@ PYTEST ?=
 demo: $(VENV)/.installed
 	$(BIN)/python -m cli.demo $(DEMO)
 
+# Builds inside the tests run make themselves: they must not inherit this one's flags.
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q $(PYTEST)
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q $(PYTEST)
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
