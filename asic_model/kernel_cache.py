@@ -78,7 +78,12 @@ class KernelCacheLocator(caching._CacheLocator):
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
         self._file = Path(py_file).resolve()
         self._line = py_func.__code__.co_firstlineno
-        self._path = cache_dir() / self.get_suitable_cache_subpath(str(self._file))
+        if self._file.is_relative_to(PACKAGE_DIR):
+            # Checkouts and installations share what was compiled from the same text.
+            place = "-".join(self._file.parent.relative_to(PACKAGE_DIR.parent).parts)
+        else:
+            place = self.get_suitable_cache_subpath(str(self._file))
+        self._path = cache_dir() / place
 
     def get_cache_path(self) -> str:
         return str(self._path)
