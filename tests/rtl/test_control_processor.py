@@ -21,11 +21,6 @@ def test_image_on_picorv32():
             "control_processor/control_processor.sv",
         ),
         module="rtl_tests.control_processor.bench_control_processor",
+        build_args=("-Wno-fatal", "-Wno-lint", "-Wno-style"),  # foreign RTL with warnings of its own
     )
-    # Foreign RTL with warnings of its own.
-    lint = simulator.LINT_ARGS
-    simulator.LINT_ARGS = [*lint, "-Wno-fatal", "-Wno-lint", "-Wno-style"]
-    try:
-        assert simulator.run(bench, seed=1) == 1
-    finally:
-        simulator.LINT_ARGS = lint
+    assert simulator.run(bench, seed=1) == 1

@@ -1,0 +1,61 @@
+"""Does the accuracy table say what the benches recorded?"""
+
+import json
+
+import pytest
+
+from rtl_tests import accuracy
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv(accuracy.FOLDER_VARIABLE, str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    return tmp_path
+
+
+def test_record_becomes_a_line(folder):
+    """99 exact vectors of 10 cycles and one that the model puts 3 too low: mean 0.03, p99 0, max 3, total -3/1000+3."""
+    record = accuracy.Record("deblock", "random")
+    record.bins("strength", range(3))
+    for _ in range(99):
+        record.cycles(model=10, rtl=10)
+    record.cycles(model=10, rtl=13)
+    record.hit("strength", 0)
+    record.hit("strength", 2)
+    assert record.open_bins() == ["strength.1"]
+    record.write()
+    accuracy.collect(folder / "run", folder / "kept")
+    (line,) = accuracy.summary(folder / "kept")
+    assert (line.engine, line.vectors, line.mean_error, line.p99_error, line.max_error) == ("deblock", 100, 0.03, 0, 3)
+    assert line.total_error == pytest.approx(-3 / 1003)
+    assert (line.bins, line.open_bins) == (3, ["strength.1"])
+    assert not list((folder / "run").iterdir())
+
+
+def test_bins_close_over_tests_and_seeds(folder):
+    """A bin that one seed missed and another hit is closed."""
+    for seed, name in ((1, "a"), (2, "b")):
+        record = accuracy.Record("entropy", "random")
+        record.bins("kind", "ab")
+        record.hit("kind", name)
+        record.write()
+        path = folder / "run" / "random.record.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"seed": seed}))
+        accuracy.collect(folder / "run", folder / "kept")
+    (line,) = accuracy.summary(folder / "kept")
+    assert (line.bins, line.open_bins, line.vectors) == (2, [], 0)
+
+
+def test_misspelt_bin_is_an_error():
+    record = accuracy.Record("entropy", "random")
+    record.bins("kind", "ab")
+    with pytest.raises(KeyError, match="no bin 'c'"):
+        record.hit("kind", "c")
+
+
+def test_record_of_another_format_is_refused(folder):
+    (folder / "kept" / "x").mkdir(parents=True)
+    (folder / "kept" / "x" / "a-1.json").write_text('{"format": 99}')
+    with pytest.raises(ValueError, match="format 99"):
+        accuracy.summary(folder / "kept")
