@@ -31,7 +31,7 @@ from asic_model.bus import FIRMWARE_AREA_BYTES, Bus
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType, core_types
-from asic_model.cores.result import CoreResult
+from asic_model.cores.result import STATUS_CORRUPT_INPUT, STATUS_OK, CoreResult
 from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind
 from asic_model.executor import Executor, Ticket
 from asic_model.lookahead import Lookahead
@@ -419,7 +419,7 @@ class Chip:
         section = self._types[ticket.kind].section
         counters = self._jobs.setdefault(section, {"jobs": 0, "failed": 0, "units": 0, "output_bytes": 0, "samples": 0})
         counters["jobs"] += 1
-        counters["failed"] += result.status != 0
+        counters["failed"] += result.status not in (STATUS_OK, STATUS_CORRUPT_INPUT)
         counters["units"] += len(result.cycles)
         counters["output_bytes"] += result.output_bytes
         counters["samples"] += ticket.fields["width"] * ticket.fields["height"]

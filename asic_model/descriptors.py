@@ -280,6 +280,19 @@ SESSION_BLOCK = Layout(
     ),
 )
 
+
+def _source_window() -> tuple[Field, ...]:
+    """The last fields of a block whose source may be a part of a larger surface, as decoded pictures are."""
+    return (
+        _field(
+            "src_surface_width", "H", "luma samples of the surface that holds the source; 0: the source alone", 0, 16384
+        ),
+        _field("src_surface_height", "H", "its luma rows; 0 likewise", 0, 16384),
+        _field("src_left", "H", "luma samples left of the source in it, even", 0, 16384),
+        _field("src_top", "H", "luma rows above the source in it, even", 0, 16384),
+    )
+
+
 # The order of the body is the order of the fields of the core's job class; `surface()` says how big surfaces are.
 ENCODE_BLOCK = Layout(
     "encode_block",
@@ -288,7 +301,7 @@ ENCODE_BLOCK = Layout(
     (
         _field("width", "H", "luma samples, even", 16, 4096),
         _field("height", "H", "luma rows, even", 16, 2304),
-        _field("src_address", "Q", "source surface, width x height"),
+        _field("src_address", "Q", "source surface, width x height or as src_surface_width says"),
         _field("recon_address", "Q", "reconstruction, coded size"),
         _field("out_address", "Q", "stream out"),
         _field("out_capacity", "I", "its room [bytes]", 256, 1 << 28),
@@ -318,6 +331,7 @@ ENCODE_BLOCK = Layout(
         _field("deblock_beta", "b", "slice_beta_offset_div2", -6, 6),
         _field("effort", "B", "0 fast, 1 medium, 2 slow", 0, 2),
         _field("seed", "I", ""),
+        *_source_window(),
     ),
 )
 
@@ -328,7 +342,7 @@ SCALE_BLOCK = Layout(
     (
         _field("width", "H", "luma samples of the source (mode 0) or of the region compared (mode 1)", 2, 8192),
         _field("height", "H", "luma rows, likewise", 2, 8192),
-        _field("src_address", "Q", "source surface, width x height"),
+        _field("src_address", "Q", "source surface, width x height or as src_surface_width says"),
         _field("mode", "B", "0 scale, 1 quality", 0, 1),
         _field("chroma_siting", "B", "0 left, 1 centre, 2 top left", 0, 2),
         _field("output_count", "B", "outputs: 1..4 (mode 0), 0 (mode 1)", 0, 4),
@@ -345,6 +359,7 @@ SCALE_BLOCK = Layout(
         _field("ref_height", "H", "mode 1: its luma rows; 0 in mode 0", 0, 8192),
         _field("ref_address", "Q", "mode 1: its surface; 0 in mode 0"),
         _field("result_address", "Q", "mode 1: where the sums go (80 bytes); 0 in mode 0"),
+        *_source_window(),
     ),
 )
 
@@ -438,7 +453,10 @@ def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
     width, height = fields["width"], fields["height"]
     if kind is Kind.DECODE:
         return _decode_regions(fields)
-    source = Region("src_address", fields["src_address"], surface(width, height).size_bytes, False)
+    held = width, height
+    if fields["src_surface_width"]:
+        held = fields["src_surface_width"], fields["src_surface_height"]
+    source = Region("src_address", fields["src_address"], surface(*held).size_bytes, False)
     found = [source]
     if kind is Kind.ENCODE:
         columns, rows = -(-width // 16), -(-height // 16)

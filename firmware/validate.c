@@ -210,6 +210,32 @@ uint32_t surface_bytes(uint32_t width, uint32_t height)
     return pitch * height + 2 * chroma * ((height + 1) / 2);
 }
 
+// The part of a surface that is a job's source. The four fields stand in this order, the first one's number is `number`.
+struct window {
+    uint32_t width, height;                 // of the source
+    uint32_t surface_width, surface_height; // of the surface that holds it; 0: the source alone
+    uint32_t left, top;
+};
+
+static struct verdict check_window(const struct window *w, uint32_t number)
+{
+    bool whole = w->surface_width == 0;
+    if (!whole && w->surface_width < w->width)
+        return bad_field(number);
+    if (whole ? w->surface_height != 0 : w->surface_height < w->height)
+        return bad_field(number + 1);
+    if (w->left % 2 || w->left > (whole ? 0 : w->surface_width - w->width))
+        return bad_field(number + 2);
+    if (w->top % 2 || w->top > (whole ? 0 : w->surface_height - w->height))
+        return bad_field(number + 3);
+    return good;
+}
+
+static uint32_t window_bytes(const struct window *w)
+{
+    return w->surface_width ? surface_bytes(w->surface_width, w->surface_height) : surface_bytes(w->width, w->height);
+}
+
 // ----------------------------------------------------------------------------------------------------------- sessions
 
 struct verdict validate_session_block(const struct session_block *block)
@@ -291,6 +317,10 @@ struct verdict validate_encode(const struct encode_block *block, const struct se
         verdict = check_ranges(block, encode_rules, ENCODE_BLOCK_RULES);
     if (!verdict.status)
         verdict = check_encode_syntax(block, session);
+    struct window source = {block->width,    block->height,  block->src_surface_width, block->src_surface_height,
+                            block->src_left, block->src_top};
+    if (!verdict.status)
+        verdict = check_window(&source, ENCODE_BLOCK_NUMBER_SRC_SURFACE_WIDTH);
     if (verdict.status)
         return verdict;
 
@@ -298,7 +328,7 @@ struct verdict validate_encode(const struct encode_block *block, const struct se
     uint32_t coded = surface_bytes((block->width + 15u) & ~15u, (block->height + 15u) & ~15u);
     uint64_t references[4] = {block->ref_address_0, block->ref_address_1, block->ref_address_2, block->ref_address_3};
     struct regions regions = {.count = 0};
-    if (!add(&regions, block->src_address, surface_bytes(block->width, block->height), SURFACE_ALIGNMENT_BYTES,
+    if (!add(&regions, block->src_address, window_bytes(&source), SURFACE_ALIGNMENT_BYTES,
              ENCODE_BLOCK_NUMBER_SRC_ADDRESS, false))
         return bad_field(ENCODE_BLOCK_NUMBER_SRC_ADDRESS);
     if (!add(&regions, block->recon_address, coded, SURFACE_ALIGNMENT_BYTES, ENCODE_BLOCK_NUMBER_RECON_ADDRESS, true))
@@ -381,8 +411,13 @@ struct verdict validate_scale(const struct scale_block *block, const struct sess
         return bad_field(SCALE_BLOCK_NUMBER_HEIGHT);
     if (block->mode == 0 ? block->output_count == 0 : block->output_count != 0)
         return bad_field(SCALE_BLOCK_NUMBER_OUTPUT_COUNT);
+    struct window source = {block->width,    block->height,  block->src_surface_width, block->src_surface_height,
+                            block->src_left, block->src_top};
+    verdict = check_window(&source, SCALE_BLOCK_NUMBER_SRC_SURFACE_WIDTH);
+    if (verdict.status)
+        return verdict;
     struct regions regions = {.count = 0};
-    if (!add(&regions, block->src_address, surface_bytes(block->width, block->height), SURFACE_ALIGNMENT_BYTES,
+    if (!add(&regions, block->src_address, window_bytes(&source), SURFACE_ALIGNMENT_BYTES,
              SCALE_BLOCK_NUMBER_SRC_ADDRESS, false))
         return bad_field(SCALE_BLOCK_NUMBER_SRC_ADDRESS);
     verdict = check_scale_outputs(block, &regions);

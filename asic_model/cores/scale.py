@@ -19,7 +19,14 @@ from asic_model.cores.result import CLIENTS, REQUEST, STATUS_BAD_FIELD, STATUS_O
 from asic_model.engines import quality, scale
 from asic_model.engines.quality import QualityConfig
 from asic_model.engines.scale import ScaleConfig
-from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, Surface, surface
+from asic_model.memory.surface import (
+    ADDRESS_ALIGNMENT_BYTES,
+    Surface,
+    source_surface,
+    surface,
+    window,
+    window_fault,
+)
 from asic_model.section import Section
 from asic_model.work import SCALE_WORK
 
@@ -59,6 +66,7 @@ class ScaleJob:
     SCALE: source `width` x `height` at `src_address` to `output_count` outputs; each side between 1/8 and 4 times.
     QUALITY: source against the first `width` x `height` samples of the `ref_width` x `ref_height` surface at
     `ref_address` (an encoder's reconstruction, stored at coded size); QUALITY_RESULT goes to `result_address`.
+    The source may be a part of a larger surface.
     """
 
     width: int
@@ -83,6 +91,14 @@ class ScaleJob:
     ref_height: int = 0
     ref_address: int = 0
     result_address: int = 0
+    src_surface_width: int = 0  # size of the surface that holds the source; 0: the source alone
+    src_surface_height: int = 0
+    src_left: int = 0  # where the source begins in it
+    src_top: int = 0
+
+    @property
+    def source(self) -> Surface:
+        return window(source_surface(self), self.src_left, self.src_top, self.width, self.height)
 
     def output(self, index: int) -> tuple[int, int, int]:
         """Return (width, height, address) of output `index`."""
@@ -129,7 +145,10 @@ def check(job: ScaleJob, memory_bytes: int) -> None:
     """Raise BadJob, with the field and its legal range, for a job that the core cannot run."""
     _check_size("width", job.width)
     _check_size("height", job.height)
-    source = surface(job.width, job.height, job.src_address)
+    outside = window_fault(job)
+    if outside is not None:
+        raise BadJob(outside, "the source leaves its surface")
+    source = source_surface(job)
     _check_surface("src_address", source, memory_bytes)
     if job.mode == MODE_QUALITY:
         for name, value, least in (("ref_width", job.ref_width, job.width), ("ref_height", job.ref_height, job.height)):
@@ -189,7 +208,7 @@ def _sitings(chroma_siting: int) -> tuple[int, int]:
 
 
 def _scale_pixels(memory: np.ndarray, job: ScaleJob, cfg: ScaleConfig) -> None:
-    source = _planes(surface(job.width, job.height, job.src_address))
+    source = _planes(job.source)
     siting_across, siting_down = _sitings(job.chroma_siting)
     for index in range(job.output_count):
         width, height, address = job.output(index)
@@ -268,7 +287,7 @@ def _scale_plan(job: ScaleJob, cfg: ScaleCoreConfig) -> _Plan:
     groups = -(-job.height // group)
     work = np.zeros(len(pieces) * groups, SCALE_WORK)
     parts: list[tuple[int, np.ndarray]] = []
-    source = _planes(surface(job.width, job.height))
+    source = _planes(job.source)
     sitings = _sitings(job.chroma_siting)
     outputs = [job.output(index) for index in range(job.output_count)]
     across = [_axes(job.width, width, sitings[0], cfg.scale) for width, _, _ in outputs]
@@ -324,7 +343,7 @@ def _quality_plan(job: ScaleJob, cfg: ScaleCoreConfig) -> _Plan:
     units = np.arange(groups)
     work = np.zeros(groups, SCALE_WORK)
     parts: list[tuple[int, np.ndarray]] = []
-    images = surface(job.width, job.height), surface(job.ref_width, job.ref_height)
+    images = job.source, surface(job.ref_width, job.ref_height)
     for plane in range(3):
         lines = group >> (plane > 0)
         size = _planes(images[0])[plane]
@@ -361,7 +380,7 @@ def _addresses(job: ScaleJob) -> Iterator[int]:
 
 def _compare(memory: np.ndarray, job: ScaleJob) -> np.ndarray:
     """Return QUALITY_RESULT[1] of a QUALITY job."""
-    source = _planes(surface(job.width, job.height, job.src_address))
+    source = _planes(job.source)
     coded = _planes(surface(job.ref_width, job.ref_height, job.ref_address))
     result = np.zeros(1, QUALITY_RESULT)
     for plane, name in enumerate(("luma", "cb", "cr")):

@@ -219,7 +219,7 @@ COMMANDS_ACCEPTED_COUNT = Field(0, 32)
 COMMANDS_REJECTED = 0x104
 COMMANDS_REJECTED_COUNT = Field(0, 32)
 
-# Jobs that a core finished with status OK.
+# Jobs that a core finished with status OK or CORRUPT_INPUT (damage that was concealed).
 JOBS_FINISHED = 0x108
 JOBS_FINISHED_COUNT = Field(0, 32)
 

@@ -243,7 +243,7 @@ struct encode_block {
     uint8_t kind; // Kind of the block
     uint8_t block_type; // 0 session block, 1 job block
     uint32_t size; // BLOCK_BYTES
-    uint64_t src_address; // source surface, width x height
+    uint64_t src_address; // source surface, width x height or as src_surface_width says
     uint64_t recon_address; // reconstruction, coded size
     uint64_t out_address; // stream out
     uint64_t ref_address_0; // reference 0, coded size
@@ -260,6 +260,10 @@ struct encode_block {
     uint16_t width; // luma samples, even
     uint16_t height; // luma rows, even
     uint16_t idr_pic_id;
+    uint16_t src_surface_width; // luma samples of the surface that holds the source; 0: the source alone
+    uint16_t src_surface_height; // its luma rows; 0 likewise
+    uint16_t src_left; // luma samples left of the source in it, even
+    uint16_t src_top; // luma rows above the source in it, even
     uint8_t ref_count; // reference pictures
     uint8_t slice_type; // 0 P, 2 I
     uint8_t idr; // 1: IDR picture
@@ -275,7 +279,7 @@ struct encode_block {
     int8_t deblock_alpha; // slice_alpha_c0_offset_div2
     int8_t deblock_beta; // slice_beta_offset_div2
     uint8_t effort; // 0 fast, 1 medium, 2 slow
-    uint8_t reserved[131];
+    uint8_t reserved[123];
 };
 _Static_assert(sizeof(struct encode_block) == 256, "encode_block");
 _Static_assert(offsetof(struct encode_block, version) == 0, "version");
@@ -288,7 +292,7 @@ _Static_assert(offsetof(struct encode_block, src_address) == 8, "src_address");
 _Static_assert(offsetof(struct encode_block, recon_address) == 16, "recon_address");
 _Static_assert(offsetof(struct encode_block, out_address) == 24, "out_address");
 _Static_assert(offsetof(struct encode_block, out_capacity) == 88, "out_capacity");
-_Static_assert(offsetof(struct encode_block, ref_count) == 110, "ref_count");
+_Static_assert(offsetof(struct encode_block, ref_count) == 118, "ref_count");
 _Static_assert(offsetof(struct encode_block, ref_address_0) == 32, "ref_address_0");
 _Static_assert(offsetof(struct encode_block, ref_address_1) == 40, "ref_address_1");
 _Static_assert(offsetof(struct encode_block, ref_address_2) == 48, "ref_address_2");
@@ -296,25 +300,29 @@ _Static_assert(offsetof(struct encode_block, ref_address_3) == 56, "ref_address_
 _Static_assert(offsetof(struct encode_block, motion_in_address) == 64, "motion_in_address");
 _Static_assert(offsetof(struct encode_block, motion_out_address) == 72, "motion_out_address");
 _Static_assert(offsetof(struct encode_block, qp_map_address) == 80, "qp_map_address");
-_Static_assert(offsetof(struct encode_block, slice_type) == 111, "slice_type");
-_Static_assert(offsetof(struct encode_block, idr) == 112, "idr");
-_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 113, "nal_ref_idc");
+_Static_assert(offsetof(struct encode_block, slice_type) == 119, "slice_type");
+_Static_assert(offsetof(struct encode_block, idr) == 120, "idr");
+_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 121, "nal_ref_idc");
 _Static_assert(offsetof(struct encode_block, frame_num) == 92, "frame_num");
 _Static_assert(offsetof(struct encode_block, idr_pic_id) == 108, "idr_pic_id");
 _Static_assert(offsetof(struct encode_block, poc_lsb) == 96, "poc_lsb");
-_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 114, "log2_max_frame_num");
-_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 115, "log2_max_poc_lsb");
-_Static_assert(offsetof(struct encode_block, qp) == 116, "qp");
-_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 117, "chroma_qp_offset");
-_Static_assert(offsetof(struct encode_block, entropy) == 118, "entropy");
-_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 119, "cabac_init_idc");
-_Static_assert(offsetof(struct encode_block, slices) == 120, "slices");
-_Static_assert(offsetof(struct encode_block, deblock_disable) == 121, "deblock_disable");
-_Static_assert(offsetof(struct encode_block, deblock_alpha) == 122, "deblock_alpha");
-_Static_assert(offsetof(struct encode_block, deblock_beta) == 123, "deblock_beta");
-_Static_assert(offsetof(struct encode_block, effort) == 124, "effort");
+_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 122, "log2_max_frame_num");
+_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 123, "log2_max_poc_lsb");
+_Static_assert(offsetof(struct encode_block, qp) == 124, "qp");
+_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 125, "chroma_qp_offset");
+_Static_assert(offsetof(struct encode_block, entropy) == 126, "entropy");
+_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 127, "cabac_init_idc");
+_Static_assert(offsetof(struct encode_block, slices) == 128, "slices");
+_Static_assert(offsetof(struct encode_block, deblock_disable) == 129, "deblock_disable");
+_Static_assert(offsetof(struct encode_block, deblock_alpha) == 130, "deblock_alpha");
+_Static_assert(offsetof(struct encode_block, deblock_beta) == 131, "deblock_beta");
+_Static_assert(offsetof(struct encode_block, effort) == 132, "effort");
 _Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
-#define ENCODE_BLOCK_USED_BYTES 125u
+_Static_assert(offsetof(struct encode_block, src_surface_width) == 110, "src_surface_width");
+_Static_assert(offsetof(struct encode_block, src_surface_height) == 112, "src_surface_height");
+_Static_assert(offsetof(struct encode_block, src_left) == 114, "src_left");
+_Static_assert(offsetof(struct encode_block, src_top) == 116, "src_top");
+#define ENCODE_BLOCK_USED_BYTES 133u
 #define ENCODE_BLOCK_NUMBER_WIDTH 0u
 #define ENCODE_BLOCK_NUMBER_HEIGHT 1u
 #define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
@@ -347,7 +355,11 @@ _Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
 #define ENCODE_BLOCK_NUMBER_DEBLOCK_BETA 29u
 #define ENCODE_BLOCK_NUMBER_EFFORT 30u
 #define ENCODE_BLOCK_NUMBER_SEED 31u
-#define ENCODE_BLOCK_RULES 32u
+#define ENCODE_BLOCK_NUMBER_SRC_SURFACE_WIDTH 32u
+#define ENCODE_BLOCK_NUMBER_SRC_SURFACE_HEIGHT 33u
+#define ENCODE_BLOCK_NUMBER_SRC_LEFT 34u
+#define ENCODE_BLOCK_NUMBER_SRC_TOP 35u
+#define ENCODE_BLOCK_RULES 36u
 #define ENCODE_BLOCK_RULE_TABLE { \
     {104, 0x2, 16, 4096u}, \
     {106, 0x2, 16, 2304u}, \
@@ -355,7 +367,7 @@ _Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
     {16, 0x8, 0, 4294967295u}, \
     {24, 0x8, 0, 4294967295u}, \
     {88, 0x4, 256, 268435456u}, \
-    {110, 0x1, 0, 4u}, \
+    {118, 0x1, 0, 4u}, \
     {32, 0x8, 0, 4294967295u}, \
     {40, 0x8, 0, 4294967295u}, \
     {48, 0x8, 0, 4294967295u}, \
@@ -363,24 +375,28 @@ _Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
     {64, 0x8, 0, 4294967295u}, \
     {72, 0x8, 0, 4294967295u}, \
     {80, 0x8, 0, 4294967295u}, \
-    {111, 0x1, 0, 2u}, \
-    {112, 0x1, 0, 1u}, \
-    {113, 0x1, 0, 3u}, \
+    {119, 0x1, 0, 2u}, \
+    {120, 0x1, 0, 1u}, \
+    {121, 0x1, 0, 3u}, \
     {92, 0x4, 0, 65535u}, \
     {108, 0x2, 0, 65535u}, \
     {96, 0x4, 0, 65535u}, \
-    {114, 0x1, 4, 16u}, \
-    {115, 0x1, 0, 16u}, \
-    {116, 0x1, 0, 51u}, \
-    {117, 0x81, -12, 12u}, \
-    {118, 0x1, 0, 1u}, \
-    {119, 0x1, 0, 2u}, \
-    {120, 0x1, 1, 144u}, \
-    {121, 0x1, 0, 2u}, \
-    {122, 0x81, -6, 6u}, \
-    {123, 0x81, -6, 6u}, \
-    {124, 0x1, 0, 2u}, \
+    {122, 0x1, 4, 16u}, \
+    {123, 0x1, 0, 16u}, \
+    {124, 0x1, 0, 51u}, \
+    {125, 0x81, -12, 12u}, \
+    {126, 0x1, 0, 1u}, \
+    {127, 0x1, 0, 2u}, \
+    {128, 0x1, 1, 144u}, \
+    {129, 0x1, 0, 2u}, \
+    {130, 0x81, -6, 6u}, \
+    {131, 0x81, -6, 6u}, \
+    {132, 0x1, 0, 2u}, \
     {100, 0x4, 0, 4294967295u}, \
+    {110, 0x2, 0, 16384u}, \
+    {112, 0x2, 0, 16384u}, \
+    {114, 0x2, 0, 16384u}, \
+    {116, 0x2, 0, 16384u}, \
 }
 
 struct scale_block {
@@ -388,7 +404,7 @@ struct scale_block {
     uint8_t kind; // Kind of the block
     uint8_t block_type; // 0 session block, 1 job block
     uint32_t size; // BLOCK_BYTES
-    uint64_t src_address; // source surface, width x height
+    uint64_t src_address; // source surface, width x height or as src_surface_width says
     uint64_t out0_address; // output 0: surface; 0 when unused
     uint64_t out1_address; // output 1: surface; 0 when unused
     uint64_t out2_address; // output 2: surface; 0 when unused
@@ -407,10 +423,14 @@ struct scale_block {
     uint16_t out3_height; // output 3: luma rows; 0 when unused
     uint16_t ref_width; // mode 1: luma samples of the picture compared with; 0 in mode 0
     uint16_t ref_height; // mode 1: its luma rows; 0 in mode 0
+    uint16_t src_surface_width; // luma samples of the surface that holds the source; 0: the source alone
+    uint16_t src_surface_height; // its luma rows; 0 likewise
+    uint16_t src_left; // luma samples left of the source in it, even
+    uint16_t src_top; // luma rows above the source in it, even
     uint8_t mode; // 0 scale, 1 quality
     uint8_t chroma_siting; // 0 left, 1 centre, 2 top left
     uint8_t output_count; // outputs: 1..4 (mode 0), 0 (mode 1)
-    uint8_t reserved[165];
+    uint8_t reserved[157];
 };
 _Static_assert(sizeof(struct scale_block) == 256, "scale_block");
 _Static_assert(offsetof(struct scale_block, version) == 0, "version");
@@ -420,9 +440,9 @@ _Static_assert(offsetof(struct scale_block, size) == 4, "size");
 _Static_assert(offsetof(struct scale_block, width) == 64, "width");
 _Static_assert(offsetof(struct scale_block, height) == 66, "height");
 _Static_assert(offsetof(struct scale_block, src_address) == 8, "src_address");
-_Static_assert(offsetof(struct scale_block, mode) == 88, "mode");
-_Static_assert(offsetof(struct scale_block, chroma_siting) == 89, "chroma_siting");
-_Static_assert(offsetof(struct scale_block, output_count) == 90, "output_count");
+_Static_assert(offsetof(struct scale_block, mode) == 96, "mode");
+_Static_assert(offsetof(struct scale_block, chroma_siting) == 97, "chroma_siting");
+_Static_assert(offsetof(struct scale_block, output_count) == 98, "output_count");
 _Static_assert(offsetof(struct scale_block, out0_width) == 68, "out0_width");
 _Static_assert(offsetof(struct scale_block, out0_height) == 70, "out0_height");
 _Static_assert(offsetof(struct scale_block, out0_address) == 16, "out0_address");
@@ -439,7 +459,11 @@ _Static_assert(offsetof(struct scale_block, ref_width) == 84, "ref_width");
 _Static_assert(offsetof(struct scale_block, ref_height) == 86, "ref_height");
 _Static_assert(offsetof(struct scale_block, ref_address) == 48, "ref_address");
 _Static_assert(offsetof(struct scale_block, result_address) == 56, "result_address");
-#define SCALE_BLOCK_USED_BYTES 91u
+_Static_assert(offsetof(struct scale_block, src_surface_width) == 88, "src_surface_width");
+_Static_assert(offsetof(struct scale_block, src_surface_height) == 90, "src_surface_height");
+_Static_assert(offsetof(struct scale_block, src_left) == 92, "src_left");
+_Static_assert(offsetof(struct scale_block, src_top) == 94, "src_top");
+#define SCALE_BLOCK_USED_BYTES 99u
 #define SCALE_BLOCK_NUMBER_WIDTH 0u
 #define SCALE_BLOCK_NUMBER_HEIGHT 1u
 #define SCALE_BLOCK_NUMBER_SRC_ADDRESS 2u
@@ -462,14 +486,18 @@ _Static_assert(offsetof(struct scale_block, result_address) == 56, "result_addre
 #define SCALE_BLOCK_NUMBER_REF_HEIGHT 19u
 #define SCALE_BLOCK_NUMBER_REF_ADDRESS 20u
 #define SCALE_BLOCK_NUMBER_RESULT_ADDRESS 21u
-#define SCALE_BLOCK_RULES 22u
+#define SCALE_BLOCK_NUMBER_SRC_SURFACE_WIDTH 22u
+#define SCALE_BLOCK_NUMBER_SRC_SURFACE_HEIGHT 23u
+#define SCALE_BLOCK_NUMBER_SRC_LEFT 24u
+#define SCALE_BLOCK_NUMBER_SRC_TOP 25u
+#define SCALE_BLOCK_RULES 26u
 #define SCALE_BLOCK_RULE_TABLE { \
     {64, 0x2, 2, 8192u}, \
     {66, 0x2, 2, 8192u}, \
     {8, 0x8, 0, 4294967295u}, \
-    {88, 0x1, 0, 1u}, \
-    {89, 0x1, 0, 2u}, \
-    {90, 0x1, 0, 4u}, \
+    {96, 0x1, 0, 1u}, \
+    {97, 0x1, 0, 2u}, \
+    {98, 0x1, 0, 4u}, \
     {68, 0x2, 0, 8192u}, \
     {70, 0x2, 0, 8192u}, \
     {16, 0x8, 0, 4294967295u}, \
@@ -486,6 +514,10 @@ _Static_assert(offsetof(struct scale_block, result_address) == 56, "result_addre
     {86, 0x2, 0, 8192u}, \
     {48, 0x8, 0, 4294967295u}, \
     {56, 0x8, 0, 4294967295u}, \
+    {88, 0x2, 0, 16384u}, \
+    {90, 0x2, 0, 16384u}, \
+    {92, 0x2, 0, 16384u}, \
+    {94, 0x2, 0, 16384u}, \
 }
 
 struct decode_block {

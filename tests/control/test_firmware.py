@@ -199,12 +199,23 @@ class Generator:
             return descriptors.DECODE_BLOCK.pack(values), descriptors.DECODE_BLOCK
         return None, None
 
+    def window(self, width: int, height: int) -> tuple[int, dict[str, int]]:
+        """(bytes, fields) of a surface that holds the source, often larger than it."""
+        r = self.r
+        if r.random() < 0.5:
+            return descriptor_rules.surface_bytes(width, height), {}
+        whole = width + r.choice((0, 1, 8, 100)), height + r.choice((0, 1, 8, 100))
+        left, top = (r.randint(0, (w - p) // 2) * 2 for w, p in zip(whole, (width, height), strict=True))
+        fields = {"src_surface_width": whole[0], "src_surface_height": whole[1], "src_left": left, "src_top": top}
+        return descriptor_rules.surface_bytes(*whole), fields
+
     def encode_block(self, header: dict[str, int], session: Session) -> bytes:
         r = self.r
         size = descriptor_rules.surface_bytes(session.width + 15 & ~15, session.height + 15 & ~15)
         intra = r.random() < 0.4
-        values = header | {
-            "width": session.width, "height": session.height, "src_address": self.place(size, 4096),
+        source, window = self.window(session.width, session.height)
+        values = header | window | {
+            "width": session.width, "height": session.height, "src_address": self.place(source, 4096),
             "recon_address": self.place(size, 4096), "out_address": self.place(70000, 64),
             "out_capacity": r.choice((256, 65536)), "slice_type": 2 if intra else 0, "nal_ref_idc": 1,
             "ref_count": 0 if intra else r.randint(1, 4), "idr": int(intra and r.random() < 0.5),
@@ -220,8 +231,8 @@ class Generator:
     def scale_block(self, header: dict[str, int], session: Session) -> bytes:
         r = self.r
         width, height = r.randint(2, session.width), r.randint(2, session.height)
-        size = descriptor_rules.surface_bytes(width, height)
-        values = header | {"width": width, "height": height, "src_address": self.place(size, 4096)}
+        size, window = self.window(width, height)
+        values = header | window | {"width": width, "height": height, "src_address": self.place(size, 4096)}
         if r.random() < 0.3:
             values |= {"mode": 1, "ref_width": width + 15 & ~15, "ref_height": height + 15 & ~15,
                        "ref_address": self.place(size * 2, 4096), "result_address": self.place(80, 64)}  # fmt: skip

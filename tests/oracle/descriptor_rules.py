@@ -192,6 +192,22 @@ class _Regions:
             self.need(any(meet(address, size, *ring) for ring in self.context.rings), name)
 
 
+def _window(r: _Regions, b: dict[str, int]) -> int:
+    """Check the part of a surface that is the source; return the bytes of the whole surface."""
+    if b["src_surface_width"]:
+        r.need(b["src_surface_width"] < b["width"], "src_surface_width")
+        r.need(b["src_surface_height"] < b["height"], "src_surface_height")
+        room = b["src_surface_width"] - b["width"], b["src_surface_height"] - b["height"]
+        size = surface_bytes(b["src_surface_width"], b["src_surface_height"])
+    else:
+        r.need(b["src_surface_height"] != 0, "src_surface_height")
+        room = 0, 0
+        size = surface_bytes(b["width"], b["height"])
+    for name, most in zip(("src_left", "src_top"), room, strict=True):
+        r.need(b[name] % 2 == 1 or b[name] > most, name)
+    return size
+
+
 def _encode(context: Context, session: Session, block: bytes) -> None:
     b = _header(descriptors.ENCODE_BLOCK, block, (Kind.ENCODE,), 1)
     r = _Regions(context, descriptors.ENCODE_BLOCK, b)
@@ -208,7 +224,7 @@ def _encode(context: Context, session: Session, block: bytes) -> None:
     columns, rows = (b["width"] + 15) // 16, (b["height"] + 15) // 16
     r.need(b["slices"] > rows, "slices")
     coded = surface_bytes(columns * 16, rows * 16)
-    r.add("src_address", surface_bytes(b["width"], b["height"]), 4096)
+    r.add("src_address", _window(r, b), 4096)
     r.add("recon_address", coded, 4096, write=True)
     r.add("out_address", b["out_capacity"], 64, write=True)
     for i in range(4):
@@ -226,7 +242,7 @@ def _scale(context: Context, session: Session, block: bytes) -> None:
     r.need(b["width"] > session.width, "width")
     r.need(b["height"] > session.height, "height")
     r.need(quality != (b["output_count"] == 0), "output_count")
-    r.add("src_address", surface_bytes(b["width"], b["height"]), 4096)
+    r.add("src_address", _window(r, b), 4096)
     for i in range(4):
         used = i < b["output_count"]
         for side in ("width", "height"):

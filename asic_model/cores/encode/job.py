@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from asic_model.memory.surface import Surface, surface
+from asic_model.memory.surface import Surface, source_surface, surface, window, window_fault
 
 SLICE_P = 0
 SLICE_I = 2
@@ -22,9 +22,9 @@ def coded(samples: int) -> int:
 class EncodeJob:
     """One picture to encode. Addresses and sizes in bytes of device memory, picture sizes in luma samples.
 
-    The source (`surface(width, height, src_address)`) is read with edge replication up to whole macroblocks. The
-    reconstruction and the references are stored at that coded size. Slices are written as complete NAL units with
-    start codes, from `out_address` on.
+    The source (`surface(width, height, src_address)`, or a part of a larger surface) is read with edge replication up
+    to whole macroblocks. The reconstruction and the references are stored at that coded size. Slices are written as
+    complete NAL units with start codes, from `out_address` on.
     """
 
     width: int
@@ -59,6 +59,10 @@ class EncodeJob:
     deblock_beta: int = 0  # slice_beta_offset_div2
     effort: int = EFFORT_MEDIUM  # 0 fast, 1 medium, 2 slow
     seed: int = 0
+    src_surface_width: int = 0  # size of the surface that holds the source; 0: the source alone
+    src_surface_height: int = 0
+    src_left: int = 0  # where the source begins in it
+    src_top: int = 0
 
     @property
     def coded_width(self) -> int:
@@ -77,8 +81,13 @@ class EncodeJob:
         return self.coded_height // 16
 
     @property
+    def source_surface(self) -> Surface:
+        """The surface that holds the source."""
+        return source_surface(self)
+
+    @property
     def source(self) -> Surface:
-        return surface(self.width, self.height, self.src_address)
+        return window(self.source_surface, self.src_left, self.src_top, self.width, self.height)
 
     @property
     def reconstruction(self) -> Surface:
@@ -133,9 +142,12 @@ def bad_field(job: EncodeJob, memory_bytes: int) -> str | None:
         return "log2_max_poc_lsb"
     if job.slices > job.mb_height:
         return "slices"
+    outside = window_fault(job)
+    if outside is not None:
+        return outside
     count = job.mb_width * job.mb_height
     regions = [
-        ("src_address", job.src_address, job.source.size_bytes),
+        ("src_address", job.src_address, job.source_surface.size_bytes),
         ("recon_address", job.recon_address, job.reconstruction.size_bytes),
         ("out_address", job.out_address, job.out_capacity),
         ("motion_in_address", job.motion_in_address, count * MOTION_BYTES),
