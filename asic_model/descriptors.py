@@ -330,6 +330,7 @@ ENCODE_BLOCK = Layout(
         _field("deblock_alpha", "b", "slice_alpha_c0_offset_div2", -6, 6),
         _field("deblock_beta", "b", "slice_beta_offset_div2", -6, 6),
         _field("effort", "B", "0 fast, 1 medium, 2 slow", 0, 2),
+        _field("transform_8x8", "B", "transform_8x8_mode_flag: High profile", 0, 1),
         _field("seed", "I", ""),
         *_source_window(),
     ),

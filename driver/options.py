@@ -34,7 +34,7 @@ PRESET_REFS = {"fast": 1, "medium": 1, "slow": 3}
 
 CODECS = ("h264",)
 CODEC_ALIASES = {"avc": "h264", "h264_tasic": "h264", "libx264": "h264"}
-PROFILES = ("baseline", "main")
+PROFILES = ("baseline", "main", "high")
 CODERS = ("cavlc", "cabac")
 
 
@@ -183,11 +183,14 @@ class EncoderConfig(_Config):
     gop_size: int = option(250, names=("g", "gop"), low=1, high=65535, unit="pictures", text="distance of IDR pictures")
     ref_count: int | None = option(None, names=("refs",), low=1, high=4, text="reference pictures (default: by preset)")
     slices: int = option(1, names=("slices",), low=1, high=32, text="slices a picture")
-    profile: str = option("main", names=("profile:v", "profile"), parse=str, choices=PROFILES, text="H.264 profile")
+    profile: str = option("high", names=("profile:v", "profile"), parse=str, choices=PROFILES, text="H.264 profile")
     coder: str | None = option(
         None, names=("coder",), parse=str, choices=CODERS, aliases={"vlc": "cavlc", "ac": "cabac"},
         text="entropy coder (default: the best of the profile)",
     )  # fmt: skip
+    dct8x8: bool | None = option(
+        None, names=("8x8dct",), parse=_flag, text="8x8 transform beside 4x4, and Intra8x8 (default: in profile high)"
+    )
     level: str = option(
         "auto", names=("level",), parse=str, text="H.264 level, e.g. 4.1; auto takes the lowest that fits"
     )
@@ -222,7 +225,9 @@ class EncoderConfig(_Config):
                     f"option {name}: {getattr(self, name)} is odd; 4:2:0 is coded in even sizes", option=name
                 )
         if self.profile == "baseline" and self.coder == "cabac":
-            raise InvalidConfig("option coder: cabac needs -profile:v main", option="coder")
+            raise InvalidConfig("option coder: cabac needs -profile:v main or high", option="coder")
+        if self.profile != "high" and self.dct8x8:
+            raise InvalidConfig("option 8x8dct: 1 needs -profile:v high", option="8x8dct")
         if self.slices > -(-self.height // 16):
             raise InvalidConfig(
                 f"option slices: {self.slices} is more than the {-(-self.height // 16)} macroblock rows",
@@ -241,7 +246,11 @@ class EncoderConfig(_Config):
 
     @property
     def cabac(self) -> bool:
-        return self.coder == "cabac" if self.coder else self.profile == "main"
+        return self.coder == "cabac" if self.coder else self.profile != "baseline"
+
+    @property
+    def transform_8x8(self) -> bool:
+        return self.dct8x8 if self.dct8x8 is not None else self.profile == "high"
 
     @classmethod
     def from_ffmpeg(cls, line: str) -> "EncoderConfig":

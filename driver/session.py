@@ -269,6 +269,7 @@ class EncodeSession(Session):
             "deblock_alpha": config.deblock_alpha,
             "deblock_beta": config.deblock_beta,
             "effort": config.effort,
+            "transform_8x8": int(config.transform_8x8),
             "seed": config.seed,
             **header.fields,
         }

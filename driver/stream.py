@@ -20,9 +20,9 @@ SLICE_P = 0
 SLICE_I = 2
 # I pictures are the references of all that follows: 3 QP steps (a factor of 1.4) finer, as encoders commonly do.
 I_QP_OFFSET = -3
-PROFILE_IDC = {"baseline": levels.BASELINE, "main": levels.MAIN}
+PROFILE_IDC = {"baseline": levels.BASELINE, "main": levels.MAIN, "high": levels.HIGH}
 # constraint_set0 and set1: Constrained Baseline; set1 alone: also decodable as Main (7.4.2.1.1)
-CONSTRAINT_FLAGS = {"baseline": 0xC0, "main": 0x40}
+CONSTRAINT_FLAGS = {"baseline": 0xC0, "main": 0x40, "high": 0}
 CONSTRAINT_SET3 = 0x10
 
 
@@ -69,6 +69,9 @@ def parameter_sets(config: EncoderConfig) -> bytes:
         entropy_coding_mode_flag=config.cabac,
         chroma_qp_index_offset=config.chroma_qp_offset,
         deblocking_filter_control_present_flag=True,
+        has_extension=config.transform_8x8,
+        transform_8x8_mode_flag=config.transform_8x8,
+        second_chroma_qp_index_offset=config.chroma_qp_offset,
     )
     return START_CODE + sps.to_nal() + START_CODE + pps.to_nal()
 

@@ -279,7 +279,8 @@ struct encode_block {
     int8_t deblock_alpha; // slice_alpha_c0_offset_div2
     int8_t deblock_beta; // slice_beta_offset_div2
     uint8_t effort; // 0 fast, 1 medium, 2 slow
-    uint8_t reserved[123];
+    uint8_t transform_8x8; // transform_8x8_mode_flag: High profile
+    uint8_t reserved[122];
 };
 _Static_assert(sizeof(struct encode_block) == 256, "encode_block");
 _Static_assert(offsetof(struct encode_block, version) == 0, "version");
@@ -317,12 +318,13 @@ _Static_assert(offsetof(struct encode_block, deblock_disable) == 129, "deblock_d
 _Static_assert(offsetof(struct encode_block, deblock_alpha) == 130, "deblock_alpha");
 _Static_assert(offsetof(struct encode_block, deblock_beta) == 131, "deblock_beta");
 _Static_assert(offsetof(struct encode_block, effort) == 132, "effort");
+_Static_assert(offsetof(struct encode_block, transform_8x8) == 133, "transform_8x8");
 _Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
 _Static_assert(offsetof(struct encode_block, src_surface_width) == 110, "src_surface_width");
 _Static_assert(offsetof(struct encode_block, src_surface_height) == 112, "src_surface_height");
 _Static_assert(offsetof(struct encode_block, src_left) == 114, "src_left");
 _Static_assert(offsetof(struct encode_block, src_top) == 116, "src_top");
-#define ENCODE_BLOCK_USED_BYTES 133u
+#define ENCODE_BLOCK_USED_BYTES 134u
 #define ENCODE_BLOCK_NUMBER_WIDTH 0u
 #define ENCODE_BLOCK_NUMBER_HEIGHT 1u
 #define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
@@ -354,12 +356,13 @@ _Static_assert(offsetof(struct encode_block, src_top) == 116, "src_top");
 #define ENCODE_BLOCK_NUMBER_DEBLOCK_ALPHA 28u
 #define ENCODE_BLOCK_NUMBER_DEBLOCK_BETA 29u
 #define ENCODE_BLOCK_NUMBER_EFFORT 30u
-#define ENCODE_BLOCK_NUMBER_SEED 31u
-#define ENCODE_BLOCK_NUMBER_SRC_SURFACE_WIDTH 32u
-#define ENCODE_BLOCK_NUMBER_SRC_SURFACE_HEIGHT 33u
-#define ENCODE_BLOCK_NUMBER_SRC_LEFT 34u
-#define ENCODE_BLOCK_NUMBER_SRC_TOP 35u
-#define ENCODE_BLOCK_RULES 36u
+#define ENCODE_BLOCK_NUMBER_TRANSFORM_8X8 31u
+#define ENCODE_BLOCK_NUMBER_SEED 32u
+#define ENCODE_BLOCK_NUMBER_SRC_SURFACE_WIDTH 33u
+#define ENCODE_BLOCK_NUMBER_SRC_SURFACE_HEIGHT 34u
+#define ENCODE_BLOCK_NUMBER_SRC_LEFT 35u
+#define ENCODE_BLOCK_NUMBER_SRC_TOP 36u
+#define ENCODE_BLOCK_RULES 37u
 #define ENCODE_BLOCK_RULE_TABLE { \
     {104, 0x2, 16, 4096u}, \
     {106, 0x2, 16, 2304u}, \
@@ -392,6 +395,7 @@ _Static_assert(offsetof(struct encode_block, src_top) == 116, "src_top");
     {130, 0x81, -6, 6u}, \
     {131, 0x81, -6, 6u}, \
     {132, 0x1, 0, 2u}, \
+    {133, 0x1, 0, 1u}, \
     {100, 0x4, 0, 4294967295u}, \
     {110, 0x2, 0, 16384u}, \
     {112, 0x2, 0, 16384u}, \

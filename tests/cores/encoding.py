@@ -107,12 +107,20 @@ def encode(
     if qp_offsets is not None:
         memory[offsets : offsets + macroblocks] = qp_offsets.astype(np.int8).view(np.uint8)
 
-    sps = Sps(profile_idc=77, level_idc=51, pic_order_cnt_type=2, max_num_ref_frames=references)
+    sps = Sps(
+        profile_idc=100 if fields.get("transform_8x8") else 77,
+        level_idc=51,
+        pic_order_cnt_type=2,
+        max_num_ref_frames=references,
+    )
     sps.set_size(width, height)
     pps = Pps(
         entropy_coding_mode_flag=bool(entropy),
         deblocking_filter_control_present_flag=True,
         chroma_qp_index_offset=fields.get("chroma_qp_offset", 0),
+        has_extension=bool(fields.get("transform_8x8")),
+        transform_8x8_mode_flag=bool(fields.get("transform_8x8")),
+        second_chroma_qp_index_offset=fields.get("chroma_qp_offset", 0),
     )
     stream = START_CODE + sps.to_nal() + START_CODE + pps.to_nal()
     kept: list[int] = []  # reconstructions, latest first

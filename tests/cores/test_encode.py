@@ -17,19 +17,20 @@ QPS = (0, 4, 12, 20, 27, 33, 40, 47, 51)
 def grid() -> list[tuple[str, dict]]:
     """Combinations that differ from each other in every column: 4 contents x 9 QPs x 10 tool sets = 360."""
     combinations = []
+    names = ("entropy", "slices", "references", "gop", "effort", "transform_8x8")
     tools = [
-        {"entropy": entropy, "slices": slices, "references": references, "gop": gop, "effort": effort}
-        for entropy, slices, references, gop, effort in (
-            (0, 1, 1, 0, 1),
-            (1, 1, 1, 0, 1),
-            (0, 2, 1, 2, 0),
-            (1, 2, 1, 2, 0),
-            (0, 1, 3, 0, 2),
-            (1, 1, 3, 0, 2),
-            (1, 3, 2, 3, 1),
-            (0, 3, 4, 0, 1),
-            (1, 1, 4, 1, 2),
-            (1, 2, 2, 0, 2),
+        dict(zip(names, values, strict=True))
+        for values in (
+            (0, 1, 1, 0, 1, 1),
+            (1, 1, 1, 0, 1, 1),
+            (0, 2, 1, 2, 0, 0),
+            (1, 2, 1, 2, 0, 1),
+            (0, 1, 3, 0, 2, 1),
+            (1, 1, 3, 0, 2, 1),
+            (1, 3, 2, 3, 1, 0),
+            (0, 3, 4, 0, 1, 0),
+            (1, 1, 4, 1, 2, 1),
+            (1, 2, 2, 0, 2, 0),
         )
     ]
     for c, content in enumerate(CONTENT):
@@ -84,10 +85,22 @@ def test_ffmpeg_reproduces_the_reconstruction_everywhere(combination):
     deblocking=st.tuples(st.integers(0, 1), st.integers(-6, 6), st.integers(-6, 6)),
     chroma_qp_offset=st.integers(-12, 12),
     cabac_init_idc=st.integers(0, 2),
+    transform_8x8=st.integers(0, 1),
     seed=st.integers(0, 99),
 )
 def test_any_parameters(
-    content, size, qp, entropy, references, gop, effort, deblocking, chroma_qp_offset, cabac_init_idc, seed
+    content,
+    size,
+    qp,
+    entropy,
+    references,
+    gop,
+    effort,
+    deblocking,
+    chroma_qp_offset,
+    cabac_init_idc,
+    transform_8x8,
+    seed,
 ):
     """Even sizes from 16x16 on, every QP, deblocking offsets, chroma QP offsets, context tables."""
     disable, alpha, beta = deblocking
@@ -103,6 +116,7 @@ def test_any_parameters(
         deblock_beta=beta,
         chroma_qp_offset=chroma_qp_offset,
         cabac_init_idc=cabac_init_idc,
+        transform_8x8=transform_8x8,
     )
     check_against_ffmpeg(stream, reconstructions, f"{content} {size} qp {qp}")
 

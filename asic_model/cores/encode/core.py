@@ -52,6 +52,7 @@ _EFFORTS = {
         weight_inter=16,
         weight_intra=8,
         mode_lambda=14,
+        both_transforms=0,
     ),
     EFFORT_MEDIUM: Settings(
         references=2,
@@ -63,6 +64,7 @@ _EFFORTS = {
         weight_inter=16,
         weight_intra=8,
         mode_lambda=14,
+        both_transforms=1,
     ),
     EFFORT_SLOW: Settings(
         references=4,
@@ -74,6 +76,7 @@ _EFFORTS = {
         weight_inter=15,
         weight_intra=8,
         mode_lambda=14,
+        both_transforms=1,
     ),
 }
 _CENTRES_EXTRA = {EFFORT_FAST: -1, EFFORT_MEDIUM: 0, EFFORT_SLOW: 2}
@@ -209,6 +212,7 @@ def _slice_parameters(job: EncodeJob, first_mb: int, count: int, references: int
         qp=job.qp,
         cabac=int(job.entropy == CABAC),
         cabac_init_idc=job.cabac_init_idc,
+        transform_8x8_mode=job.transform_8x8,
         num_ref_idx_l0=max(references, 1),
     )
 
@@ -263,6 +267,7 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
         context_table=1 + job.cabac_init_idc if inter else 0,
         qp=job.qp,
         chroma_offset=job.chroma_qp_offset,
+        transform_8x8=job.transform_8x8,
         references=settings.references,
         effort=job.effort,
     )

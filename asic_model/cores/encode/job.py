@@ -58,6 +58,7 @@ class EncodeJob:
     deblock_alpha: int = 0  # slice_alpha_c0_offset_div2
     deblock_beta: int = 0  # slice_beta_offset_div2
     effort: int = EFFORT_MEDIUM  # 0 fast, 1 medium, 2 slow
+    transform_8x8: int = 0  # transform_8x8_mode_flag: High profile
     seed: int = 0
     src_surface_width: int = 0  # size of the surface that holds the source; 0: the source alone
     src_surface_height: int = 0
@@ -122,6 +123,7 @@ _LIMITS = {
     "deblock_alpha": (-6, 6),
     "deblock_beta": (-6, 6),
     "effort": (EFFORT_FAST, EFFORT_SLOW),
+    "transform_8x8": (0, 1),
 }
 
 

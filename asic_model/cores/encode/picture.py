@@ -44,6 +44,7 @@ class PictureParameters(NamedTuple):
     context_table: int  # row of CABAC_MN: 0 I, 1 + cabac_init_idc
     qp: int
     chroma_offset: int
+    transform_8x8: int
     references: int
     effort: int
 
@@ -67,7 +68,7 @@ def code_picture(
     qp_map         : int8[n] offsets, or int8[0]
     colocated      : int16[n, 2], see motion_search
     """
-    t.p_slice, t.cabac, t.references = p.p_slice, p.cabac, p.references
+    t.p_slice, t.cabac, t.references, t.transform_8x8 = p.p_slice, p.cabac, p.references, p.transform_8x8
     motion = Motion(mbs.slice_id, mbs.ref_idx, mbs.mv, mbs.mvd, p.mb_width)
     previous_qp = followed_qp = np.int64(p.qp)
     after_delta = 0

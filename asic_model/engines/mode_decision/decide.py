@@ -10,6 +10,7 @@ import numpy as np
 
 from asic_model.codecs.h264.macroblock import (
     I_4X4,
+    I_8X8,
     I_16X16,
     I_PCM,
     INTER_8X8,
@@ -22,8 +23,15 @@ from asic_model.codecs.h264.motion_prediction import MotionField, predict_mv, sk
 from asic_model.engines.fractional_search import refine, satd_at
 from asic_model.engines.intra_prediction import CORNER, LEFT, TOP, TOP_RIGHT
 from asic_model.engines.lagrangian import MODE_LAMBDA, MOTION_LAMBDA, MOTION_LAMBDA_BITS
-from asic_model.engines.mode_decision.inter import code_inter, motion_rate, predict, set_vector, skip_rate
-from asic_model.engines.mode_decision.intra import choose_16x16, choose_chroma, finish_intra, try_4x4, try_16x16
+from asic_model.engines.mode_decision.inter import code_inter, may_use_8x8, motion_rate, predict, set_vector, skip_rate
+from asic_model.engines.mode_decision.intra import (
+    choose_16x16,
+    choose_chroma,
+    finish_intra,
+    try_4x4,
+    try_8x8,
+    try_16x16,
+)
 from asic_model.engines.mode_decision.levels import LAMBDA_STEPS
 from asic_model.engines.mode_decision.rate import ONE_BIT
 from asic_model.engines.mode_decision.residual import BLOCK_OF_RASTER
@@ -40,11 +48,13 @@ from asic_model.engines.mode_decision.state import (
     NEVER,
     SAMPLES,
     SLOT_SKIP,
+    T_8X8,
     T_CBP,
     T_CHROMA_MODE,
     T_COST,
     T_DC,
     T_I16_MODE,
+    T_MOTION_RATE,
     T_RATE,
     T_SSD,
     T_TYPE,
@@ -56,7 +66,7 @@ from asic_model.engines.mode_decision.state import (
 )
 from asic_model.engines.motion_search import BORDER_PX, LOWER, QUADRANT, RIGHT, UPPER, WHOLE
 from asic_model.engines.motion_search import LEFT as LEFT_HALF
-from asic_model.engines.transform.quantiser import INTRA_CB, INTRA_Y, chroma_qp
+from asic_model.engines.transform.quantiser import INTRA_CB, INTRA_Y, INTRA_Y_8X8, chroma_qp
 from asic_model.kernel_cache import kernel
 from asic_model.simd.blocks import copy_8xn, copy_16xn
 from asic_model.simd.compare import ssd_8xn, ssd_16xn
@@ -91,6 +101,10 @@ def _load_tables(t, q):
             t.factor[16 * plane + i] = q.factor_4x4[factor + i]
             t.dc_factor[16 * plane + i] = q.factor_4x4[factor]
             t.scale[16 * plane + i] = q.scale_4x4[scale + i]
+    factor, scale = (INTRA_Y_8X8 * 6 + t.qp % 6) * 64, (INTRA_Y_8X8 * 52 + t.qp) * 64
+    for i in range(64):
+        t.factor_8x8[i] = q.factor_8x8[factor + i]
+        t.scale_8x8[i] = q.scale_8x8[scale + i]
 
 
 @kernel
@@ -154,7 +168,7 @@ def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp
         t.weight[INTER, CHROMA] = (chroma * settings.weight_inter) >> 4
         t.weight[INTRA, LUMA] = (LAMBDA_STEPS * settings.weight_intra) >> 4
         t.weight[INTRA, CHROMA] = (chroma * settings.weight_intra) >> 4
-    t.skip_inc = t.type_inc = t.chroma_inc = 0
+    t.skip_inc = t.type_inc = t.chroma_inc = t.transform_inc = 0
     for side in range(2):
         other = t.up if side else t.left
         cbp, dc = np.int64(15), np.int64(-1)
@@ -162,17 +176,18 @@ def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp
         if other >= 0:
             kind = np.int64(mbs.mb_type[other])
             t.skip_inc += 0 if kind == P_SKIP else 1
-            t.type_inc += 0 if kind == I_4X4 else 1
+            t.type_inc += 0 if kind == I_4X4 or kind == I_8X8 else 1
+            t.transform_inc += mbs.transform_8x8[other]
             t.chroma_inc += 1 if kind < I_PCM and mbs.chroma_mode[other] else 0
             cbp, dc = np.int64(coded.pattern[other]), np.int64(coded.dc[other])
         for i in range(4):
             mode = np.int64(-1 if other < 0 else 2)
             if side:
-                if kind == I_4X4:
+                if kind == I_4X4 or kind == I_8X8:
                     mode = np.int64(mbs.intra_mode[other, BLOCK_OF_RASTER[12 + i]])
                 t.up_modes[i] = mode
             else:
-                if kind == I_4X4:
+                if kind == I_4X4 or kind == I_8X8:
                     mode = np.int64(mbs.intra_mode[other, BLOCK_OF_RASTER[4 * i + 3]])
                 t.left_modes[i] = mode
         if side:
@@ -233,7 +248,7 @@ def _or_pcm(t, best):
 
 @kernel
 def try_intra(t, best, bound):
-    """Try both intra types if the SATD of Intra16x16 is at most `bound`; return the best slot."""
+    """Try all intra types if the SATD of Intra16x16 is at most `bound`; return the best slot."""
     slot = _free_slot(best, -1)
     mode, satd = choose_16x16(t, slot)
     if satd > bound:
@@ -241,15 +256,19 @@ def try_intra(t, best, bound):
     chroma_mode = choose_chroma(t, slot)
     extra = skip_rate(t, 0) if t.p_slice else np.int64(0)
     try_16x16(t, slot, mode)
-    finish_intra(t, slot, chroma_mode)
+    finish_intra(t, slot, chroma_mode, -1)
     t.result[slot, T_RATE] += extra
     first = slot
     best = _settle(t, slot, best)
+    if t.transform_8x8:
+        slot = _free_slot(best, first)
+        try_8x8(t, slot)
+        finish_intra(t, slot, chroma_mode, first)
+        t.result[slot, T_RATE] += extra
+        best = _settle(t, slot, best)
     slot = _free_slot(best, first)
     if try_4x4(t, slot, np.int64(NEVER)):
-        area, origin = slot * SAMPLES, first * SAMPLES
-        copy_16xn(t.prediction, area + CB, 16, t.prediction, origin + CB, 16, 8)
-        finish_intra(t, slot, chroma_mode)
+        finish_intra(t, slot, chroma_mode, first)
         t.result[slot, T_RATE] += extra
         best = _settle(t, slot, best)
     return best
@@ -282,7 +301,7 @@ def _try_skip(t, motion, references):
     ssd = distortion(t, t.prediction, 0)
     result[T_RATE], result[T_SSD] = skip_rate(t, 1), ssd
     result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
-    code_inter(t, 0, INTER_16X16, motion_rate(t, motion, 0, INTER_16X16))
+    code_inter(t, 0, INTER_16X16, motion_rate(t, motion, 0, INTER_16X16), t.transform_8x8, -1)
     t.trials += 1
     return t.result[0, T_CBP] == 0
 
@@ -328,7 +347,25 @@ def _try_shape(t, motion, references, shape, best):
         )  # fmt: skip
     mb_type = _SHAPE_TYPE[shape]
     predict(t, slot, mb_type, references)
-    code_inter(t, slot, mb_type, motion_rate(t, motion, slot, mb_type))
+    eights = 1 if may_use_8x8(t, slot, mb_type) else 0
+    code_inter(t, slot, mb_type, motion_rate(t, motion, slot, mb_type), eights, -1)
+    return _settle(t, slot, best)
+
+
+@kernel
+def _try_other_transform(t, best):
+    """Code the inter macroblock of slot `best` with the other transform size; return the better slot."""
+    mb_type = t.result[best, T_TYPE]
+    if t.result[best, T_CBP] & 15 == 0 or not may_use_8x8(t, best, mb_type):
+        return np.int64(best)
+    slot = _free_slot(best, -1)
+    copy_16xn(t.prediction, slot * SAMPLES, 16, t.prediction, best * SAMPLES, 16, 24)
+    for quadrant in range(4):
+        t.ref_idx[slot, quadrant] = t.ref_idx[best, quadrant]
+        t.sub_type[slot, quadrant] = t.sub_type[best, quadrant]
+    for block in range(16):
+        t.vector[slot, block, 0], t.vector[slot, block, 1] = t.vector[best, block, 0], t.vector[best, block, 1]
+    code_inter(t, slot, mb_type, t.result[best, T_MOTION_RATE], 1 - t.result[best, T_8X8], best)
     return _settle(t, slot, best)
 
 
@@ -391,6 +428,8 @@ def decide_inter(t, settings, motion, references, whole, cost):
             continue
         best = _try_shape(t, motion, references, shape, best)
 
+    if settings.both_transforms and best >= 0:
+        best = _try_other_transform(t, best)
     best = try_intra(t, best, (least * settings.intra_margin) >> 4)
     if t.result[SLOT_SKIP, T_COST] <= t.result[best, T_COST]:
         return np.int64(SLOT_SKIP)
@@ -453,6 +492,7 @@ def commit(t, slot, previous_qp, mbs, levels, motion, coded, recon):
         _store(recon, t.mb_x, t.mb_y, t.samples, slot * SAMPLES)
 
     mbs.mb_type[mb], mbs.cbp[mb] = kind, pattern
+    mbs.transform_8x8[mb] = t.result[slot, T_8X8] if kind != I_PCM and kind != P_SKIP else 0
     coded.pattern[mb], coded.dc[mb] = pattern, dc
     target = mb * LEVELS_SLOT
     qp = np.int64(previous_qp)
@@ -477,7 +517,7 @@ def commit(t, slot, previous_qp, mbs, levels, motion, coded, recon):
             mode = np.int64(2)
             if kind == I_16X16:
                 mode = t.result[slot, T_I16_MODE]
-            elif kind == I_4X4:
+            elif kind != I_PCM:
                 mode = t.intra_mode[slot, block]
             mbs.intra_mode[mb, block] = mode
     else:

@@ -27,8 +27,28 @@ from asic_model.engines.fractional_search import ReferencePlanes
 from asic_model.engines.inter_prediction import predict_chroma, predict_luma_from_planes
 from asic_model.engines.mode_decision.intra import qp_delta_rate
 from asic_model.engines.mode_decision.rate import ONE_BIT, mvd_rate_cabac, se_rate, ue_rate
-from asic_model.engines.mode_decision.residual import code_chroma, code_luma, pattern_rate_cabac
-from asic_model.engines.mode_decision.state import CB, INTER, SAMPLES, T_CBP, T_DC, T_RATE, T_TYPE
+from asic_model.engines.mode_decision.residual import (
+    code_chroma,
+    code_luma,
+    code_luma_8x8,
+    copy_chroma,
+    pattern_rate_cabac,
+    transform_flag_rate,
+)
+from asic_model.engines.mode_decision.state import (
+    CB,
+    INTER,
+    SAMPLES,
+    T_8X8,
+    T_CBP,
+    T_CHROMA,
+    T_CHROMA_DC,
+    T_CHROMA_RATE,
+    T_DC,
+    T_MOTION_RATE,
+    T_RATE,
+    T_TYPE,
+)
 from asic_model.kernel_cache import kernel
 
 
@@ -224,14 +244,40 @@ def motion_rate(t, motion, slot, mb_type):
 
 
 @kernel
-def code_inter(t, slot, mb_type, rate):
-    """Code the residual of the predicted slot; `rate` is that of its motion. Fills the result but for the cost."""
-    luma, luma_rate = code_luma(t, slot)
-    chroma, dc_flags, chroma_rate = code_chroma(t, slot, INTER)
-    pattern = luma | chroma << 4
-    rate += luma_rate + chroma_rate
+def may_use_8x8(t, slot, mb_type):
+    """Whether transform_size_8x8_flag may be sent for the slot's motion (7.3.5)."""
+    if not t.transform_8x8:
+        return False
+    if mb_type == INTER_8X8:
+        for quadrant in range(4):
+            if t.sub_type[slot, quadrant] != SUB_8X8:
+                return False
+    return True
+
+
+@kernel
+def code_inter(t, slot, mb_type, rate, eights, other):
+    """Code the residual of the predicted slot; `rate` is that of its motion. Fills the result but for the cost.
+
+    eights : 1: with 8x8 transforms, which the motion must allow
+    other  : a slot with the same prediction, coded: its chroma is taken; -1: none
+    """
+    if eights:
+        luma, luma_rate = code_luma_8x8(t, slot)
+    else:
+        luma, luma_rate = code_luma(t, slot)
+    if other < 0:
+        code_chroma(t, slot, INTER)
+    else:
+        copy_chroma(t, slot, other)
+    result = t.result[slot]
+    pattern = luma | result[T_CHROMA] << 4
+    result[T_MOTION_RATE] = rate
+    rate += luma_rate + result[T_CHROMA_RATE]
     rate += pattern_rate_cabac(t, pattern) if t.cabac else ue_rate(np.int64(CBP_CODE_NUM[0, 1, pattern]))
+    if luma and may_use_8x8(t, slot, mb_type):
+        rate += transform_flag_rate(t, eights)
     if pattern:
         rate += qp_delta_rate(t)
-    result = t.result[slot]
-    result[T_TYPE], result[T_CBP], result[T_DC], result[T_RATE] = mb_type, pattern, dc_flags, rate
+    result[T_TYPE], result[T_CBP], result[T_DC], result[T_RATE] = mb_type, pattern, result[T_CHROMA_DC], rate
+    result[T_8X8] = eights if luma else 0

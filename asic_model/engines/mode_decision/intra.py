@@ -11,7 +11,7 @@ from asic_model.codecs.h264.cabac_contexts import (
     CTX_PREV_INTRA_MODE_FLAG,
     CTX_REM_INTRA_MODE,
 )
-from asic_model.codecs.h264.macroblock import I_4X4, I_16X16
+from asic_model.codecs.h264.macroblock import I_4X4, I_8X8, I_16X16
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y
 from asic_model.engines.entropy.cavlc import CBP_CODE_NUM
 from asic_model.engines.intra_prediction import (
@@ -23,7 +23,9 @@ from asic_model.engines.intra_prediction import (
     TOP,
     TOP_RIGHT,
     gather_4x4,
+    gather_8x8,
     predict_4x4_all,
+    predict_8x8_all,
     predict_16x16,
     predict_chroma,
 )
@@ -32,9 +34,12 @@ from asic_model.engines.mode_decision.rate import ONE_BIT, se_rate, ue_rate
 from asic_model.engines.mode_decision.residual import (
     BLOCK_OF_RASTER,
     code_block,
+    code_block_8x8,
     code_chroma,
     code_luma_16x16,
+    copy_chroma,
     pattern_rate_cabac,
+    transform_flag_rate,
 )
 from asic_model.engines.mode_decision.state import (
     CB,
@@ -42,8 +47,12 @@ from asic_model.engines.mode_decision.state import (
     INTRA,
     NEVER,
     SAMPLES,
+    T_8X8,
     T_CBP,
+    T_CHROMA,
+    T_CHROMA_DC,
     T_CHROMA_MODE,
+    T_CHROMA_RATE,
     T_DC,
     T_I16_MODE,
     T_RATE,
@@ -55,7 +64,7 @@ from asic_model.engines.mode_decision.state import (
     WINDOW_Y,
 )
 from asic_model.kernel_cache import kernel
-from asic_model.simd.blocks import copy_4xn, copy_16xn
+from asic_model.simd.blocks import copy_4xn, copy_8xn, copy_16xn
 from asic_model.simd.compare import satd_8xn, satd_16xn
 from asic_model.simd.search import satd_4x4_nine
 
@@ -174,24 +183,56 @@ def try_16x16(t, slot, mode):
     pattern, dc, rate = code_luma_16x16(t, slot)
     result = t.result[slot]
     result[T_TYPE], result[T_I16_MODE] = I_16X16, mode
-    result[T_CBP], result[T_DC], result[T_RATE] = pattern, dc, rate
+    result[T_CBP], result[T_DC], result[T_RATE], result[T_8X8] = pattern, dc, rate, 0
 
 
 @kernel
-def finish_intra(t, slot, chroma_mode):
-    """Code chroma from the slot's prediction and add the rates of all syntax elements."""
+def finish_intra(t, slot, chroma_mode, other):
+    """Code chroma from the slot's prediction and add the rates of all syntax elements.
+
+    other : a slot with the same chroma prediction, coded: its chroma is taken; -1: none
+    """
     result = t.result[slot]
-    chroma, dc_flags, rate = code_chroma(t, slot, INTRA)
-    pattern = result[T_CBP] | chroma << 4
+    if other < 0:
+        code_chroma(t, slot, INTRA)
+    else:
+        copy_chroma(t, slot, other)
+    rate = result[T_CHROMA_RATE]
+    pattern = result[T_CBP] | result[T_CHROMA] << 4
     i16 = result[T_TYPE] == I_16X16
     rate += _intra_type_rate(t, i16, pattern, result[T_I16_MODE]) + chroma_mode_rate(t, chroma_mode)
     if not i16:
         rate += pattern_rate_cabac(t, pattern) if t.cabac else ue_rate(np.int64(CBP_CODE_NUM[0, 0, pattern]))
+        if t.transform_8x8:
+            rate += transform_flag_rate(t, result[T_8X8])
     if i16 or pattern:
         rate += qp_delta_rate(t)
     result[T_CBP], result[T_CHROMA_MODE] = pattern, chroma_mode
-    result[T_DC] |= dc_flags
+    result[T_DC] |= result[T_CHROMA_DC]
     result[T_RATE] += rate
+
+
+@kernel
+def _mode_rates(t):
+    """(rate of the predicted mode, about that of any other one)."""
+    if t.cabac:
+        flag = 2 * CTX_PREV_INTRA_MODE_FLAG
+        return np.int64(t.costs[flag + 1]), np.int64(t.costs[flag]) + 3 * ONE_BIT
+    return np.int64(ONE_BIT), np.int64(4 * ONE_BIT)
+
+
+@kernel
+def _mode_rate(t, mode, likely):
+    """prev_intra_pred_mode_flag and rem_intra_pred_mode of `mode` where `likely` is predicted."""
+    if mode == likely:
+        return np.int64(t.costs[2 * CTX_PREV_INTRA_MODE_FLAG + 1]) if t.cabac else np.int64(ONE_BIT)
+    if not t.cabac:
+        return np.int64(4 * ONE_BIT)
+    code = mode - (1 if mode > likely else 0)
+    rate = np.int64(t.costs[2 * CTX_PREV_INTRA_MODE_FLAG])
+    for bit in range(3):
+        rate += t.costs[2 * CTX_REM_INTRA_MODE + ((code >> bit) & 1)]
+    return rate
 
 
 @kernel
@@ -204,11 +245,7 @@ def try_4x4(t, slot, limit):
     rate = np.int64(0)
     total = np.int64(0)
     pattern = np.int64(0)
-    if t.cabac:
-        likely_rate = np.int64(t.costs[2 * CTX_PREV_INTRA_MODE_FLAG + 1])
-        other_rate = np.int64(t.costs[2 * CTX_PREV_INTRA_MODE_FLAG]) + 3 * ONE_BIT
-    else:
-        likely_rate, other_rate = np.int64(ONE_BIT), np.int64(4 * ONE_BIT)
+    likely_rate, other_rate = _mode_rates(t)
     likely_cost, other_cost = _on_satd_scale(t, likely_rate), _on_satd_scale(t, other_rate)
     for block in range(16):
         x, y = np.int64(BLOCK_X[block]), np.int64(BLOCK_Y[block])
@@ -241,15 +278,7 @@ def try_4x4(t, slot, limit):
         total += best
         if total > limit:
             return False
-        if best_mode == likely:
-            rate += likely_rate
-        elif t.cabac:
-            code = best_mode - (1 if best_mode > likely else 0)
-            rate += t.costs[2 * CTX_PREV_INTRA_MODE_FLAG]
-            for bit in range(3):
-                rate += t.costs[2 * CTX_REM_INTRA_MODE + ((code >> bit) & 1)]
-        else:
-            rate += other_rate
+        rate += _mode_rate(t, best_mode, likely)
         copy_4xn(t.window, at, WINDOW_STRIDE, t.predictions, 16 * best_mode, 4, 4)
         rate += code_block(t, slot, block)
         if t.total[slot, block]:
@@ -258,5 +287,55 @@ def try_4x4(t, slot, limit):
     copy_16xn(t.samples, slot * SAMPLES, 16, t.window, WINDOW_Y, WINDOW_STRIDE, 16)
     result = t.result[slot]
     result[T_TYPE], result[T_I16_MODE] = I_4X4, 0
-    result[T_CBP], result[T_DC], result[T_RATE] = pattern, 0, rate
+    result[T_CBP], result[T_DC], result[T_RATE], result[T_8X8] = pattern, 0, rate, 0
     return True
+
+
+@kernel
+def try_8x8(t, slot):
+    """Code luma as Intra8x8 in the window, block by block with the best mode by SATD; chroma comes after."""
+    own = t.intra_mode[slot]
+    rate = np.int64(0)
+    pattern = np.int64(0)
+    likely_rate, other_rate = _mode_rates(t)
+    likely_cost, other_cost = _on_satd_scale(t, likely_rate), _on_satd_scale(t, other_rate)
+    for quadrant in range(4):
+        x, y = quadrant & 1, quadrant >> 1
+        left_there = x > 0 or t.left >= 0
+        up_there = y > 0 or t.up >= 0
+        if y > 0:
+            corner_there = left_there
+            right_there = x == 0
+        else:
+            corner_there = t.up >= 0 if x > 0 else t.up_left >= 0
+            right_there = t.up >= 0 if x == 0 else t.up_right >= 0
+        available = (LEFT if left_there else 0) | (TOP if up_there else 0)
+        available |= (CORNER if corner_there else 0) | (TOP_RIGHT if right_there else 0)
+        at = WINDOW_Y + 8 * (y * WINDOW_STRIDE + x)
+        dc = gather_8x8(t.line, t.window, at, WINDOW_STRIDE, at - WINDOW_STRIDE - 1, available)
+        predict_8x8_all(t.predictions, t.line, dc)
+        # the neighbours are the 4x4 blocks next to the block's first one (8.3.2.1)
+        left = np.int64(own[4 * (quadrant - 1)] if x > 0 else t.left_modes[2 * y])
+        up = np.int64(own[4 * (quadrant - 2)] if y > 0 else t.up_modes[2 * x])
+        likely = np.int64(2) if left < 0 or up < 0 else min(left, up)
+        allowed = ALLOWED_4X4[available]
+        best_mode, best = np.int64(2), np.int64(NEVER)
+        for mode in range(9):
+            if (allowed >> mode) & 1:
+                cost = satd_8xn(t.source, 128 * y + 8 * x, 16, t.predictions, 64 * mode, 8, 8)
+                cost += likely_cost if mode == likely else other_cost
+                if cost < best:
+                    best_mode, best = np.int64(mode), cost
+        t.intra_blocks += 36
+        for index in range(4):
+            own[4 * quadrant + index] = best_mode
+        rate += _mode_rate(t, best_mode, likely)
+        copy_8xn(t.window, at, WINDOW_STRIDE, t.predictions, 64 * best_mode, 8, 8)
+        number, block_rate = code_block_8x8(t, slot, quadrant)
+        rate += block_rate
+        if number:
+            pattern |= 1 << quadrant
+    copy_16xn(t.samples, slot * SAMPLES, 16, t.window, WINDOW_Y, WINDOW_STRIDE, 16)
+    result = t.result[slot]
+    result[T_TYPE], result[T_I16_MODE] = I_8X8, 0
+    result[T_CBP], result[T_DC], result[T_RATE], result[T_8X8] = pattern, 0, rate, 1

@@ -9,14 +9,10 @@ coefficients, two candidates each.
 
 import numpy as np
 
-from asic_model.codecs.h264.cabac_contexts import CTX_ABS_LEVEL, CTX_LAST, CTX_SIGNIFICANT
-from asic_model.engines.mode_decision.rate import CAT_CHROMA_DC, level_rate
+from asic_model.engines.mode_decision.rate import ABS_LEVEL, CAT_CHROMA_DC, LAST_AT, SIGNIFICANT_AT, level_rate
 from asic_model.kernel_cache import kernel
-from asic_model.simd.transforms import quantise_16
-
-_SIGNIFICANT = np.array(CTX_SIGNIFICANT[0], np.int64)
-_LAST = np.array(CTX_LAST[0], np.int64)
-_ABS_LEVEL = np.array(CTX_ABS_LEVEL, np.int64)
+from asic_model.simd.bits import bit_length, nonzero_mask_16
+from asic_model.simd.transforms import quantise_16, quantise_64
 
 FRACTION_BITS = 8  # of scaled coefficients: 1/256 of a level step
 # lambda / Qstep^2 = 0.85 * 2^((QP - 12) / 3) / (0.625^2 * 2^(QP / 3)) = 0.136; errors are in (1/256 step)^2, rates in
@@ -32,7 +28,7 @@ def choose_levels(
 ):  # fmt: skip
     """Quantise coefs[coefs_offset + first ...][: count] to `levels` at offset + first.
 
-    coefs     : int16, forward transform in scan order
+    coefs     : int16, forward transform in scan order; count 64: an 8x8 block, else (part of) a row of 16
     factor    : int32, forward multipliers in scan order from factor_offset on (entry `first` is the first one's)
     shift     : of factor * coef to whole levels
     costs     : bin costs (`rate.set_bin_costs`)
@@ -42,15 +38,20 @@ def choose_levels(
     """
     start = offset + first
     rounding = np.int64(_ROUNDING) << (shift - FRACTION_BITS)
-    if (
-        quantise_16(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0
-        or _count(levels, start, count) == 0
-    ):
-        return np.int64(0), np.int64(0)
-    end = count - 1
-    while levels[start + end] == 0:
-        end -= 1
-    significant, last, base = 2 * _SIGNIFICANT[cat], 2 * _LAST[cat], _ABS_LEVEL[cat]
+    if count == 64:
+        if quantise_64(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0:
+            return np.int64(0), np.int64(0)
+        end = count - 1
+        while levels[start + end] == 0:
+            end -= 1
+    else:
+        if quantise_16(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0:
+            return np.int64(0), np.int64(0)
+        present = (nonzero_mask_16(levels, offset) >> first) & ((1 << count) - 1)
+        if present == 0:
+            return np.int64(0), np.int64(0)
+        end = bit_length(present) - 1
+    base = ABS_LEVEL[cat]
     larger_limit = 3 if cat == CAT_CHROMA_DC else 4
     # `total`: cost of this coefficient and all behind it, relative to zeros, when the block ends at `stop`.
     total = np.int64(0)
@@ -60,10 +61,11 @@ def choose_levels(
         upper = abs(np.int64(levels[start + i]))
         zero_rate = one_rate = end_rate = np.int64(0)
         if i < count - 1:
-            zero_rate = np.int64(costs[significant + 2 * i])
-            one_rate = np.int64(costs[significant + 2 * i + 1])
-            end_rate = one_rate + np.int64(costs[last + 2 * i + 1])
-            one_rate += costs[last + 2 * i]
+            at, at_last = SIGNIFICANT_AT[cat, i], LAST_AT[cat, i]
+            zero_rate = np.int64(costs[at])
+            one_rate = np.int64(costs[at + 1])
+            end_rate = one_rate + np.int64(costs[at_last + 1])
+            one_rate += costs[at_last]
         if upper == 0:
             total += weight * zero_rate
             continue
@@ -114,11 +116,3 @@ def choose_levels(
         number += level != 0
         levels[start + i] = -level if coefs[coefs_offset + first + i] < 0 else level
     return number, gain
-
-
-@kernel
-def _count(levels, start, count):
-    number = 0
-    for i in range(count):
-        number += levels[start + i] != 0
-    return number

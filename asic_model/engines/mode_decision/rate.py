@@ -7,16 +7,28 @@ codewords' exact lengths.
 
 import numpy as np
 
-from asic_model.codecs.h264.cabac_contexts import CONTEXTS, CTX_ABS_LEVEL, CTX_LAST, CTX_SIGNIFICANT
+from asic_model.codecs.h264.cabac_contexts import CAT_LUMA_8X8, CONTEXTS, CTX_ABS_LEVEL, CTX_LAST, CTX_SIGNIFICANT
+from asic_model.codecs.h264.tables import table
 from asic_model.engines.entropy.cavlc import COEFF_TOKEN, RUN_BEFORE, TOTAL_ZEROS, TOTAL_ZEROS_CHROMA_DC, bit_length
 from asic_model.kernel_cache import kernel
 
 ONE_BIT = 256
 CAT_CHROMA_DC = 3
 
-_SIGNIFICANT = np.array(CTX_SIGNIFICANT[0], np.int64)
-_LAST = np.array(CTX_LAST[0], np.int64)
-_ABS_LEVEL = np.array(CTX_ABS_LEVEL, np.int64)
+ABS_LEVEL = np.array(CTX_ABS_LEVEL, np.int64)
+
+
+def _map_contexts(first: tuple[int, ...], name: str) -> np.ndarray:
+    """int64[cat, 63]: twice the context of a position of the significance map in frames (9.3.3.1.3)."""
+    rows = np.array(first[: CAT_LUMA_8X8 + 1], np.int64)[:, None] + np.arange(63)
+    rows[CAT_LUMA_8X8] = first[CAT_LUMA_8X8] + np.array(table("table_9_43_ctxIdxInc_8x8")[name], np.int64)
+    rows *= 2
+    rows.flags.writeable = False
+    return rows
+
+
+SIGNIFICANT_AT = _map_contexts(CTX_SIGNIFICANT[0], "significant_frame")
+LAST_AT = _map_contexts(CTX_LAST[0], "last")
 
 
 def _state_costs() -> np.ndarray:
@@ -83,7 +95,7 @@ def block_rate_cabac(costs, levels, offset, first, count, cat):
 
     levels : flat int16; the block is levels[offset + first : offset + first + count]
     """
-    significant, last, base = 2 * _SIGNIFICANT[cat], 2 * _LAST[cat], _ABS_LEVEL[cat]
+    base = ABS_LEVEL[cat]
     start = offset + first
     end = count - 1
     while levels[start + end] == 0:
@@ -91,15 +103,15 @@ def block_rate_cabac(costs, levels, offset, first, count, cat):
     larger_limit = 3 if cat == CAT_CHROMA_DC else 4
     rate = np.int64(0)
     if end < count - 1:
-        rate += np.int64(costs[significant + 2 * end + 1]) + np.int64(costs[last + 2 * end + 1])
+        rate += np.int64(costs[SIGNIFICANT_AT[cat, end] + 1]) + np.int64(costs[LAST_AT[cat, end] + 1])
     ones = larger = 0
     for i in range(end, -1, -1):
         size = abs(np.int64(levels[start + i]))
         if size == 0:
-            rate += costs[significant + 2 * i]
+            rate += costs[SIGNIFICANT_AT[cat, i]]
             continue
         if i < end:
-            rate += np.int64(costs[significant + 2 * i + 1]) + np.int64(costs[last + 2 * i])
+            rate += np.int64(costs[SIGNIFICANT_AT[cat, i] + 1]) + np.int64(costs[LAST_AT[cat, i]])
         rate += level_rate(costs, base, size, ones, larger, larger_limit)
         if size == 1:
             ones += 1

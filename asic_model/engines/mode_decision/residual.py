@@ -12,9 +12,11 @@ from asic_model.codecs.h264.cabac_contexts import (
     CAT_I16_AC,
     CAT_I16_DC,
     CAT_LUMA_4X4,
+    CAT_LUMA_8X8,
     CTX_CBP_CHROMA,
     CTX_CBP_LUMA,
     CTX_CODED_BLOCK_FLAG,
+    CTX_TRANSFORM_8X8,
 )
 from asic_model.codecs.h264.macroblock import LEVELS_CB_AC, LEVELS_CB_DC, LEVELS_LUMA_DC
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y, ZIGZAG_4X4
@@ -31,19 +33,26 @@ from asic_model.engines.mode_decision.state import (
     LEVELS_SLOT,
     LUMA,
     SAMPLES,
+    T_CHROMA,
+    T_CHROMA_DC,
+    T_CHROMA_RATE,
     WINDOW_STRIDE,
     WINDOW_Y,
 )
-from asic_model.engines.transform.quantiser import SHIFT_4X4
+from asic_model.engines.transform.quantiser import SHIFT_4X4, SHIFT_8X8
 from asic_model.kernel_cache import kernel
-from asic_model.simd.blocks import copy_8xn
+from asic_model.simd.blocks import copy_8xn, copy_16xn
 from asic_model.simd.transforms import (
     forward_4x4,
     forward_4x4_quad,
+    forward_8x8,
+    interleaved_counts,
     inverse_4x4_add,
     inverse_4x4_quad_add,
+    inverse_8x8_add,
     inverse_luma_dc_16,
     scale_16,
+    scale_64,
 )
 
 _FLAG = np.array(CTX_CODED_BLOCK_FLAG, np.int64)
@@ -53,6 +62,7 @@ BLOCK_OF_RASTER = np.array([0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15
 # Rate of the coded_block_flag of an empty block, on average, 1/256 bit
 _EMPTY_LUMA, _EMPTY_CHROMA = 100, 60
 _DC_COEFS = 288  # where DC coefficients stand in `coefs`
+_INTERLEAVED = 320  # where the four parts of an 8x8 block stand as CAVLC codes them
 
 
 @kernel
@@ -183,6 +193,98 @@ def code_luma(t, slot):
 
 
 @kernel
+def transform_flag_rate(t, eights):
+    """transform_size_8x8_flag."""
+    if not t.cabac:
+        return np.int64(ONE_BIT)
+    return np.int64(t.costs[2 * (CTX_TRANSFORM_8X8 + t.transform_inc) + eights])
+
+
+@kernel
+def _finish_8x8(t, slot, quadrant, number):
+    """Counts of an 8x8 block with `number` levels; return its rate.
+
+    CAVLC codes every fourth level as a block of its own (7.3.5.3.2). CABAC has no flag for the block: neighbours see
+    levels in all of its 4x4 blocks (9.3.3.1.1.9).
+    """
+    counts, at_levels = t.counts, slot * LEVELS_SLOT + 64 * quadrant
+    if number == 0 or t.cabac:
+        for index in range(4):
+            block = 4 * quadrant + index
+            counts[COUNT_AT[block]] = number
+            t.total[slot, block] = min(number, 16)
+        if number == 0:
+            return np.int64(0)
+        return block_rate_cabac(t.costs, t.levels, at_levels, 0, 64, CAT_LUMA_8X8)
+    parts = interleaved_counts(t.levels, at_levels)
+    rate = np.int64(0)
+    for index in range(4):
+        block = 4 * quadrant + index
+        at = COUNT_AT[block]
+        counts[at] = parts[index]
+        t.total[slot, block] = parts[index]
+        for i in range(16):
+            t.coefs[_INTERLEAVED + i] = t.levels[at_levels + 4 * i + index]
+        rate += block_rate_cavlc(t.coefs, _INTERLEAVED, 0, 16, _token_column(counts, at, 5))
+    return rate
+
+
+@kernel
+def code_luma_8x8(t, slot):
+    """As `code_luma` with 8x8 transforms."""
+    levels, coefs = t.levels, t.coefs
+    base = slot * LEVELS_SLOT
+    area = slot * SAMPLES
+    weight = t.weight[INTER, LUMA]
+    shift = SHIFT_8X8 + t.qp // 6
+    pattern = np.int64(0)
+    rate = np.int64(0)
+    for quadrant in range(4):
+        at_source = 128 * (quadrant >> 1) + 8 * (quadrant & 1)
+        at_area = area + at_source
+        forward_8x8(coefs, 0, t.source, at_source, 16, t.prediction, at_area, 16, 0)
+        number, gain = choose_levels(
+            levels, base + 64 * quadrant, coefs, 0, t.factor_8x8, 0, shift, 0, 64, CAT_LUMA_8X8, t.costs, weight,
+            np.int64(0),
+        )  # fmt: skip
+        if number:
+            bit = np.int64(ONE_BIT)
+            if t.cabac:
+                context = 2 * _pattern_context(t, pattern, quadrant)
+                bit = np.int64(t.costs[context + 1]) - np.int64(t.costs[context])
+            if gain <= weight * bit:
+                number = np.int64(0)
+        rate += _finish_8x8(t, slot, quadrant, number)
+        if number == 0:
+            copy_8xn(t.samples, at_area, 16, t.prediction, at_area, 16, 8)
+            continue
+        pattern |= 1 << quadrant
+        scale_64(coefs, 0, levels, base + 64 * quadrant, t.scale_8x8, 0)
+        inverse_8x8_add(t.samples, at_area, 16, t.prediction, at_area, 16, coefs, 0, 0)
+    t.transform_blocks += 16
+    return pattern, rate
+
+
+@kernel
+def code_block_8x8(t, slot, quadrant):
+    """One Intra8x8 block: its prediction stands in the window, where it is reconstructed; return (levels, rate)."""
+    base = slot * LEVELS_SLOT + 64 * quadrant
+    x, y = 8 * (quadrant & 1), 8 * (quadrant >> 1)
+    origin = WINDOW_Y + y * WINDOW_STRIDE + x
+    forward_8x8(t.coefs, 0, t.source, 16 * y + x, 16, t.window, origin, WINDOW_STRIDE, 0)
+    number, _ = choose_levels(
+        t.levels, base, t.coefs, 0, t.factor_8x8, 0, SHIFT_8X8 + t.qp // 6, 0, 64, CAT_LUMA_8X8, t.costs,
+        t.weight[INTRA, LUMA], np.int64(0),
+    )  # fmt: skip
+    t.transform_blocks += 4
+    rate = _finish_8x8(t, slot, quadrant, number)
+    if number:
+        scale_64(t.coefs, 0, t.levels, base, t.scale_8x8, 0)
+        inverse_8x8_add(t.window, origin, WINDOW_STRIDE, t.window, origin, WINDOW_STRIDE, t.coefs, 0, 0)
+    return number, rate
+
+
+@kernel
 def code_block(t, slot, block):
     """One Intra4x4 block: its prediction stands in the window, where it is reconstructed; return its rate."""
     base = slot * LEVELS_SLOT + 16 * block
@@ -289,7 +391,8 @@ def _chroma_dc_coefs(coefs, levels, offset, scale):
 
 @kernel
 def code_chroma(t, slot, intra):
-    """Both chroma components. Returns (chroma part of the pattern, flags of DC in bits 1 and 2, rate of the blocks)."""
+    """Both chroma components: into the result go the chroma part of the pattern, the rate of the blocks, and the flags
+    of DC in bits 1 and 2."""
     levels, coefs, counts = t.levels, t.coefs, t.counts
     base, area = slot * LEVELS_SLOT, slot * SAMPLES
     weight = t.weight[intra, CHROMA]
@@ -348,4 +451,17 @@ def code_chroma(t, slot, intra):
             _add_quad(t, slot, plane, 8, ac, 256, pattern == 2, 16)
         else:
             copy_8xn(t.samples, plane, 8, t.prediction, plane, 8, 8)
-    return pattern, dc_flags, rate
+    result = t.result[slot]
+    result[T_CHROMA], result[T_CHROMA_DC], result[T_CHROMA_RATE] = pattern, dc_flags, rate
+
+
+@kernel
+def copy_chroma(t, slot, other):
+    """Give a slot the coded chroma of another one, whose chroma prediction is the same."""
+    to, since = slot * LEVELS_SLOT + 16 * LEVELS_LUMA_DC, other * LEVELS_SLOT + 16 * LEVELS_LUMA_DC
+    copy_16xn(t.levels, to, 16, t.levels, since, 16, 11)
+    copy_16xn(t.samples, slot * SAMPLES + CB, 16, t.samples, other * SAMPLES + CB, 16, 8)
+    for block in range(16, 24):
+        t.total[slot, block] = t.total[other, block]
+    for field in (T_CHROMA, T_CHROMA_DC, T_CHROMA_RATE):
+        t.result[slot, field] = t.result[other, field]

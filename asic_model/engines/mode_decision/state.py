@@ -39,8 +39,13 @@ COUNTS_CB, COUNTS_CR, COUNTS = 25, 34, 43
     T_DC,  # bits 0..2: coded_block_flag of luma DC, Cb DC, Cr DC
     T_CHROMA_MODE,
     T_I16_MODE,
+    T_8X8,  # transform_size_8x8_flag
+    T_MOTION_RATE,  # of types, references and vectors
+    T_CHROMA,  # chroma part of the pattern, rate and DC flags: they outlive a change of the luma
+    T_CHROMA_RATE,
+    T_CHROMA_DC,
     TRIAL_FIELDS,
-) = range(9)
+) = range(14)
 
 INTER, INTRA = 0, 1  # rows of `weight`
 LUMA, CHROMA = 0, 1  # its columns, rows of `factor`, `dc_factor` and `scale`
@@ -63,6 +68,8 @@ MACROBLOCK = np.dtype(
         ("weight", "i8", (2, 2)),  # of rate in the choice of levels
         ("p_slice", "i8"),
         ("cabac", "i8"),
+        ("transform_8x8", "i8"),  # transform_8x8_mode_flag
+        ("transform_inc", "i8"),  # ctxIdxInc of transform_size_8x8_flag
         ("references", "i8"),
         ("left_cbp", "i8"),  # coded_block_pattern of the neighbours as CABAC sees it
         ("up_cbp", "i8"),
@@ -111,6 +118,8 @@ MACROBLOCK = np.dtype(
         ("factor", "i4", 32),  # forward multipliers, scan order
         ("dc_factor", "i4", 32),  # that of DC sixteen times
         ("scale", "i4", 32),  # LevelScale4x4 << (QP / 6)
+        ("factor_8x8", "i4", 64),  # the same of luma 8x8 blocks
+        ("scale_8x8", "i4", 64),
         ("costs", "i4", 2 * CONTEXTS),  # bin costs
     ],
     align=True,
@@ -147,6 +156,7 @@ class Settings(NamedTuple):
     weight_inter: int  # rate against distortion in the choice of levels
     weight_intra: int
     mode_lambda: int  # lambda of mode decision
+    both_transforms: int  # 1: inter macroblocks are coded with the other transform size too
 
 
 class Coded(NamedTuple):
