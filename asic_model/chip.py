@@ -23,7 +23,7 @@ import mmap
 import os
 from collections import deque
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -63,6 +63,19 @@ class _Running(NamedTuple):
     floor_ps: int  # its end is not seen before
 
 
+class Watcher(Protocol):
+    """Sees a chip's jobs (`asic_model.workload`)."""
+
+    def started(self, core: int, ticket: Ticket, at_ps: int) -> CoreResult | None:
+        """A job starts on a core; what is returned, if anything, is taken as its outcome instead of computing one."""
+
+    def ended(self, core: int, end_ps: int, result: CoreResult) -> None:
+        """Its end reached the registers."""
+
+    def completed(self, completion: dict[str, int]) -> None:
+        """The firmware wrote a completion."""
+
+
 class Chip:
     """One chip, powered on: the firmware boots as soon as time passes.
 
@@ -70,6 +83,7 @@ class Chip:
     host_threads  threads that compute pixels; 1: on the caller's thread; None: as many as processors
     seed          for the cores' jobs comes with each job; kept here to be reported
     trace         keep what `trace.py` draws: `timeline`, and the fabric's spans and samples
+    watcher       is told of every job
     """
 
     def __init__(
@@ -82,10 +96,12 @@ class Chip:
         trace: bool = False,
         types: dict[Kind, CoreType] | None = None,
         image: bytes | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self.config = config
         self.functional = functional
         self.seed = seed
+        self._watcher = watcher
         self.now_ps = 0  # the host's clock; the chip has been played up to here
         self._map = mmap.mmap(
             -1, config.memory.capacity_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
@@ -329,6 +345,10 @@ class Chip:
         ticket = self._executor.take(address)
         if ticket.kind != self._bus.core_kind(core):
             raise ChipError(f"core {core} was given a job of kind {ticket.kind.name}")
+        if self._watcher is not None:
+            given = self._watcher.started(core, ticket, at_ps)
+            if given is not None:
+                ticket.give(given)
         floor_ps = at_ps
         if ticket.kind in (Kind.ENCODE, Kind.DECODE):
             macroblocks = -(-ticket.fields["width"] // 16) * -(-ticket.fields["height"] // 16)
@@ -409,6 +429,8 @@ class Chip:
         running = self._running.pop(core)
         result = running.ticket.result()
         self._count(running.ticket, result)
+        if self._watcher is not None:
+            self._watcher.ended(core, end_ps, result)
         self._bus.core_ended(core, end_ps, result)
         if self.timeline is not None:
             self.timeline.ended(core, end_ps)
@@ -446,8 +468,11 @@ class Chip:
             self.memory[device : device + size] = np.frombuffer(data, np.uint8)
             if size == RECORD_BYTES and device >= FIRMWARE_AREA_BYTES:
                 completed = self._lookahead.firmware_wrote(device, data)
-                if completed is not None and self.timeline is not None:
-                    self.timeline.completed(*completed)
+                if completed is not None:
+                    if self.timeline is not None:
+                        self.timeline.completed(*completed)
+                    if self._watcher is not None:
+                        self._watcher.completed(completed[1])
         else:
             processor.write(local, self.memory[device : device + size].tobytes())
         self._tell(at_ps, "transfer", "control", device, size, write, 0)

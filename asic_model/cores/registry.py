@@ -1,7 +1,8 @@
 """The kinds of cores: job class, function and configuration of each, by the kind's number in the registers.
 
 A core is a package or module under `asic_model.cores` that exports `<Kind>Job` (a frozen dataclass of integers, whose
-fields are those of the kind's job block), `<Kind>CoreConfig` (a Section) and `run(memory, job, config) -> CoreResult`.
+fields are those of the kind's job block), `<Kind>CoreConfig` (a Section), `run(memory, job, config) -> CoreResult` and
+`cost(memory, job, config, work, facts) -> (cycles, requests)`, the part of it that needs no pixels.
 A chip without pixels takes the work from `estimate.py` instead of `run`.
 """
 
@@ -38,6 +39,8 @@ class CoreType(NamedTuple):
     job_class: Callable[..., Any]
     run: Callable[[np.ndarray, Any, Any], CoreResult]
     config: Any
+    cost: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None  # of a job whose work is known
+    stages: tuple[str, ...] = ()  # columns of its cycles
 
 
 def core_types(config: ChipConfig) -> dict[Kind, CoreType]:
@@ -54,6 +57,8 @@ def core_types(config: ChipConfig) -> dict[Kind, CoreType]:
             job_class=getattr(module, f"{prefix}Job"),
             run=module.run,
             config=_core_config(getattr(module, f"{prefix}CoreConfig"), section),
+            cost=module.cost,
+            stages=module.STAGES,
         )
     return found
 

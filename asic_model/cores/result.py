@@ -42,6 +42,9 @@ REQUEST = np.dtype(
 )
 
 
+Facts = dict[str, np.ndarray]  # arrays by name; which ones is the kind's own affair
+
+
 @dataclass(frozen=True)
 class CoreResult:
     """Outcome of one job on one core.
@@ -50,6 +53,7 @@ class CoreResult:
     requests  REQUEST[...]           memory transfers
     work      structured[units]      the work record behind `cycles`
     counters  additive figures of the job (bits, sse_luma, skipped macroblocks, ...), by name
+    facts     what the kind's `cost` needs besides job and work record, where that is more than nothing
     """
 
     status: int
@@ -60,3 +64,4 @@ class CoreResult:
     requests: np.ndarray
     work: np.ndarray
     counters: dict[str, int] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from pydantic import Field
 
-from asic_model.cores.result import CLIENTS, REQUEST, STATUS_BAD_FIELD, STATUS_OK, CoreResult
+from asic_model.cores.result import CLIENTS, REQUEST, STATUS_BAD_FIELD, STATUS_OK, CoreResult, Facts
 from asic_model.engines import quality, scale
 from asic_model.engines.quality import QualityConfig
 from asic_model.engines.scale import ScaleConfig
@@ -391,12 +391,29 @@ def _compare(memory: np.ndarray, job: ScaleJob) -> np.ndarray:
     return result
 
 
-def estimate(job: ScaleJob, cfg: ScaleCoreConfig) -> CoreResult:
-    """Return what `job`, which must be legal, costs; no pixel is touched."""
-    plan = (_quality_plan if job.mode == MODE_QUALITY else _scale_plan)(_without_addresses(job), cfg)
+def _plan(job: ScaleJob, cfg: ScaleCoreConfig) -> _Plan:
+    return (_quality_plan if job.mode == MODE_QUALITY else _scale_plan)(_without_addresses(job), cfg)
+
+
+def _placed(job: ScaleJob, plan: _Plan) -> np.ndarray:
+    """The plan's requests at the job's addresses."""
     requests = plan.requests.copy()
     requests["address"] += np.array(list(_addresses(job)), np.uint64)[plan.surface]
-    return CoreResult(STATUS_OK, 0, 0, STAGES, plan.cycles, requests, plan.work)
+    return requests
+
+
+def cost(
+    _memory: object, job: ScaleJob, cfg: ScaleCoreConfig, _work: np.ndarray, _facts: Facts
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (cycles, REQUEST rows): both follow from the job alone."""
+    plan = _plan(job, cfg)
+    return plan.cycles, _placed(job, plan)
+
+
+def estimate(job: ScaleJob, cfg: ScaleCoreConfig) -> CoreResult:
+    """Return what `job`, which must be legal, costs; no pixel is touched."""
+    plan = _plan(job, cfg)
+    return CoreResult(STATUS_OK, 0, 0, STAGES, plan.cycles, _placed(job, plan), plan.work)
 
 
 def run(memory: np.ndarray, job: ScaleJob, cfg: ScaleCoreConfig) -> CoreResult:
@@ -421,6 +438,4 @@ def run(memory: np.ndarray, job: ScaleJob, cfg: ScaleCoreConfig) -> CoreResult:
             "samples_out": sum(width * height for width, height in sizes),
         }
         output_bytes = int(plan.work["store_bytes"].sum())
-    requests = plan.requests.copy()
-    requests["address"] += np.array(list(_addresses(job)), np.uint64)[plan.surface]
-    return CoreResult(STATUS_OK, 0, output_bytes, STAGES, plan.cycles, requests, plan.work, counters)
+    return CoreResult(STATUS_OK, 0, output_bytes, STAGES, plan.cycles, _placed(job, plan), plan.work, counters)

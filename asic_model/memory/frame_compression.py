@@ -107,8 +107,28 @@ def tile_grid(width: int, height: int) -> tuple[int, int]:
     return -(-height // TILE_HEIGHT), -(-width // TILE_WIDTH)
 
 
-def tile_bytes(memory: np.ndarray, picture: Surface) -> np.ndarray:
+class KnownTiles:
+    """Stands in for device memory where the sizes of tiles are known and the samples are not (work traces)."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[int, np.ndarray] = {}
+
+    def keep(self, picture: Surface, sizes: np.ndarray) -> None:
+        """`picture` now has tiles of these sizes, uint16[tiles_y, tiles_x]."""
+        self._sizes[picture.address] = sizes
+
+    def sizes(self, picture: Surface) -> np.ndarray:
+        """Sizes of the picture's tiles; of one that nobody kept, as if it did not shrink."""
+        found = self._sizes.get(picture.address)
+        if found is None or found.shape != tile_grid(picture.width, picture.height):
+            found = np.full(tile_grid(picture.width, picture.height), TILE_BYTES, np.uint16)
+        return found
+
+
+def tile_bytes(memory: np.ndarray | KnownTiles, picture: Surface) -> np.ndarray:
     """Return uint16[tiles_y, tiles_x]: stored bytes of each tile of `picture` in `memory` (uint8[:])."""
+    if isinstance(memory, KnownTiles):
+        return memory.sizes(picture)
     out = np.zeros(tile_grid(picture.width, picture.height), np.uint16)
     _tile_bytes(
         memory,

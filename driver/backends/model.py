@@ -31,17 +31,27 @@ class ModelBackend:
 
     def __init__(
         self, chip: str, *, seed: int = 0, host_threads: int | None = None, trace: bool = False,
-        changes: Mapping[str, Any] | None = None,
+        changes: Mapping[str, Any] | None = None, record: bool = False,
     ) -> None:  # fmt: skip
+        """`record`: keep what `work_trace` returns."""
         self.config = load(chip, changes)
         from asic_model.chip import Chip
+        from asic_model.workload.recorder import Recorder
 
-        self.chip = Chip(self.config, functional=self.functional, host_threads=host_threads, seed=seed, trace=trace)
-        self.read32 = self.chip.read32
-        self.write32 = self.chip.write32
-        self.memory_read = self.chip.memory_read
-        self.memory_write = self.chip.memory_write
-        self.wait = self.chip.wait
+        recorder = Recorder(self.config) if record else None
+        self.chip = Chip(
+            self.config, functional=self.functional, host_threads=host_threads, seed=seed, trace=trace,
+            types=recorder.types if recorder else None, watcher=recorder,
+        )  # fmt: skip
+        self.recorder = recorder
+        if recorder is not None:
+            recorder.attach(self.chip)
+        calls: Any = recorder or self.chip
+        self.read32 = calls.read32
+        self.write32 = calls.write32
+        self.memory_read = calls.memory_read
+        self.memory_write = calls.memory_write
+        self.wait = calls.wait
 
     def report(self, run: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return what was measured since power-on (asic_model/stats.py), `run` added; raises on a broken invariant."""
@@ -63,6 +73,12 @@ class ModelBackend:
                     file.write(text.encode())
             except OSError as error:
                 raise OutputError(f"{path}: {error.strerror or error}") from None
+
+    def work_trace(self, meta: Mapping[str, Any]) -> Any:
+        """Return what jobs did since power-on (asic_model/workload/work_trace.py); needs `record=True`."""
+        if self.recorder is None:
+            raise InvalidConfig("no work was recorded: open the device with record=True")
+        return self.recorder.finish(dict(meta))
 
     def close(self) -> None:
         self.chip.close()

@@ -9,8 +9,8 @@ conceal      lost macroblocks
 account      work record, cycles, memory requests, configuration
 """
 
-from asic_model.cores.decode.account import DecodeCoreConfig
-from asic_model.cores.decode.core import run
+from asic_model.cores.decode.account import STAGES, DecodeCoreConfig
+from asic_model.cores.decode.core import cost, run
 from asic_model.cores.decode.job import DecodeJob
 
-__all__ = ["DecodeCoreConfig", "DecodeJob", "run"]
+__all__ = ["STAGES", "DecodeCoreConfig", "DecodeJob", "cost", "run"]

@@ -15,7 +15,7 @@ from asic_model.engines.parse import ParseConfig
 from asic_model.engines.parse.layout import STAT_BINS, STAT_BITS, STAT_BLOCKS, STAT_LEVELS, STATS
 from asic_model.engines.transform import TransformConfig
 from asic_model.memory import traffic
-from asic_model.memory.frame_compression import tile_bytes
+from asic_model.memory.frame_compression import KnownTiles, tile_bytes
 from asic_model.memory.reference_cache import RECTANGLE, ReferenceCacheConfig, reads
 from asic_model.memory.surface import Surface, surface
 from asic_model.section import Section
@@ -111,7 +111,7 @@ def _field(place: Surface, structure: int) -> Surface:
 
 
 def memory_requests(
-    memory: np.ndarray,
+    memory: np.ndarray | KnownTiles,
     cfg: DecodeCoreConfig,
     job: DecodeJob,
     work: np.ndarray,

@@ -49,6 +49,7 @@ from asic_model.cores.result import (
     STATUS_CORRUPT_INPUT,
     STATUS_OK,
     CoreResult,
+    Facts,
 )
 from asic_model.engines import deblock, intra_prediction, transform
 from asic_model.engines.deblock.mbaff import deblock_mbaff
@@ -57,6 +58,7 @@ from asic_model.engines.parse.layout import CACHE_SIZE, STATS
 from asic_model.engines.parse.neighbours import NEIGHBOURS_SIZE
 from asic_model.engines.parse.slice_data import SliceSyntax, parse_slice
 from asic_model.engines.parse.state import END, LAST_WORD, OVERLAP, STATE_SIZE
+from asic_model.memory.frame_compression import KnownTiles
 from asic_model.memory.surface import surface
 from asic_model.work import decode_work
 
@@ -298,6 +300,17 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
     )  # fmt: skip
 
 
+def cost(
+    memory: np.ndarray | KnownTiles, job: DecodeJob, config: DecodeCoreConfig, work: np.ndarray, facts: Facts
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (cycles int64[n, stages], REQUEST rows) of a picture whose work record and facts are known."""
+    cabac, filtered, colocated = facts["flags"].tolist()
+    requests = memory_requests(
+        memory, config, job, work, facts["fetches"], tuple(facts["references"].tolist()), colocated
+    )
+    return stage_cycles(config, work, bool(cabac), bool(filtered)), requests
+
+
 def run(memory: np.ndarray, job: DecodeJob, config: DecodeCoreConfig) -> CoreResult:
     """Decode the picture of `job`: samples, motion and what they cost."""
     result = decode(memory, job)
@@ -309,19 +322,23 @@ def run(memory: np.ndarray, job: DecodeJob, config: DecodeCoreConfig) -> CoreRes
     b = result.buffers
     work = work_record(job, b.flat.mb_type, b.stats, b.figures, b.edges, result.slice_starts, result.stream_bytes)
     concealed = sum(result.counters[name] for name in KINDS)
+    facts: Facts = {
+        "fetches": b.fetches[: result.fetch_count * FETCH_FIELDS].copy(),  # rectangles of reference samples
+        "references": np.array(result.reference_addresses, np.int64),
+        "flags": np.array((result.cabac, result.filtered, result.colocated_address), np.int64),
+    }
+    cycles, requests = cost(memory, job, config, work, facts)
     return CoreResult(
         status=STATUS_CORRUPT_INPUT if concealed else STATUS_OK,
         detail=concealed,
         output_bytes=job.surface.size_bytes,
         stages=STAGES,
-        cycles=stage_cycles(config, work, result.cabac, result.filtered),
-        requests=memory_requests(
-            memory, config, job, work, b.fetches[: result.fetch_count * FETCH_FIELDS], result.reference_addresses,
-            result.colocated_address,
-        ),
+        cycles=cycles,
+        requests=requests,
         work=work,
         counters=result.counters,
-    )  # fmt: skip
+        facts=facts,
+    )
 
 
 def _slice(

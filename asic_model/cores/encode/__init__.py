@@ -1,5 +1,5 @@
-from asic_model.cores.encode.account import EncodeCoreConfig
-from asic_model.cores.encode.core import run
+from asic_model.cores.encode.account import STAGES, EncodeCoreConfig
+from asic_model.cores.encode.core import cost, run
 from asic_model.cores.encode.job import EncodeJob
 
-__all__ = ["EncodeCoreConfig", "EncodeJob", "run"]
+__all__ = ["STAGES", "EncodeCoreConfig", "EncodeJob", "cost", "run"]

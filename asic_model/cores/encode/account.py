@@ -24,7 +24,7 @@ from asic_model.engines.mode_decision.state import Samples
 from asic_model.engines.motion_search import MotionSearchConfig
 from asic_model.engines.transform import TransformConfig
 from asic_model.memory import traffic
-from asic_model.memory.frame_compression import tile_bytes
+from asic_model.memory.frame_compression import KnownTiles, tile_bytes
 from asic_model.memory.reference_cache import ReferenceCacheConfig, reads, search_windows
 from asic_model.section import Section
 
@@ -64,7 +64,7 @@ def stage_cycles(cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray) -> np.
 
 
 def memory_requests(
-    memory: np.ndarray, cfg: EncodeCoreConfig, job: EncodeJob, references: int, work: np.ndarray
+    memory: np.ndarray | KnownTiles, cfg: EncodeCoreConfig, job: EncodeJob, references: int, work: np.ndarray
 ) -> np.ndarray:
     """Return the REQUEST rows of the picture."""
     count = len(work)

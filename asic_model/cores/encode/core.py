@@ -23,7 +23,7 @@ from asic_model.cores.encode.job import (
 )
 from asic_model.cores.encode.picture import PictureParameters, code_picture, search_results
 from asic_model.cores.encode.reference import ReferencePicture, quarter_plane, reference_picture
-from asic_model.cores.result import REQUEST, STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult
+from asic_model.cores.result import REQUEST, STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult, Facts
 from asic_model.engines import deblock, entropy
 from asic_model.engines.entropy import SliceParameters
 from asic_model.engines.fractional_search import ReferencePlanes
@@ -32,6 +32,7 @@ from asic_model.engines.mode_decision.inter import References
 from asic_model.engines.mode_decision.state import Coded, Samples, Settings, macroblock_state
 from asic_model.engines.motion_search import GUARD_BYTES, MotionSearchConfig, Plane, SearchSettings
 from asic_model.engines.transform import Quantiser, quantiser
+from asic_model.memory.frame_compression import KnownTiles
 from asic_model.work import encode_work
 
 
@@ -236,6 +237,14 @@ def _write_slices(
     return position - job.out_address
 
 
+def cost(
+    memory: np.ndarray | KnownTiles, job: EncodeJob, cfg: EncodeCoreConfig, work: np.ndarray, _facts: Facts
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (cycles int64[n, stages], REQUEST rows) of a picture whose work record is known."""
+    references = _settings(job.effort, job.ref_count if job.slice_type == SLICE_P else 0).references
+    return stage_cycles(cfg, job, work), memory_requests(memory, cfg, job, references, work)
+
+
 def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult:
     """Encode one picture; samples and slices are in `memory` (uint8[...]) when this returns."""
     name = bad_field(job, memory.size)
@@ -282,13 +291,14 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
     size = _write_slices(memory, job, mbs, rows, settings.references, work)
     if job.motion_out_address:
         motion.write(memory, job.motion_out_address, mbs)
+    cycles, requests = cost(memory, job, cfg, work, {})
     return CoreResult(
         status=STATUS_OK if size >= 0 else STATUS_OUTPUT_FULL,
         detail=0,
         output_bytes=max(size, 0),
         stages=STAGES,
-        cycles=stage_cycles(cfg, job, work),
-        requests=memory_requests(memory, cfg, job, settings.references, work),
+        cycles=cycles,
+        requests=requests,
         work=work,
         counters=counters(job, source, memory, mbs, work, max(size, 0)),
     )
