@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from llvmlite import ir
 from numba.core import caching, errors, event, types
+from numba.np import arrayobj
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 PACKAGE_NAME = PACKAGE_DIR.name
@@ -162,17 +164,44 @@ def _borrowing(dispatcher: Any) -> Any:
     return dispatcher
 
 
-def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile `function` with numba: cached, without the GIL, division as in C (no ZeroDivisionError).
+_fix_integer_index = arrayobj.fix_integer_index
 
-    With `NUMBA_DISABLE_JIT=1` the function is returned as it is.
+
+def _plain_index(context: Any, builder: Any, index_type: Any, index: Any, size: Any) -> Any:
+    """Let kernels index arrays as C does: a negative variable index does not count from the end.
+
+    numba compares every index with 0 and adds the size to it, three instructions an access. Constants (`a[-1]`)
+    still count from the end, and code outside of this package is compiled as ever.
     """
+    if f"{len(PACKAGE_NAME)}{PACKAGE_NAME}" not in builder.function.name or isinstance(index, ir.Constant):
+        return _fix_integer_index(context, builder, index_type, index, size)
+    return context.cast(builder, index, index_type, types.intp if index_type.signed else types.uintp)
+
+
+arrayobj.fix_integer_index = _plain_index
+
+
+def _compile(function: Callable[..., Any], inline: bool) -> Any:
     if numba.config.DISABLE_JIT:
         return function
     former = numba.config.CACHE_LOCATOR_CLASSES
     numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelCacheLocator.__name__}"
     try:
         counts = bool(_NEEDS_COUNTS.intersection(function.__code__.co_names))
-        return _borrowing(_one_version(numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=counts)(function)))
+        options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": counts, "forceinline": inline}
+        return _borrowing(_one_version(numba.njit(**options)(function)))
     finally:
         numba.config.CACHE_LOCATOR_CLASSES = former
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` with numba: cached, without the GIL, division as in C (no ZeroDivisionError).
+
+    With `NUMBA_DISABLE_JIT=1` the function is returned as it is.
+    """
+    return _compile(function, False)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that becomes part of every kernel that calls it, whatever its size; for few callers of hot code."""
+    return _compile(function, True)

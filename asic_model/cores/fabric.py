@@ -107,7 +107,7 @@ class Fabric:
         rows = len(self.cores)
         self._fields = np.zeros((rows + 1, pipeline.FIELDS), np.int64)
         self._work = np.zeros((rows, 1, 2), np.int64)
-        self._requests = np.zeros((rows, 0, 3), np.int64)
+        self._requests = np.zeros((rows, 0, 4), np.int64)
         self._dma = np.zeros((pipeline.DMA_STREAMS, pipeline.D_FIELDS), np.int64)
         self._asked = np.zeros((rows + 1, len(CLIENTS), 2), np.int64)
         self._account_before = np.zeros((rows, pipeline.MAX_STAGES, 4), np.int64)
@@ -132,34 +132,12 @@ class Fabric:
         units, stages = cycles.shape
         if stages != len(result.stages) or not 1 <= stages <= pipeline.MAX_STAGES:
             raise ValueError(f"cycles have {stages} columns for {len(result.stages)} stages (1..{pipeline.MAX_STAGES})")
-        if units and cycles.min() < 0:
-            raise ValueError("cycles: a unit takes less than 0 cycles")
-        key = requests["unit"].astype(np.int64) * stages + requests["stage"]
-        if requests.size:
-            if requests["unit"].min() < 0 or requests["unit"].max() >= units or requests["stage"].max() >= stages:
-                raise ValueError(f"requests: a row names a unit or stage outside {units} x {stages}")
-            if requests["client"].max() >= len(CLIENTS):
-                raise ValueError(f"requests: client {requests['client'].max()} is not one of {len(CLIENTS)}")
-            if np.any(key[1:] < key[:-1]):
-                order = np.argsort(key, kind="stable")
-                key, requests = key[order], requests[order]
-        slots = units * stages
-        self._reserve(slots + 1, requests.size)
-        work = self._work[core]
-        work[:slots, 0] = cycles.ravel()
-        work[0, 1] = 0
-        work[1 : slots + 1, 1] = np.cumsum(np.bincount(key, minlength=slots)[:slots]) << 2
-        is_write = requests["write"] != 0
-        work[key[~is_write], 1] |= pipeline.HAS_READS
-        work[key[is_write], 1] |= pipeline.HAS_WRITES
-        pipeline.pack_requests(requests, self._requests[core, : requests.size])
-        self._ask(core, requests, is_write)
+        self._reserve(units * stages + 1, requests.size)
+        self._load(core, cycles, requests)
         kind = self.cores[core].kind
         joined: PipelineConfig = getattr(self.config, kind).pipeline
         period_ps = clock_ps or self.config.clocks.core_ps
         row = self._fields[core]
-        row[pipeline.UNITS] = units
-        row[pipeline.STAGES] = stages
         row[pipeline.START] = at_ps
         row[pipeline.PERIOD] = period_ps
         row[pipeline.LOCKSTEP] = joined.mode == "lockstep"
@@ -168,9 +146,8 @@ class Fabric:
         row[pipeline.WRITE_UNITS] = joined.write_units
         self._account_before[core] = self._account(core)
         self._total_ps[core] = 0
-        self._total_ps[core, :stages] = cycles.sum(axis=0) * period_ps
+        self._total_ps[core, :stages] = np.multiply(self._count_cycles(kind, result.stages, cycles), period_ps)
         self.stage_names[core] = result.stages
-        self._count_cycles(kind, result.stages, cycles)
         pipeline.begin(self._fields, self._work, core)
 
     def _reserve(self, slots: int, requests: int) -> None:
@@ -183,20 +160,31 @@ class Fabric:
                     larger[core, : pool.shape[1]] = pool[core]
                 setattr(self, name, larger)
 
-    def _ask(self, core: int, requests: np.ndarray, is_write: np.ndarray) -> None:
-        size = requests["size"].astype(np.int64) * requests["rows"]
-        for write in (0, 1):
-            chosen = is_write == bool(write)
-            asked = np.bincount(requests["client"][chosen], weights=size[chosen], minlength=len(CLIENTS))
-            self._asked[core, :, write] += asked.astype(np.int64)
+    def _load(self, core: int, cycles: np.ndarray, requests: np.ndarray) -> None:
+        """Put a job's work and requests in place; ValueError where they contradict themselves."""
+        units, stages = cycles.shape
+        fault = pipeline.load(
+            self._memory.table, self._fields, self._work, self._requests, self._asked, core, cycles, requests
+        )
+        if fault == pipeline.LOAD_CYCLES:
+            raise ValueError("cycles: a unit takes less than 0 cycles")
+        if fault == pipeline.LOAD_PLACE:
+            raise ValueError(f"requests: a row names a unit or stage outside {units} x {stages}")
+        if fault == pipeline.LOAD_CLIENT:
+            raise ValueError(f"requests: client {requests['client'].max()} is not one of {len(CLIENTS)}")
+        if fault == pipeline.LOAD_ORDER:
+            key = requests["unit"].astype(np.int64) * stages + requests["stage"]
+            self._load(core, cycles, requests[np.argsort(key, kind="stable")])
 
-    def _count_cycles(self, kind: str, stages: tuple[str, ...], cycles: np.ndarray) -> None:
+    def _count_cycles(self, kind: str, stages: tuple[str, ...], cycles: np.ndarray) -> list[int]:
+        """Add a job to the statistics of its stages; return the cycles of each."""
+        sums = []
         for column, name in enumerate(stages):
             stats = self.stages[kind].setdefault(name, StageStats())
-            spent = cycles[:, column]
-            stats.cycles_histogram += np.bincount(np.minimum(spent, CYCLE_BINS - 1), minlength=CYCLE_BINS)
-            stats.cycles_sum += int(spent.sum())
-            stats.units += spent.size
+            sums.append(int(pipeline.count_cycles(cycles, column, stats.cycles_histogram)))
+            stats.cycles_sum += sums[-1]
+            stats.units += len(cycles)
+        return sums
 
     # -------------------------------------------------------------------------------------------------- time
 

@@ -22,9 +22,9 @@ Kernels take plain int64 arrays: `t` and `s`, the memory (`memory.dram.fast`); `
 
 import numpy as np
 
-from asic_model.cores.result import CLIENTS, REQUEST
-from asic_model.kernel_cache import kernel
-from asic_model.memory.dram.fast import NEVER, T_LINK_BYTES, T_LINK_LATENCY, T_LINK_PERIOD, access
+from asic_model.cores.result import CLIENTS
+from asic_model.kernel_cache import inlined, kernel
+from asic_model.memory.dram.fast import NEVER, T_LINK_BYTES, T_LINK_LATENCY, T_LINK_PERIOD, access, access_rows
 
 RING = 128  # units of history of each stage; more than any depth
 IN_FLIGHT = 1024  # units between first and last stage; more than MAX_STAGES * (deepest FIFO + 1)
@@ -37,15 +37,16 @@ ACTIVE, UNITS, STAGES, START, PERIOD, LOCKSTEP, FIFO_DEPTH, PREFETCH, WRITE_UNIT
 KEY, KEY_KIND, KEY_STAGE = range(9, 12)  # its next point in time: ps, what, where
 PORT, LAST_WRITE, END = 12, 14, 15  # read and write port are free (ps); last write taken; end of the job
 # ... then of each stage the unit that comes next: its reads are issued, it starts, it is done (its writes are issued),
-# it leaves; and the start of the job's first unit, ps
+# it leaves; the start of the job's first unit, ps; and whether any unit reads or writes there (HAS_...)
 NEXT_READ = 16
 NEXT_START = NEXT_READ + MAX_STAGES
 NEXT_DONE = NEXT_START + MAX_STAGES
 NEXT_LEAVE = NEXT_DONE + MAX_STAGES
 STAGE_FIRST = NEXT_LEAVE + MAX_STAGES
+USES = STAGE_FIRST + MAX_STAGES
 # ... then counters that outlive the job. Of each stage ps busy, stalled by cause; units bounded by each stage and by
 # memory; bytes served of each client, read and written
-ACCOUNT = STAGE_FIRST + MAX_STAGES
+ACCOUNT = USES + MAX_STAGES
 BUSY, STALL_INPUT, STALL_MEMORY, STALL_OUTPUT = range(4)
 ACCOUNT_NAMES = ("busy", "stall_input", "stall_memory", "stall_output")
 BOTTLENECK = ACCOUNT + 4 * MAX_STAGES
@@ -61,13 +62,14 @@ H_START, H_LEAVE, H_READS, H_WRITES = range(4)
 FIELDS = HISTORY + 4 * RING * MAX_STAGES
 
 KIND_READ, KIND_WRITE, KIND_END = range(3)
+LOAD_DONE, LOAD_CYCLES, LOAD_PLACE, LOAD_CLIENT, LOAD_ORDER = range(5)
 
 # `work`: int64[cores, slots + 1, 2], slot = unit * stages + stage: cycles, and number of its first request times 4 plus
 # flags; the slot after the last one closes the last.
 HAS_READS, HAS_WRITES = 1, 2
 
-# `requests`: int64[cores, n, 3]
-R_ADDRESS, R_SIZE_PITCH, R_ROWS = range(3)
+# `requests`: int64[cores, n, 4]; R_BUSY: time of a piece on the network, ps
+R_ADDRESS, R_SIZE_PITCH, R_ROWS, R_BUSY = range(4)
 PITCH_SHIFT = 32  # of R_SIZE_PITCH
 CLIENT_SHIFT, WRITE_SHIFT = 16, 24  # of R_ROWS
 
@@ -78,40 +80,90 @@ DMA_STREAMS = 64
 DMA_PIECE_BYTES = 4096
 
 
-def pack_requests(requests: np.ndarray, out: np.ndarray) -> None:
-    """Write REQUEST[n] to out, int64[n, 3]."""
-    assert requests.dtype == REQUEST
-    out[:, R_ADDRESS] = requests["address"]
-    out[:, R_SIZE_PITCH] = requests["size"] | (requests["pitch"].astype(np.int64) << PITCH_SHIFT)
-    kind = (requests["client"].astype(np.int64) << CLIENT_SHIFT) | (
-        (requests["write"] != 0).astype(np.int64) << WRITE_SHIFT
-    )
-    out[:, R_ROWS] = requests["rows"] | kind
+@kernel
+def load(t, f, work, requests, asked, core, cycles, wanted):
+    """Check a job and put it in place for a core: its row of `f` has its clock and FIFOs, the pools are large enough.
+
+    cycles int64[units, stages], wanted REQUEST[n] sorted by unit, then stage; asked int64[cores + 1, clients, 2] counts
+    the bytes. Returns the number of what is wrong (LOAD_...), before anything is changed.
+    """
+    units, stages = cycles.shape
+    for unit in range(units):
+        for stage in range(stages):
+            if cycles[unit, stage] < 0:
+                return LOAD_CYCLES
+    former = np.int64(0)
+    unsorted = False
+    for i in range(wanted.size):
+        r = wanted[i]
+        if r.unit < 0 or r.unit >= units or r.stage >= stages:
+            return LOAD_PLACE
+        if r.client >= len(CLIENTS):
+            return LOAD_CLIENT
+        slot = np.int64(r.unit) * stages + r.stage
+        unsorted = unsorted or slot < former
+        former = slot
+    if unsorted:
+        return LOAD_ORDER
+    row, slots, packed, mine = f[core], work[core], requests[core], asked[core]
+    row[UNITS] = units
+    row[STAGES] = stages
+    for stage in range(stages):
+        row[USES + stage] = 0
+    i = 0
+    for unit in range(units):
+        for stage in range(stages):
+            slot = unit * stages + stage
+            uses = 0
+            first = i
+            while i < wanted.size and wanted[i].unit == unit and wanted[i].stage == stage:
+                r = wanted[i]
+                size, rows, client = np.int64(r.size), np.int64(r.rows), np.int64(r.client)
+                write = 1 if r.write else 0
+                uses |= HAS_WRITES if write else HAS_READS
+                packed[i, R_ADDRESS] = np.int64(r.address)
+                packed[i, R_SIZE_PITCH] = size | np.int64(r.pitch) << PITCH_SHIFT
+                packed[i, R_ROWS] = rows | client << CLIENT_SHIFT | write << WRITE_SHIFT
+                packed[i, R_BUSY] = (size + t[T_LINK_BYTES] - 1) // t[T_LINK_BYTES] * t[T_LINK_PERIOD]
+                mine[client, write] += size * rows
+                i += 1
+            slots[slot, 0] = cycles[unit, stage]
+            slots[slot, 1] = first << 2 | uses
+            row[USES + stage] |= uses
+    slots[units * stages, 1] = i << 2
+    return LOAD_DONE
 
 
 @kernel
-def _issue(t, s, f, work, requests, core, stage, unit, write, now_ps):
-    """Issue the reads (or writes) of a unit in a stage from `now_ps` on; return when all are back (or taken)."""
-    row = f[core]
-    slot = unit * row[STAGES] + stage
+def count_cycles(cycles, stage, histogram):
+    """Add the cycles of a column to a histogram, the last bin holds all beyond; return their sum."""
+    total = np.int64(0)
+    last = histogram.size - 1
+    for unit in range(cycles.shape[0]):
+        spent = cycles[unit, stage]
+        total += spent
+        histogram[min(spent, last)] += 1
+    return total
+
+
+@kernel
+def _issue(t, s, row, slots, requests, slot, write, now_ps):
+    """Issue the reads (or writes) of a slot from `now_ps` on; return when all are back (or taken)."""
     latency = t[T_LINK_LATENCY]
     port = row[PORT + write]
     finished = now_ps
-    for r in range(work[core, slot, 1] >> 2, work[core, slot + 1, 1] >> 2):
-        kind = requests[core, r, R_ROWS]
-        if (kind >> WRITE_SHIFT) & 1 != write:
-            continue
-        size = requests[core, r, R_SIZE_PITCH] & 0xFFFFFFFF
-        pitch = requests[core, r, R_SIZE_PITCH] >> PITCH_SHIFT
-        address = requests[core, r, R_ADDRESS]
+    for r in range(slots[slot, 1] >> 2, slots[slot + 1, 1] >> 2):
+        kind = requests[r, R_ROWS]
         rows = kind & 0xFFFF
-        busy = (size + t[T_LINK_BYTES] - 1) // t[T_LINK_BYTES] * t[T_LINK_PERIOD]
-        for _ in range(rows):
-            issue = max(now_ps, port)
-            port = issue + busy
-            back = access(t, s, address, size, write, issue + latency)
-            finished = max(finished, back + latency + busy)
-            address += pitch
+        if (kind >> WRITE_SHIFT) & 1 != write or rows == 0:
+            continue
+        size = requests[r, R_SIZE_PITCH] & 0xFFFFFFFF
+        pitch = requests[r, R_SIZE_PITCH] >> PITCH_SHIFT
+        busy = requests[r, R_BUSY]
+        issue = max(now_ps, port)
+        port = issue + rows * busy
+        back = access_rows(t, s, requests[r, R_ADDRESS], size, pitch, rows, write, issue + latency, busy)
+        finished = max(finished, back + latency + busy)
         row[SERVED + 2 * ((kind >> CLIENT_SHIFT) & 0xFF) + write] += size * rows
     row[PORT + write] = port
     return finished
@@ -124,43 +176,31 @@ def _history(stage, unit):
 
 
 @kernel
-def _may_start(row, stage):
-    """Whether the next unit of a stage can start, as far as that is known: it is there, the stage is free."""
-    unit = row[NEXT_START + stage]
-    if unit >= row[UNITS] or row[NEXT_READ + stage] <= unit or row[NEXT_LEAVE + stage] < unit:
-        return False
-    if stage and row[NEXT_LEAVE + stage - 1] <= unit:
-        return False
-    if row[LOCKSTEP]:
-        # Slot unit + stage follows slot unit + stage - 1, whose units are unit + stage - 1 - other of each stage.
-        for other in range(row[STAGES]):
-            before = unit + stage - 1 - other
-            if 0 <= before < row[UNITS] and row[NEXT_LEAVE + other] <= before:
-                return False
+def _slot_before_is_over(row, stage, unit):
+    """Lock-step: whether all units of the slot before that of `unit` in `stage` have left their stages."""
+    # Slot unit + stage follows slot unit + stage - 1, whose units are unit + stage - 1 - other of each stage.
+    for other in range(row[STAGES]):
+        before = unit + stage - 1 - other
+        if 0 <= before < row[UNITS] and row[NEXT_LEAVE + other] <= before:
+            return False
     return True
 
 
-@kernel
-def _enter(row, stage, unit):
-    """When a unit stands at the door of a stage. The stage before has let it go."""
-    return row[_history(stage - 1, unit) + H_LEAVE] if stage else row[START]
-
-
-@kernel
-def _start(row, stage):
-    """Start the next unit of a stage."""
-    unit = row[NEXT_START + stage]
+@inlined
+def _start(row, slots, stage, unit):
+    """Start a unit: it has left the stage before, its reads are issued, the stage is free."""
     times = _history(stage, unit)
     free = row[_history(stage, unit - 1) + H_LEAVE] if unit else row[START]
-    ready = max(free, _enter(row, stage, unit))
+    ready = max(free, row[_history(stage - 1, unit) + H_LEAVE] if stage else row[START])
     if row[LOCKSTEP]:
         for other in range(row[STAGES]):
             before = unit + stage - 1 - other
             if 0 <= before < row[UNITS]:
                 ready = max(ready, row[_history(other, before) + H_LEAVE])
-    start = max(ready, row[times + H_READS])
+    start = ready
+    if slots[unit * row[STAGES] + stage, 1] & HAS_READS:
+        start = max(start, row[times + H_READS])
     row[times + H_START] = start
-    row[NEXT_START + stage] = unit + 1
     account = ACCOUNT + 4 * stage
     row[account + STALL_INPUT] += ready - free
     row[account + STALL_MEMORY] += start - ready
@@ -175,43 +215,34 @@ def _start(row, stage):
         row[flight + F_PLACE] = BY_MEMORY
 
 
-@kernel
-def _may_leave(row, stage):
-    """Whether it is known when the unit in a stage leaves it: its writes are issued, the next FIFO's room is known."""
-    unit = row[NEXT_LEAVE + stage]
-    if row[NEXT_DONE + stage] <= unit:
-        return False
-    if row[LOCKSTEP] or stage + 1 == row[STAGES] or unit < row[FIFO_DEPTH]:
-        return True
-    return row[NEXT_START + stage + 1] > unit - row[FIFO_DEPTH]
-
-
-@kernel
-def _leave(row, stage, cycles):
-    """Let the unit in a stage go on."""
-    unit = row[NEXT_LEAVE + stage]
+@inlined
+def _leave(row, slots, stage, unit):
+    """Let the unit in a stage go on: its writes are issued, the next FIFO has room."""
     times = _history(stage, unit)
-    spent = cycles * row[PERIOD]
+    spent = slots[unit * row[STAGES] + stage, 0] * row[PERIOD]
     finish = row[times + H_START] + spent
     leave = finish
     if not row[LOCKSTEP] and stage + 1 < row[STAGES] and unit >= row[FIFO_DEPTH]:
         leave = max(leave, row[_history(stage + 1, unit - row[FIFO_DEPTH]) + H_START])
     held = np.int64(0)  # by the write queue
-    if unit >= row[WRITE_UNITS]:
-        held = max(held, row[_history(stage, unit - row[WRITE_UNITS]) + H_WRITES] - leave)
-        leave += held
+    if row[USES + stage] & HAS_WRITES:
+        former = unit - row[WRITE_UNITS]
+        if former >= 0 and slots[former * row[STAGES] + stage, 1] & HAS_WRITES:
+            held = max(held, row[_history(stage, former) + H_WRITES] - leave)
+            leave += held
     row[times + H_LEAVE] = leave
-    row[NEXT_LEAVE + stage] = unit + 1
     account = ACCOUNT + 4 * stage
     row[account + BUSY] += spent
     row[account + STALL_MEMORY] += held
     row[account + STALL_OUTPUT] += leave - finish - held
     flight = FLIGHT + 3 * (unit & (IN_FLIGHT - 1))
     # Of equals the earlier stage counts, and work before memory.
-    if spent > row[flight + F_LONGEST] or (spent == row[flight + F_LONGEST] and row[flight + F_PLACE] == BY_MEMORY):
+    longest = row[flight + F_LONGEST]
+    if spent > longest or (spent == longest and row[flight + F_PLACE] == BY_MEMORY):
+        longest = spent
         row[flight + F_LONGEST] = spent
         row[flight + F_PLACE] = stage
-    if held > row[flight + F_LONGEST]:
+    if held > longest:
         row[flight + F_LONGEST] = held
         row[flight + F_PLACE] = BY_MEMORY
     if stage == row[STAGES] - 1:
@@ -231,90 +262,105 @@ def _read_time(row, stage):
         return NEVER
     if stage and row[NEXT_LEAVE + stage - 1] <= unit:
         return NEVER
-    at = _enter(row, stage, unit)
+    at = row[_history(stage - 1, unit) + H_LEAVE] if stage else row[START]  # it stands at the door
     if before >= 0:
         at = max(at, row[_history(stage, before) + H_START])
     return at
 
 
 @kernel
-def _skip_reads(row, slots, stage):
-    """Units without reads have them at once, but no further ahead than the history reaches."""
-    unit = row[NEXT_READ + stage]
-    end = min(row[UNITS], row[NEXT_START + stage] + RING // 2)
-    while unit < end and not slots[unit * row[STAGES] + stage, 1] & HAS_READS:
-        row[_history(stage, unit) + H_READS] = 0
+def _next_read(row, slots, stage, unit):
+    """First unit from `unit` on that reads in a stage."""
+    units, stages = row[UNITS], row[STAGES]
+    if not row[USES + stage] & HAS_READS:
+        return units
+    while unit < units and not slots[unit * stages + stage, 1] & HAS_READS:
         unit += 1
-    row[NEXT_READ + stage] = unit
+    return unit
 
 
 @kernel
-def _carry(f, work, core):
-    """Carry a core's pipeline as far as it goes without memory, and note its next point that touches memory."""
-    row = f[core]
-    slots = work[core]
-    stages = row[STAGES]
-    moved = True
-    while moved:
-        moved = False
+def _carry(row, slots, going):
+    """Carry a core's pipeline as far as it goes without memory, and note its next point that touches memory.
+
+    going : mask of the stages in which something may have become possible
+    """
+    stages, units, depth, lockstep = row[STAGES], row[UNITS], row[FIFO_DEPTH], row[LOCKSTEP]
+    while going:
         for stage in range(stages):
-            going = True
-            while going:
-                going = False
-                if row[NEXT_READ + stage] <= row[NEXT_START + stage]:
-                    _skip_reads(row, slots, stage)
-                if _may_start(row, stage):
-                    _start(row, stage)
-                    going = True
-                unit = row[NEXT_DONE + stage]
-                if unit < row[NEXT_START + stage] and not slots[unit * stages + stage, 1] & HAS_WRITES:
-                    row[_history(stage, unit) + H_WRITES] = 0
-                    row[NEXT_DONE + stage] = unit + 1
-                    going = True
-                if _may_leave(row, stage):
-                    _leave(row, stage, slots[row[NEXT_LEAVE + stage] * stages + stage, 0])
-                    going = True
-                moved = moved or going
-    row[KEY] = NEVER
+            if not (going >> stage) & 1:
+                continue
+            going &= ~(1 << stage)
+            first_start, first_leave = row[NEXT_START + stage], row[NEXT_LEAVE + stage]
+            unit = first_leave  # the one in the stage, or the next to enter it
+            started = first_start
+            while True:
+                if started == unit:
+                    if unit >= units or row[NEXT_READ + stage] <= unit:
+                        break
+                    if stage and row[NEXT_LEAVE + stage - 1] <= unit:
+                        break
+                    if lockstep and not _slot_before_is_over(row, stage, unit):
+                        break
+                    _start(row, slots, stage, unit)
+                    started += 1
+                    row[NEXT_START + stage] = started
+                if row[NEXT_DONE + stage] == unit:
+                    if slots[unit * stages + stage, 1] & HAS_WRITES:
+                        break
+                    row[NEXT_DONE + stage] = started
+                if not lockstep and stage + 1 < stages and unit >= depth:
+                    if row[NEXT_START + stage + 1] <= unit - depth:
+                        break
+                _leave(row, slots, stage, unit)
+                unit += 1
+                row[NEXT_LEAVE + stage] = unit
+            if unit != first_leave:
+                going |= (1 << stages) - 1 if lockstep else 1 << (stage + 1)
+            if started != first_start and stage and row[NEXT_LEAVE + stage - 1] < row[NEXT_START + stage - 1]:
+                going |= 1 << (stage - 1)  # it may wait for room
+        going &= (1 << stages) - 1
+    key = NEVER
     for stage in range(stages):
-        _skip_reads(row, slots, stage)
-        at = _read_time(row, stage)
-        if at < row[KEY]:
-            row[KEY] = at
-            row[KEY_KIND] = KIND_READ
-            row[KEY_STAGE] = stage
-        unit = row[NEXT_DONE + stage]
-        if unit < row[NEXT_START + stage]:
-            at = row[_history(stage, unit) + H_START] + slots[unit * stages + stage, 0] * row[PERIOD]
-            if at < row[KEY]:
-                row[KEY] = at
-                row[KEY_KIND] = KIND_WRITE
+        uses = row[USES + stage]
+        if uses & HAS_READS:
+            at = _read_time(row, stage)
+            if at < key:
+                key = at
+                row[KEY_KIND] = KIND_READ
                 row[KEY_STAGE] = stage
-    if row[KEY] == NEVER:
-        units = row[UNITS]
+        if uses & HAS_WRITES:
+            unit = row[NEXT_DONE + stage]
+            if unit < row[NEXT_START + stage]:
+                at = row[_history(stage, unit) + H_START] + slots[unit * stages + stage, 0] * row[PERIOD]
+                if at < key:
+                    key = at
+                    row[KEY_KIND] = KIND_WRITE
+                    row[KEY_STAGE] = stage
+    if key == NEVER:
         last = row[_history(stages - 1, units - 1) + H_LEAVE] if units else row[START]
         row[END] = max(last, row[LAST_WRITE])
-        row[KEY] = row[END]
+        key = row[END]
         row[KEY_KIND] = KIND_END
+    row[KEY] = key
 
 
 @kernel
-def _step(t, s, f, work, requests, core):
+def _step(t, s, row, slots, requests):
     """Perform the next memory point of a core and carry on."""
-    row = f[core]
     stage = row[KEY_STAGE]
     if row[KEY_KIND] == KIND_READ:
         unit = row[NEXT_READ + stage]
-        done = _issue(t, s, f, work, requests, core, stage, unit, 0, row[KEY])
+        done = _issue(t, s, row, slots, requests, unit * row[STAGES] + stage, 0, row[KEY])
         row[_history(stage, unit) + H_READS] = done
-        row[NEXT_READ + stage] = unit + 1
+        row[NEXT_READ + stage] = _next_read(row, slots, stage, unit + 1)
     else:
         unit = row[NEXT_DONE + stage]
-        done = _issue(t, s, f, work, requests, core, stage, unit, 1, row[KEY])
+        done = _issue(t, s, row, slots, requests, unit * row[STAGES] + stage, 1, row[KEY])
         row[_history(stage, unit) + H_WRITES] = done
         row[NEXT_DONE + stage] = unit + 1
         row[LAST_WRITE] = max(row[LAST_WRITE], done)
-    _carry(f, work, core)
+    _carry(row, slots, 1 << stage)
 
 
 @kernel
@@ -322,16 +368,17 @@ def begin(f, work, core):
     """Put a job whose fields, work and requests are in place into motion."""
     row = f[core]
     for stage in range(MAX_STAGES):
-        row[NEXT_READ + stage] = 0
         row[NEXT_START + stage] = 0
         row[NEXT_DONE + stage] = 0
         row[NEXT_LEAVE + stage] = 0
         row[STAGE_FIRST + stage] = row[START]
+    for stage in range(row[STAGES]):
+        row[NEXT_READ + stage] = _next_read(row, work[core], stage, 0)
     row[ACTIVE] = 1
     row[LAST_WRITE] = 0
     row[PORT] = 0
     row[PORT + 1] = 0
-    _carry(f, work, core)
+    _carry(row, work[core], (1 << row[STAGES]) - 1)
 
 
 @kernel
@@ -354,21 +401,31 @@ def advance(t, s, f, work, requests, dma, until_ps):
     while True:
         best = -1
         at = until_ps + 1
+        other = until_ps + 1  # when something else than `best` is next; of cores at one time the lower one goes first
         for core in range(f.shape[0] - 1):
-            if f[core, ACTIVE] and f[core, KEY] < at:
-                at = f[core, KEY]
-                best = core
+            if f[core, ACTIVE]:
+                if f[core, KEY] < at:
+                    if best >= 0:
+                        other = min(other, at)
+                    at = f[core, KEY]
+                    best = core
+                else:
+                    other = min(other, f[core, KEY] + 1)
         stream = -1
         for d in range(DMA_STREAMS):
-            if dma[d, D_LEFT] > 0 and dma[d, D_NEXT] < at:
-                at = dma[d, D_NEXT]
-                stream = d
+            if dma[d, D_LEFT] > 0:
+                if dma[d, D_NEXT] < at:
+                    at = dma[d, D_NEXT]
+                    stream = d
+                other = min(other, dma[d, D_NEXT] + 1)
         if stream >= 0:
             _stream(t, s, f, dma[stream])
-        elif best < 0:
+            continue
+        if best < 0:
             return -1
-        elif f[best, KEY_KIND] == KIND_END:
-            f[best, ACTIVE] = 0
+        row, slots, wanted = f[best], work[best], requests[best]
+        while row[KEY_KIND] != KIND_END and row[KEY] < other:
+            _step(t, s, row, slots, wanted)
+        if row[KEY_KIND] == KIND_END and row[KEY] < other:
+            row[ACTIVE] = 0
             return best
-        else:
-            _step(t, s, f, work, requests, best)

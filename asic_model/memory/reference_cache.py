@@ -133,7 +133,7 @@ def reads(
     tile_height = frame_compression.TILE_HEIGHT if compressed else cfg.tile_height
     tiles_y, tiles_x = -(-height // tile_height), -(-width // tile_width)
     held = max(1, cfg.capacity_kib * 1024 // (tile_width * tile_height * 3 // 2))
-    runs = np.zeros((2 * len(pictures) * tiles_y * tiles_x + rectangles.size, 5), np.int32)
+    runs = np.empty((2 * len(pictures) * tiles_y * tiles_x + rectangles.size, 5), np.int32)
     shift_x, shift_y = tile_width.bit_length() - 1, tile_height.bit_length() - 1
     while True:
         resident = np.zeros((len(pictures), tiles_y, tiles_x), np.uint8)
@@ -141,23 +141,35 @@ def reads(
         count = _misses(rectangles, shift_x, shift_y, width, height, resident, fifo, runs)
         if count <= len(runs):
             break
-        runs = np.zeros((count, 5), np.int32)
-    unit, reference, ty, tx, tiles = runs[:count].astype(np.int64).T
+        runs = np.empty((count, 5), np.int32)
     if compressed:
+        unit, reference, ty, tx, tiles = runs[:count].astype(np.int64).T
         return _compressed_requests(pictures, compressed, stage, unit, reference, ty, tx, tiles)
-    found = np.zeros((count, 3), REQUEST)
-    found["unit"], found["stage"], found["client"] = unit[:, None], stage, CLIENTS.index("reference")
-    addresses = np.array([(p.address, p.cb_address, p.cr_address) for p in pictures], np.int64)
-    for plane in range(3):
-        half = int(plane > 0)
-        pitch = pictures[0].chroma_pitch if half else pictures[0].pitch
-        plane_width, plane_height = (width + half) >> half, (height + half) >> half
-        x, y = tx * (tile_width >> half), ty * (tile_height >> half)
-        found["size"][:, plane] = np.minimum(tiles * (tile_width >> half), plane_width - x)
-        found["rows"][:, plane] = np.minimum(tile_height >> half, plane_height - y)
-        found["pitch"][:, plane] = pitch
-        found["address"][:, plane] = addresses[reference, plane] + y * pitch + x
-    return found.ravel()
+    places = np.array([(p.address, p.cb_address, p.cr_address) for p in pictures], np.int64)
+    pitches = pictures[0].pitch, pictures[0].chroma_pitch
+    found = np.empty(3 * count, REQUEST)
+    _plain_requests(runs, places, shift_x, shift_y, width, height, *pitches, stage, CLIENTS.index("reference"), found)
+    return found
+
+
+@kernel
+def _plain_requests(runs, places, shift_x, shift_y, width, height, pitch, chroma_pitch, stage, client, out):
+    """Three requests a run, one each plane: out REQUEST[3 * runs]."""
+    for i in range(out.size // 3):
+        unit, reference, ty, tx, tiles = runs[i, 0], runs[i, 1], runs[i, 2], runs[i, 3], runs[i, 4]
+        for plane in range(3):
+            half = 1 if plane else 0
+            x = np.int64(tx) << (shift_x - half)
+            y = np.int64(ty) << (shift_y - half)
+            row = out[3 * i + plane]
+            row.unit = unit
+            row.stage = stage
+            row.client = client
+            row.write = 0
+            row.rows = min(1 << (shift_y - half), ((height + half) >> half) - y)
+            row.size = min(np.int64(tiles) << (shift_x - half), ((width + half) >> half) - x)
+            row.pitch = chroma_pitch if half else pitch
+            row.address = places[reference, plane] + y * row.pitch + x
 
 
 def _compressed_requests(

@@ -4,6 +4,8 @@ Pieces are as wide as a line of memory (64 bytes: four macroblocks across), sinc
 time would waste half of every burst. The irregular part, reference reads, stands in `reference_cache`.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from asic_model.cores.result import CLIENTS, REQUEST
@@ -13,26 +15,52 @@ from asic_model.memory.surface import Surface
 
 LINE_BYTES = 64
 GROUP_MBS = 4  # macroblocks whose luma row fills a line
+TEMPLATES = 32  # pictures and fields of units whose requests are kept, to be moved to where the next ones stand
 
 
 @kernel
-def _take_rows(source, order, out):
-    """out[i] = source[order[i]], rows of bytes: several times as fast as numpy on records."""
-    size = source.shape[1]
-    for i in range(order.size):
-        row = order[i]
-        for j in range(size):
-            out[i, j] = source[row, j]
+def _extent(rows):
+    """(units, stages) that rows name, and whether they are in order already."""
+    units = stages = 0
+    former = np.int64(0)
+    in_order = True
+    for i in range(rows.size):
+        unit, stage = np.int64(rows[i].unit), np.int64(rows[i].stage)
+        units, stages = max(units, unit + 1), max(stages, stage + 1)
+        in_order = in_order and former <= (unit << 8 | stage)
+        former = unit << 8 | stage
+    return units, stages, in_order
+
+
+@kernel
+def _place(rows, stages, first, out):
+    """Sort by counting: out takes the rows by unit, then stage, equals as they came. first int64[slots + 1]: zeros."""
+    for i in range(rows.size):
+        first[rows[i].unit * stages + rows[i].stage + 1] += 1
+    for slot in range(first.size - 1):
+        first[slot + 1] += first[slot]
+    for i in range(rows.size):
+        slot = rows[i].unit * stages + rows[i].stage
+        out[first[slot]] = rows[i]
+        first[slot] += 1
 
 
 def join(*parts: np.ndarray) -> np.ndarray:
     """Return all requests of `parts` (REQUEST arrays) in the order that a CoreResult has them: by unit, then stage."""
     whole = np.concatenate([np.zeros(0, REQUEST), *parts])
-    order = np.argsort(whole["unit"].astype(np.int64) * 256 + whole["stage"], kind="stable")
+    units, stages, in_order = _extent(whole)
+    if in_order:
+        return whole
     sorted_rows = np.empty_like(whole)
-    shape = len(whole), REQUEST.itemsize
-    _take_rows(whole.view(np.uint8).reshape(shape), order, sorted_rows.view(np.uint8).reshape(shape))
+    _place(whole, stages, np.zeros(units * stages + 1, np.int64), sorted_rows)
     return sorted_rows
+
+
+def _moved(template: np.ndarray, address: int) -> np.ndarray:
+    """Requests of a template that was made for address 0."""
+    out = template.copy()
+    out["address"] += np.uint64(address)
+    return out
 
 
 def requests(
@@ -62,27 +90,43 @@ def picture(
     Compressed tiles are four macroblocks wide.
     `compressed`: bytes of each tile from `frame_compression.tile_bytes`, where the picture is stored compressed.
     """
-    if compressed is not None:
-        group_mbs = GROUP_MBS
+    if compressed is None:
+        place = surface._replace(
+            address=0, cb_address=surface.cb_address - surface.address, cr_address=surface.cr_address - surface.address
+        )
+        return _moved(_plain_picture(place, mb_width, mb_height, stage, client, write, group_mbs), surface.address)
+    unit, column, row = _groups(mb_width, mb_height, write, GROUP_MBS)
+    across = -(-mb_width // GROUP_MBS)
+    tile = row * across + column
+    sizes = compressed[row, column].astype(np.int64)
+    header = (column % HEADER_LINE_TILES == 0) if not write else (
+        (column % HEADER_LINE_TILES == HEADER_LINE_TILES - 1) | (column == across - 1)
+    )  # fmt: skip
+    lines = tile // HEADER_LINE_TILES * HEADER_LINE_TILES
+    return join(
+        requests(unit, stage, client, write, surface.address + tile * TILE_BYTES, sizes),
+        requests(
+            unit, stage, "intermediate", write, surface.address + lines * TILE_BYTES,
+            np.where(header, HEADER_LINE_BYTES, 0),
+        ),
+    )  # fmt: skip
+
+
+def _groups(mb_width: int, mb_height: int, write: bool, group_mbs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Groups of macroblocks side by side: the unit that moves each, its column and its row."""
     across = -(-mb_width // group_mbs)
     group = np.arange(across * mb_height)
     column, row = group % across, group // across
     last = np.minimum(group_mbs * column + group_mbs, mb_width) - 1
-    unit = row * mb_width + (last if write else group_mbs * column)
-    if compressed is not None:
-        tile = row * across + column
-        sizes = compressed[row, column].astype(np.int64)
-        header = (column % HEADER_LINE_TILES == 0) if not write else (
-            (column % HEADER_LINE_TILES == HEADER_LINE_TILES - 1) | (column == across - 1)
-        )  # fmt: skip
-        lines = tile // HEADER_LINE_TILES * HEADER_LINE_TILES
-        return join(
-            requests(unit, stage, client, write, surface.address + tile * TILE_BYTES, sizes),
-            requests(
-                unit, stage, "intermediate", write, surface.address + lines * TILE_BYTES,
-                np.where(header, HEADER_LINE_BYTES, 0),
-            ),
-        )  # fmt: skip
+    return row * mb_width + (last if write else group_mbs * column), column, row
+
+
+@lru_cache(maxsize=TEMPLATES)
+def _plain_picture(
+    surface: Surface, mb_width: int, mb_height: int, stage: int, client: str, write: bool, group_mbs: int
+) -> np.ndarray:
+    """Requests of a picture that is not compressed."""
+    unit, column, row = _groups(mb_width, mb_height, write, group_mbs)
     parts = []
     planes = (
         (surface.address, surface.pitch, surface.width, surface.height, 16),
@@ -113,4 +157,9 @@ def stream(bits: np.ndarray, address: int, stage: int, write: bool = True, clien
 
 def per_unit(units: int, unit_bytes: int, address: int, stage: int, write: bool, client: str) -> np.ndarray:
     """Requests of `unit_bytes` for each of `units` units, back to back from `address`, line by line."""
-    return stream(np.full(units, 8 * unit_bytes), address, stage, write, client)
+    return _moved(_per_unit(units, unit_bytes, stage, write, client), address)
+
+
+@lru_cache(maxsize=TEMPLATES)
+def _per_unit(units: int, unit_bytes: int, stage: int, write: bool, client: str) -> np.ndarray:
+    return stream(np.full(units, 8 * unit_bytes), 0, stage, write, client)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.memory.dram.mapping import Mapping, mapping
 from asic_model.memory.timings import Timing
 
@@ -154,7 +154,7 @@ def _refresh(t, s, base, at_ps):
         s[base + REFRESHES] += 1
 
 
-@kernel
+@inlined
 def _serve(t, s, base, bank_number, group, row, bursts, write, at_ps):
     """Move `bursts` bursts of one row over a channel's bus, asked for at `at_ps`; return when they are there."""
     bus_free = s[base + BUS_FREE]
@@ -227,53 +227,64 @@ def _drain(t, s, base, keep_bursts, at_ps, until_ps):
 
 
 @kernel
-def access(t, s, address, size, write, at_ps):
-    """Read or write `size` bytes at `address`, asked for at `at_ps`; return when the last byte is there (or taken).
+def access_rows(t, s, address, size, pitch, rows, write, at_ps, step_ps):
+    """Read or write `rows` pieces of `size` bytes, `pitch` apart, asked for at `at_ps` and every `step_ps` after it.
 
-    Reads come back with their data. Writes are taken as soon as the write queue has room, and go to the memory in
-    batches, or when the bus is idle.
+    Returns when the last byte of all is there (or taken). Reads come back with their data. Writes are taken as soon as
+    the write queue has room, and go to the memory in batches, or when the bus is idle.
     """
     finished = at_ps
-    end = address + size
-    while address < end:
-        chunk_end = min(end, (address | t[T_CHUNK_MASK]) + 1)
-        bursts = ((chunk_end - 1) >> t[T_BURST_SHIFT]) - (address >> t[T_BURST_SHIFT]) + 1
-        # The address in its parts, as mapping.places() has them.
-        base = ((address >> t[T_CHANNEL_SHIFT]) & t[T_CHANNEL_MASK]) * t[T_BLOCK]
-        group = (address >> t[T_GROUP_SHIFT]) & t[T_GROUP_MASK]
-        bank = (address >> t[T_BANK_SHIFT]) & t[T_BANK_MASK]
-        rank = (address >> t[T_RANK_SHIFT]) & t[T_RANK_MASK]
-        row = (address >> t[T_ROW_SHIFT]) & t[T_ROW_MASK]
-        if t[T_XOR]:
-            column = ((address >> t[T_COLUMN_SHIFT]) & t[T_COLUMN_MASK]) << t[T_LOW_BITS]
-            column |= (address >> t[T_BURST_SHIFT]) & t[T_LOW_MASK]
-            rank ^= column & t[T_RANK_MASK]
-            group ^= (column >> t[T_RANK_BITS]) & t[T_GROUP_MASK]
-            bank ^= (column >> (t[T_RANK_BITS] + t[T_GROUP_BITS])) & t[T_BANK_MASK]
-            row ^= column >> (t[T_RANK_BITS] + t[T_GROUP_BITS] + t[T_BANK_BITS])
-        group |= rank << t[T_GROUP_BITS]
-        bank |= group << t[T_BANK_BITS]
-        if write:
-            tail = s[base + WRITES_HEAD] + s[base + WRITES_COUNT]
-            if tail >= t[T_WRITE_DEPTH]:
-                tail -= t[T_WRITE_DEPTH]
-            held = base + t[T_WRITES] + tail * WRITE_FIELDS
-            s[held + W_BANK] = bank
-            s[held + W_GROUP] = group
-            s[held + W_ROW] = row
-            s[held + W_BURSTS] = bursts
-            s[base + WRITES_COUNT] += 1
-            s[base + WRITES_HELD] += bursts
-            if s[base + WRITES_HELD] > t[T_WRITE_HIGH]:
-                # Taken when the batch that makes room for it begins.
-                finished = max(finished, s[base + BUS_FREE] - t[T_LOOK_AHEAD])
-                _drain(t, s, base, t[T_WRITE_LOW], at_ps, NEVER)
-        else:
-            if s[base + WRITES_COUNT] and s[base + BUS_FREE] < at_ps - t[T_WRITE_TO_READ]:
-                _drain(t, s, base, 0, s[base + BUS_FREE], at_ps - t[T_WRITE_TO_READ])
-            finished = max(finished, _serve(t, s, base, bank, group, row, bursts, 0, at_ps))
-        address = chunk_end
+    for _ in range(rows):
+        finished = max(finished, at_ps)
+        end = address + size
+        place = address
+        while place < end:
+            chunk_end = min(end, (place | t[T_CHUNK_MASK]) + 1)
+            bursts = ((chunk_end - 1) >> t[T_BURST_SHIFT]) - (place >> t[T_BURST_SHIFT]) + 1
+            # The address in its parts, as mapping.places() has them.
+            base = ((place >> t[T_CHANNEL_SHIFT]) & t[T_CHANNEL_MASK]) * t[T_BLOCK]
+            group = (place >> t[T_GROUP_SHIFT]) & t[T_GROUP_MASK]
+            bank = (place >> t[T_BANK_SHIFT]) & t[T_BANK_MASK]
+            rank = (place >> t[T_RANK_SHIFT]) & t[T_RANK_MASK]
+            row = (place >> t[T_ROW_SHIFT]) & t[T_ROW_MASK]
+            if t[T_XOR]:
+                column = ((place >> t[T_COLUMN_SHIFT]) & t[T_COLUMN_MASK]) << t[T_LOW_BITS]
+                column |= (place >> t[T_BURST_SHIFT]) & t[T_LOW_MASK]
+                rank ^= column & t[T_RANK_MASK]
+                group ^= (column >> t[T_RANK_BITS]) & t[T_GROUP_MASK]
+                bank ^= (column >> (t[T_RANK_BITS] + t[T_GROUP_BITS])) & t[T_BANK_MASK]
+                row ^= column >> (t[T_RANK_BITS] + t[T_GROUP_BITS] + t[T_BANK_BITS])
+            group |= rank << t[T_GROUP_BITS]
+            bank |= group << t[T_BANK_BITS]
+            if write:
+                tail = s[base + WRITES_HEAD] + s[base + WRITES_COUNT]
+                if tail >= t[T_WRITE_DEPTH]:
+                    tail -= t[T_WRITE_DEPTH]
+                held = base + t[T_WRITES] + tail * WRITE_FIELDS
+                s[held + W_BANK] = bank
+                s[held + W_GROUP] = group
+                s[held + W_ROW] = row
+                s[held + W_BURSTS] = bursts
+                s[base + WRITES_COUNT] += 1
+                s[base + WRITES_HELD] += bursts
+                if s[base + WRITES_HELD] > t[T_WRITE_HIGH]:
+                    # Taken when the batch that makes room for it begins.
+                    finished = max(finished, s[base + BUS_FREE] - t[T_LOOK_AHEAD])
+                    _drain(t, s, base, t[T_WRITE_LOW], at_ps, NEVER)
+            else:
+                if s[base + WRITES_COUNT] and s[base + BUS_FREE] < at_ps - t[T_WRITE_TO_READ]:
+                    _drain(t, s, base, 0, s[base + BUS_FREE], at_ps - t[T_WRITE_TO_READ])
+                finished = max(finished, _serve(t, s, base, bank, group, row, bursts, 0, at_ps))
+            place = chunk_end
+        address += pitch
+        at_ps += step_ps
     return finished
+
+
+@kernel
+def access(t, s, address, size, write, at_ps):
+    """Read or write `size` bytes at `address`, asked for at `at_ps`; return as `access_rows`."""
+    return access_rows(t, s, address, size, 0, 1, write, at_ps, 0)
 
 
 @kernel
