@@ -11,6 +11,11 @@ def warn(text: str) -> None:
     print(f"tasic: warning: {text}", file=sys.stderr, flush=True)
 
 
+def note(text: str) -> None:
+    """One line on stderr that is no warning."""
+    print(f"tasic: {text}", file=sys.stderr, flush=True)
+
+
 class Warner:
     """Prints each warning once, in order."""
 

@@ -86,6 +86,12 @@ def encode(source_path: str, output: str, **options: Any) -> None:
         warner(source.warnings)
         stats["duration_seconds"] = float(source.pictures / config.fps)
         result = job.JobResult(
-            [stats], source.pictures, progress.seconds, chip_seconds, job.describe_source(source), list(warner.lines)
+            [stats],
+            source.pictures,
+            progress.seconds,
+            chip_seconds,
+            job.describe_source(source),
+            job.HOST,
+            warnings=list(warner.lines),
         )
         report_files.write(device, result, options["report"], options["trace"], quiet=quiet)

@@ -10,12 +10,20 @@ from typing import Any
 
 from cli.console import Progress, Warner
 from driver.device import Device
-from driver.errors import InvalidConfig
+from driver.errors import BadMedia, InvalidConfig, UnsupportedInput
+from driver.media.chip_reader import ChipReader, TimedPicture
 from driver.media.output_file import check_target
+from driver.media.picture import Picture
 from driver.media.sink import Sink, format_of
 from driver.media.source import AudioPacket, Source
 from driver.options import EncoderConfig, PlannedRung, Rung, parse_fraction, parse_size, plan_ladder, share_rate
 from driver.transcode import TranscodeSession
+
+CHIP, HOST = "on the chip", "on the host"
+
+
+class HostDecodeNeeded(UnsupportedInput):
+    """The chip's decoder cannot do this input; FFmpeg on the host may."""
 
 
 @dataclass
@@ -27,6 +35,8 @@ class JobResult:
     host_seconds: float
     chip_seconds: float
     source: dict[str, Any]
+    decoded: str  # "on the chip", "on the host"
+    decode: dict[str, Any] | None = None  # driver.decode_session.DecodeSession.stats()
     warnings: list[str] = field(default_factory=list)
 
 
@@ -102,6 +112,22 @@ def raw_input(path: str, size: str | None, rate: str | None) -> dict[str, Any]:
         raise InvalidConfig(f"{path}: {error}") from None
 
 
+def chip_refusal(device: Device, source: Source, *, weave: bool) -> str:
+    """Return why the source cannot be decoded on the chip as far as is known before it is read, or ""."""
+    limits = device.capabilities
+    if not limits.decode_cores:
+        return "this chip has no decode cores"
+    if source.interlaced and not weave:
+        return "the input is interlaced, and the chip does not deinterlace"
+    return source.chip_refusal() or ""
+
+
+def can_begin_again(source: str, paths: list[str]) -> bool:
+    """Whether input and outputs are plain files: pipes have been read or written already."""
+    outputs = [Path(path) for path in paths]
+    return Path(source).is_file() and all(path.is_file() or not path.exists() for path in outputs)
+
+
 @contextmanager
 def all_or_none(sinks: list[Sink]) -> Iterator[list[Sink]]:
     """Publish every sink when the block ends well, otherwise none."""
@@ -119,9 +145,13 @@ def all_or_none(sinks: list[Sink]) -> Iterator[list[Sink]]:
 
 def transcode(
     device: Device, source: Source, config: EncoderConfig, rungs: list[PlannedRung], paths: list[str], *,
-    quality: bool, quiet: bool, warner: Warner,
+    quality: bool, quiet: bool, warner: Warner, on_chip: bool = False, weave: bool = False,
 ) -> JobResult:  # fmt: skip
-    """Run the job; files appear under their names only when all of it went well."""
+    """Run the job; files appear under their names only when all of it went well.
+
+    on_chip: the chip decodes, only the bitstream is uploaded. Raises HostDecodeNeeded where it finds that it cannot.
+    weave: it takes interlaced pictures as they are.
+    """
     began = time.monotonic()
     with ExitStack() as stack:
         sinks: list[Sink] = []
@@ -130,27 +160,34 @@ def transcode(
             sinks.append(Sink(path, source))
         progress = stack.enter_context(Progress(source.frame_count, "transcoding", quiet))
         session = stack.enter_context(
-            device.open_transcoder(config, rungs, width=source.width, height=source.height, quality=quality)
-        )
+            device.open_transcoder(
+                config, rungs, width=source.width, height=source.height, quality=quality, decode=on_chip,
+                extradata=source.extradata if on_chip else None,
+            )
+        )  # fmt: skip
         begin_ps = device.now_ps()
-        _feed(session, source, sinks, progress)
+        _feed(session, source, sinks, progress, weave)
         session.flush()
         chip_seconds = (device.now_ps() - begin_ps) * 1e-12
         stats = session.stats()
+        decode = session.decoder.stats() if session.decoder is not None else None
         for sink in sinks:
             warner(sink.warnings)
     warner(source.warnings)
+    if not source.pictures:
+        raise BadMedia(f"{source.path}: not one picture could be decoded on the chip")
     seconds = Fraction(source.pictures) / config.fps
     for rung, path in zip(stats, paths, strict=True):
         rung["path"] = path
         rung["duration_seconds"] = float(seconds)
     return JobResult(
-        stats, source.pictures, time.monotonic() - began, chip_seconds, describe_source(source), list(warner.lines)
-    )
+        stats, source.pictures, time.monotonic() - began, chip_seconds, describe_source(source, on_chip),
+        CHIP if on_chip else HOST, decode, list(warner.lines),
+    )  # fmt: skip
 
 
-def _feed(session: TranscodeSession, source: Source, sinks: list[Sink], progress: Progress) -> None:
-    """Pictures down, packets up, audio past the chip."""
+def _feed(session: TranscodeSession, source: Source, sinks: list[Sink], progress: Progress, weave: bool) -> None:
+    """Pictures (or the bitstream) down, packets up, audio past the chip."""
     last = len(sinks) - 1
 
     def store(rung: int, packet: Any) -> None:
@@ -158,19 +195,37 @@ def _feed(session: TranscodeSession, source: Source, sinks: list[Sink], progress
         if rung == last:
             progress.advance()
 
-    for item in source.items():
+    items: Iterator[Picture | TimedPicture | AudioPacket]
+    if session.decoder is not None:
+        items = _decoded_on_chip(ChipReader(source, session.decoder, weave=weave))
+    else:
+        items = source.items()
+    for item in items:
         if isinstance(item, AudioPacket):
             for sink in sinks:
                 sink.write_audio(item)
             continue
         while not session.has_room:
             store(*session.receive_packet(timeout_us=None))
-        session.send_frame(item)
+        if isinstance(item, TimedPicture):
+            try:
+                session.send_decoded(item.picture, item.pts, item.duration, item.time_base)
+            except UnsupportedInput as refused:
+                raise HostDecodeNeeded(str(refused)) from None
+        else:
+            session.send_frame(item)
     for rung, packet in session.drain():
         store(rung, packet)
 
 
-def describe_source(source: Source) -> dict[str, Any]:
+def _decoded_on_chip(reader: ChipReader) -> Iterator[TimedPicture | AudioPacket]:
+    try:
+        yield from reader.items()
+    except UnsupportedInput as refused:
+        raise HostDecodeNeeded(str(refused)) from None
+
+
+def describe_source(source: Source, on_chip: bool = False) -> dict[str, Any]:
     """What the report says about the input."""
     return {
         "path": source.path,
@@ -182,5 +237,5 @@ def describe_source(source: Source) -> dict[str, Any]:
         "frames": source.pictures,
         "concealed": source.concealed,
         "decode_errors": source.decode_errors,
-        "decoded": "on the host",
+        "decoded": CHIP if on_chip else HOST,
     }

@@ -53,6 +53,7 @@ def run_facts(result: JobResult) -> dict[str, Any]:
         "outputs": [{key: value for key, value in rung.items() if value is not None} for rung in result.rungs],
         "frames": result.frames,
         "warnings": result.warnings,
+        **({"decode": result.decode} if result.decode is not None else {}),
         "host": {"seconds": result.host_seconds, "frames_s": result.frames / max(result.host_seconds, 1e-9)},
     }
 
@@ -84,6 +85,6 @@ def summary(result: JobResult) -> None:
     console.print(
         f"{result.frames} frames: {result.chip_seconds * 1e3:.1f} ms of the chip's time ({rate_chip:.0f} frames/s), "
         f"{result.host_seconds:.1f} s here ({result.frames / max(result.host_seconds, 1e-9):.1f} frames/s); "
-        "decoded on the host",
+        f"decoded {result.decoded}",
         highlight=False,
     )

@@ -15,6 +15,10 @@ from cli.options import Command, chip_option, encoder_options, encoder_values, t
     "--ladder", "-ladder", metavar="RUNGS", help="Several outputs, e.g. 1080p,720p@2M,360p: OUT_1080p.mp4 ..."
 )
 @click.option("-s", "--size", "size", metavar="WxH", help="Size of the one output; never larger than the input.")
+@click.option(
+    "--decode", type=click.Choice(("auto", "chip", "host")), default="auto",
+    help="Where the input is decoded; auto: on the chip where it can, else by FFmpeg on the host, saying why [auto].",
+)  # fmt: skip
 @chip_option
 @click.option(
     "--report", metavar="FILE|-", multiple=True, help="What the chip did, as .html, .json or .txt; - prints it."
@@ -32,8 +36,8 @@ from cli.options import Command, chip_option, encoder_options, encoder_values, t
 def transcode(input_option: str | None, files: tuple[str, ...], overwrite: bool, **options: Any) -> None:
     """Transcode IN to OUT (.mp4, .mkv, .ts, .mov or raw .264) through the chip.
 
-    Video becomes H.264; audio and times are carried over. FFmpeg decodes on the host, scaling and encoding happen on
-    the chip.
+    Video becomes H.264; audio and times are carried over. The chip decodes H.264, scales and encodes; FFmpeg decodes
+    all else on the host.
     """
     paths = [*([input_option] if input_option is not None else []), *files]
     if len(paths) != 2:
@@ -43,10 +47,12 @@ def transcode(input_option: str | None, files: tuple[str, ...], overwrite: bool,
 
 def run(source_path: str, output: str, options: dict[str, Any]) -> None:
     """The command behind its options (also the demo's)."""
+    from contextlib import ExitStack
+
     from cli import job, report_files
-    from cli.console import Warner
+    from cli.console import Warner, note
     from driver.device import Device
-    from driver.errors import InvalidConfig
+    from driver.errors import InvalidConfig, UnsupportedInput
     from driver.media.sink import format_of
     from driver.media.source import Source
     from driver.options import Rung, parse_ladder, parse_size
@@ -63,15 +69,47 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
             raise InvalidConfig(f"option -s: {error}") from None
     format_of(output)
     report_files.check(options["report"], options["trace"])
-    with Source(source_path, limit=options["frames"]) as source:
-        config, rungs, warnings = job.plan(source, values, ladder)
-        warner([*source.warnings, *warnings])
-        paths = job.output_paths(output, rungs, bool(options["ladder"]))
-        job.check_outputs(source_path, paths)
-        report_files.check(options["report"], options["trace"], source_path, paths)
-        backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
-        with Device.open(f"model:{options['chip']}", **backend) as device:
-            result = job.transcode(
-                device, source, config, rungs, paths, quality=options["quality"], quiet=quiet, warner=warner
-            )
+    paths: list[str] = []
+    mode, why = options["decode"], ""
+    while True:
+        with ExitStack() as stack:
+            source = stack.enter_context(Source(source_path, limit=options["frames"]))
+            config, rungs, warnings = job.plan(source, values, ladder)
+            paths = job.output_paths(output, rungs, bool(options["ladder"]))
+            job.check_outputs(source_path, paths)
+            report_files.check(options["report"], options["trace"], source_path, paths)
+            backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
+            device = stack.enter_context(Device.open(f"model:{options['chip']}", **backend))
+            if mode != "host":
+                why = job.chip_refusal(device, source, weave=mode == "chip")
+            if mode == "chip" and why:
+                raise UnsupportedInput(f"{source_path}: cannot be decoded on the chip: {why}")
+            on_chip = mode != "host" and not why
+            if mode == "auto" and not on_chip and not quiet:
+                note(f"decoding on the host: {why}")
+            if on_chip:
+                source.use_chip()
+            warner([*source.warnings, *warnings])
+            try:
+                result = job.transcode(
+                    device,
+                    source,
+                    config,
+                    rungs,
+                    paths,
+                    quality=options["quality"],
+                    quiet=quiet,
+                    warner=warner,
+                    on_chip=on_chip,
+                    weave=mode == "chip",
+                )
+            except job.HostDecodeNeeded as refused:
+                if mode == "chip" or not job.can_begin_again(source_path, paths):
+                    raise UnsupportedInput(f"{source_path}: cannot be decoded on the chip: {refused}") from None
+                mode, why = "host", str(refused)
+                note(f"beginning again, decoding on the host: {why}")
+                continue
+            if why:
+                result.source["host_decode_reason"] = why
             report_files.write(device, result, options["report"], options["trace"], quiet=quiet)
+            return

@@ -5,7 +5,7 @@ manner of drivers for "stateless" decoders: NAL units, parameter sets, slice hea
 order. A `DecodeTarget` runs the jobs; frames come back in output order as `DecodedFrame`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -144,6 +144,7 @@ class H264Decoder:
             "bad_parameter_sets": 0,
             "bad_headers": 0,
             "before_start": 0,
+            "slices": 0,
             "pictures": 0,
         }
         if extradata:
@@ -262,6 +263,7 @@ class H264Decoder:
             return
         lists = self._dpb.lists(header) if header.kind != SLICE_I else [[], []]
         self._slices.append(_Slice(header, pps, unit[1:], lists))
+        self.counters["slices"] += 1
 
     @staticmethod
     def _starts_picture(new: SliceHeader, old: SliceHeader) -> bool:
@@ -441,6 +443,34 @@ class H264Decoder:
         """Give up: surfaces are closed as soon as the caller has released its frames."""
         self._slices.clear()
         self._pool.retire()
+
+
+class _Reached(Exception):
+    """The stream got as far as its first picture."""
+
+
+class _Probe:
+    """A target that decodes nothing."""
+
+    def open_surfaces(self, width: int, height: int, count: int) -> SurfaceSet:
+        raise _Reached
+
+    def decode(self, fields: dict[str, int], parameters: bytes, stream: bytes) -> Any:
+        raise _Reached
+
+
+def stream_refusal(extradata: bytes | None, packets: Iterable[bytes]) -> str | None:
+    """Return why the stream's first picture cannot be decoded on the chip, or None; `packets` are its first ones."""
+    try:
+        decoder = H264Decoder(_Probe(), extradata)
+        for packet in packets:
+            for _ in decoder.feed(packet):
+                pass
+    except _Reached:
+        return None
+    except UnsupportedInput as refused:
+        return str(refused)
+    return "no picture was found in its first packets"
 
 
 class _NoSurfaces:

@@ -20,6 +20,7 @@ from driver.queue import Fence, Queue, failure
 from driver.surfaces import Allocator
 
 if TYPE_CHECKING:
+    from driver.decode_session import DecodeSession
     from driver.options import EncoderConfig, PlannedRung, ScalerConfig
     from driver.session import EncodeSession, ScaleSession
     from driver.transcode import TranscodeSession
@@ -263,6 +264,12 @@ class Device:
         from driver.session import EncodeSession
 
         return EncodeSession(self, config)
+
+    def open_decoder(self, extradata: bytes | None = None, **options: Any) -> "DecodeSession":
+        """Return a session that decodes one H.264 stream; `extradata` is the container's (avcC, or parameter sets)."""
+        from driver.decode_session import DecodeSession
+
+        return DecodeSession(self, extradata, **options)
 
     def open_scaler(self, config: "ScalerConfig") -> "ScaleSession":
         """Return a session that scales pictures of one size to one or several others."""

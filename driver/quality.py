@@ -50,9 +50,7 @@ class QualityMeter:
         """Stage the comparison behind the encode job `sequence` of firmware session `session`."""
         result = self._results.popleft()
         job = {
-            "width": source.layout.width,
-            "height": source.layout.height,
-            "src_address": source.layout.address,
+            **source.source_fields,
             "mode": MODE_QUALITY,
             "ref_width": self._coded[0],
             "ref_height": self._coded[1],

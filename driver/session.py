@@ -253,9 +253,7 @@ class EncodeSession(Session):
         config = self.config
         qp = min(51, max(0, self._qp + (I_QP_OFFSET if header.idr else 0)))
         job = {
-            "width": config.width,
-            "height": config.height,
-            "src_address": source.layout.address,
+            **source.source_fields,
             "recon_address": reconstruction.layout.address,
             "ref_count": header.references,
             "out_address": stream.address,
@@ -457,21 +455,20 @@ class LadderScaler:
         chroma_siting: int = 0,
     ) -> None:  # fmt: skip
         self._owner = owner
-        self._size = (width, height)
         self._chroma_siting = chroma_siting
         self.number = owner._open_firmware_session(Kind.SCALE, width, height)
         self.pools = [owner._pool(w, h, depth + 1, "scaled picture") for w, h in sizes]
 
-    def submit(self, source: PooledSurface) -> tuple[list[PooledSurface], list[Fence]]:
+    def submit(
+        self, source: PooledSurface, wait_session: int = 0, wait_sequence: int = 0
+    ) -> tuple[list[PooledSurface], list[Fence]]:
         """Stage the jobs; return the output surfaces (held for the caller) and one fence a job."""
         outputs = [pool.acquire() for pool in self.pools]
         fences = []
         for first in range(0, len(outputs), MAX_SCALE_OUTPUTS):
             group = outputs[first : first + MAX_SCALE_OUTPUTS]
             job = {
-                "width": self._size[0],
-                "height": self._size[1],
-                "src_address": source.layout.address,
+                **source.source_fields,
                 "mode": 0,
                 "chroma_siting": self._chroma_siting,
                 "output_count": len(group),
@@ -480,7 +477,10 @@ class LadderScaler:
                 job[f"out{number}_width"] = output.layout.width
                 job[f"out{number}_height"] = output.layout.height
                 job[f"out{number}_address"] = output.layout.address
-            fence = self._owner.queue.stage(Command.SCALE, session=self.number, block=pack_job(Kind.SCALE, job))
+            fence = self._owner.queue.stage(
+                Command.SCALE, session=self.number, block=pack_job(Kind.SCALE, job), wait_session=wait_session,
+                wait_sequence=wait_sequence,
+            )  # fmt: skip
             held = [source.hold(), *(output.hold() for output in group)]
 
             def completed(completion: dict[str, int], held: list[PooledSurface] = held) -> None:

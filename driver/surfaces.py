@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -65,15 +66,37 @@ class Allocator:
             self._free = merged
 
 
+class SurfaceOwner(Protocol):
+    """Where a surface goes back to when nobody holds it any more."""
+
+    def give_back(self, returned: Any) -> None: ...
+
+
 class PooledSurface:
-    """One surface of a pool. Every user holds it once; the last `release()` gives it back."""
+    """One surface of a pool. Every user holds it once; the last `release()` gives it back.
 
-    __slots__ = ("_pool", "holders", "layout")
+    The picture in it is the whole surface, or for decoded pictures the part that is to be shown.
+    """
 
-    def __init__(self, pool: "SurfacePool", layout: Surface) -> None:
+    def __init__(self, pool: SurfaceOwner, layout: Surface, crop: tuple[int, int, int, int] | None = None) -> None:
+        """crop: left, top, width, height of the picture in luma samples; None: all of the surface."""
         self._pool = pool
         self.layout = layout
+        self.left, self.top, self.width, self.height = crop or (0, 0, layout.width, layout.height)
         self.holders = 0
+
+    @property
+    def source_fields(self) -> dict[str, int]:
+        """The fields of an encode or scale job that say where its source is."""
+        fields = {"width": self.width, "height": self.height, "src_address": self.layout.address}
+        if (self.width, self.height) != (self.layout.width, self.layout.height):
+            fields |= {
+                "src_surface_width": self.layout.width,
+                "src_surface_height": self.layout.height,
+                "src_left": self.left,
+                "src_top": self.top,
+            }
+        return fields
 
     def hold(self) -> "PooledSurface":
         self.holders += 1
@@ -159,11 +182,13 @@ def plane_views(memory: np.ndarray, layout: Surface) -> tuple[np.ndarray, np.nda
 
 def download(
     backend: Backend, layout: Surface, width: int, height: int, pts: int = 0, duration: int = 1,
-    time_base: Fraction = Fraction(1, 25),
+    time_base: Fraction = Fraction(1, 25), left: int = 0, top: int = 0,
 ) -> Picture:  # fmt: skip
-    """Return the upper left `width` x `height` samples of a surface (even sizes: cropping as the SPS says it)."""
+    """Return the `width` x `height` samples of a surface from (`left`, `top`) on: cropping as the SPS says it."""
     memory = np.frombuffer(backend.memory_read(layout.address, layout.size_bytes), np.uint8)
-    y, cb, cr = plane_views(memory, layout)
-    return Picture(
-        y[:height, :width], cb[: height // 2, : width // 2], cr[: height // 2, : width // 2], pts, duration, time_base
-    )
+    planes = []
+    for number, plane in enumerate(plane_views(memory, layout)):
+        half = int(number > 0)  # chroma covers odd last samples, too
+        bottom, right = top + height + half >> half, left + width + half >> half
+        planes.append(plane[top >> half : bottom, left >> half : right])
+    return Picture(planes[0], planes[1], planes[2], pts, duration, time_base)

@@ -1,15 +1,17 @@
 """One decoded stream, several coded ones: each picture goes over the host link once, whatever the number of rungs."""
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import Any
 
+from driver.decode_session import DecodedPicture, DecodeSession
 from driver.device import Device
-from driver.errors import EndOfStream, TryAgain
+from driver.errors import EndOfStream, InvalidConfig, TryAgain, UnsupportedInput
 from driver.media.picture import Picture
 from driver.media.sink import EncodedPacket
 from driver.options import EncoderConfig, PlannedRung
 from driver.session import EncodeSession, LadderScaler, Session, check_limits, check_picture, scaled_aspect
-from driver.surfaces import Uploader
+from driver.surfaces import PooledSurface, SurfacePool, Uploader
 
 
 class TranscodeSession(Session):
@@ -17,10 +19,12 @@ class TranscodeSession(Session):
 
     def __init__(
         self, device: Device, config: EncoderConfig, rungs: list[PlannedRung], *, width: int, height: int,
-        quality: bool = False,
+        quality: bool = False, decode: bool = False, extradata: bytes | None = None,
     ) -> None:  # fmt: skip
         """`width` x `height` is the source's size; `config` says how to code, its aspect ratio is the source's; sizes
-        and bit rates come from the rungs."""
+        and bit rates come from the rungs. `decode`: the chip decodes too (`decoder`; pictures come by `send_decoded`,
+        none is uploaded); `extradata` is the container's.
+        """
         check_limits(device, width, height)
         super().__init__(device)
         self.config, self.rungs = config, rungs
@@ -28,10 +32,20 @@ class TranscodeSession(Session):
         self.encoders: list[EncodeSession] = []
         others = [(rung.width, rung.height) for rung in rungs if (rung.width, rung.height) != size]
         try:
-            self._source_pool = self._pool(width, height, config.queue_depth + 1, "source")
-            self._uploader = Uploader(width, height)
-            siting = config.chroma_location if config.chroma_location in (1, 2) else 0
-            self._scaler = LadderScaler(self, width, height, others, config.queue_depth, siting) if others else None
+            self.decoder: DecodeSession | None = None
+            self._source_pool: SurfacePool | None = None
+            if decode:
+                # one more than are under way: the last one is kept, to be shown again where a picture is lost
+                in_flight = config.queue_depth + 2
+                self.decoder = DecodeSession(device, extradata, frames_in_flight=in_flight, queue=self.queue)
+            else:
+                self._source_pool = self._pool(width, height, config.queue_depth + 1, "source")
+                self._uploader = Uploader(width, height)
+            self._siting = config.chroma_location if config.chroma_location in (1, 2) else 0
+            self._scaler: LadderScaler | None = None
+            if others:
+                self._scaler = LadderScaler(self, width, height, others, config.queue_depth, self._siting)
+            self._fitter: LadderScaler | None = None  # for pictures that are not of the first one's size
             for rung in rungs:
                 aspect = scaled_aspect(config.sample_aspect_ratio, *size, rung.width, rung.height)
                 rung_config = config.replace(
@@ -50,7 +64,9 @@ class TranscodeSession(Session):
 
     @property
     def has_room(self) -> bool:
-        pools = [self._source_pool, *(self._scaler.pools if self._scaler else ())]
+        pools = [pool for scaler in (self._scaler, self._fitter) if scaler is not None for pool in scaler.pools]
+        if self._source_pool is not None:
+            pools.append(self._source_pool)
         return all(pool.idle for pool in pools) and all(encoder.has_room for encoder in self.encoders)
 
     def send_frame(self, picture: Picture | None, timeout_us: int = 0) -> None:
@@ -64,29 +80,77 @@ class TranscodeSession(Session):
             return
         if self._draining:
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
+        if self._source_pool is None:
+            raise InvalidConfig("this session takes its pictures from the chip's decoder")
         check_picture(picture, self.width, self.height)
-        if not self.has_room:
-            self.device.wait_until(lambda: self.has_room or self._first_error(), timeout_us, what="a free slot")
-            self._check_open()
+        self._wait_for_room(timeout_us)
         with self.device.lock:
             source = self._source_pool.acquire()
             self._uploader.upload(self.device.backend, source.layout, picture)
-            outputs, fences = self._scaler.submit(source) if self._scaler else ([], [])
-            # the scale jobs of one session complete in order: the last one's fence stands for all
-            wait = (self._scaler.number, fences[-1].sequence) if self._scaler else (0, 0)
-            scaled = iter(outputs)
-            for rung, encoder in zip(self.rungs, self.encoders, strict=True):
-                times = (picture.pts, picture.duration, picture.time_base)
-                if (rung.width, rung.height) == (self.width, self.height):
-                    encoder.submit(source.hold(), *times)
-                else:
-                    encoder.submit(next(scaled), *times, *wait)
+            self._submit(source, (0, 0), self._scaler, picture.pts, picture.duration, picture.time_base)
             source.release()
-            self.queue.ring()
+
+    def send_decoded(
+        self, picture: DecodedPicture, pts: int, duration: int, time_base: Fraction, timeout_us: int = 0
+    ) -> None:
+        """Submit the jobs of a picture of `decoder`, which wait for it on the chip; the caller's hold stays his.
+
+        A picture of another size than the session's is scaled to the rungs from its own. Raises TryAgain when there is
+        no room and none came free in `timeout_us`.
+        """
+        self._check_open()
+        if self._draining:
+            raise EndOfStream("the session is draining: no picture after send_frame(None)")
+        scaler = self._scaler
+        if (picture.width, picture.height) != (self.width, self.height):
+            scaler = self._fitting(picture.width, picture.height)
+        self._wait_for_room(timeout_us)
+        with self.device.lock:
+            self._submit(picture, picture.wait_fields, scaler, pts, duration, time_base)
+
+    def _fitting(self, width: int, height: int) -> LadderScaler:
+        """The scaler from a size that came in mid-stream to all rungs; one serves all such sizes."""
+        sizes = [(rung.width, rung.height) for rung in self.rungs]
+        for rung_width, rung_height in sizes:
+            for name, side, wanted in (("width", width, rung_width), ("height", height, rung_height)):
+                if not side <= wanted * 8 or not wanted <= side * 4:
+                    raise UnsupportedInput(
+                        f"the size changes to {width}x{height} mid-stream: {name} {side} to {wanted} is more than the "
+                        "scaler does (1/8 to 4 times)",
+                        width=width, height=height,
+                    )  # fmt: skip
+        if self._fitter is None:
+            limits = self.device.capabilities
+            largest = limits.max_width, limits.max_height
+            self._fitter = LadderScaler(self, *largest, sizes, self.config.queue_depth, self._siting)
+        return self._fitter
+
+    def _wait_for_room(self, timeout_us: int) -> None:
+        if not self.has_room:
+            self.device.wait_until(lambda: self.has_room or self._first_error(), timeout_us, what="a free slot")
+            self._check_open()
+
+    def _submit(
+        self, source: PooledSurface, wait: tuple[int, int], scaler: LadderScaler | None, pts: int, duration: int,
+        time_base: Fraction,
+    ) -> None:  # fmt: skip
+        """Stage the jobs of one picture, which wait for `wait` (session, sequence), and ring."""
+        outputs, fences = scaler.submit(source, *wait) if scaler else ([], [])
+        # the scale jobs of one session complete in order: the last one's fence stands for all
+        scaled_wait = (scaler.number, fences[-1].sequence) if scaler else (0, 0)
+        scaled = iter(outputs)
+        whole = (source.width, source.height) == (self.width, self.height)
+        for rung, encoder in zip(self.rungs, self.encoders, strict=True):
+            if whole and (rung.width, rung.height) == (self.width, self.height):
+                encoder.submit(source.hold(), pts, duration, time_base, *wait)
+            else:
+                encoder.submit(next(scaled), pts, duration, time_base, *scaled_wait)
+        self.queue.ring()
 
     def _first_error(self) -> bool:
-        for encoder in self.encoders:
-            self._error = self._error or encoder._error
+        for part in (self.decoder, *self.encoders):
+            if part is not None:
+                self._error = self._error or part._error
         return self._error is not None
 
     def _next_ready(self) -> tuple[int, EncodedPacket] | None:
@@ -137,6 +201,9 @@ class TranscodeSession(Session):
         """Close the rungs, then the ladder."""
         for encoder in self.encoders:
             encoder.close()
+        if getattr(self, "decoder", None) is not None:
+            assert self.decoder is not None
+            self.decoder.close()
         super().close()
 
     def stats(self) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import av.filter
 import av.logging
 import numpy as np
 
+from driver.decode import stream_refusal
 from driver.errors import BadMedia, UnsupportedInput
 from driver.media.picture import Picture, even_planes
 from driver.options import MAX_SIDE_PX, MIN_SIDE_PX
@@ -30,8 +32,21 @@ SPACE_BT709 = 1
 SPACE_RGB = 0
 ELEMENTARY = ("h264", "hevc", "m4v", "mpegvideo")  # demuxers of streams without container
 DAMAGE = re.compile("error|damaged|conceal|corrupt|invalid", re.IGNORECASE)  # in what a decoder logs
+INTERLACED_NOTE = "interlaced input is deinterlaced (bwdif), one picture a frame"
 # After the last video frame that is wanted, audio is read on for this long: interleaving may lag behind.
 AUDIO_TAIL_SECONDS = 10
+
+
+class CodedPacket:
+    """One video packet as the container holds it, for the chip's decoder; times are in `Source.time_base`."""
+
+    __slots__ = ("data", "discard", "duration", "pts")
+
+    def __init__(self, packet: Any) -> None:
+        self.data = bytes(packet)
+        self.pts: int | None = packet.pts
+        self.duration: int = packet.duration or 0
+        self.discard: bool = packet.is_discard  # decoded, but not shown: an edit list says so
 
 
 class AudioPacket:
@@ -111,7 +126,7 @@ class Source:
         self.concealed = 0  # pictures replaced by the last good one, or patched by FFmpeg
         self.decode_errors = 0  # packets and pictures that the decoder complained about
         self.retimed = 0  # pictures whose time did not lie after their predecessor's
-        self._limit = limit
+        self.limit = limit
         self._container = _open(path, raw_size, rate)
         try:
             self._select_streams()
@@ -156,16 +171,18 @@ class Source:
         """Decode up to the first picture: it, not the container, says what the samples are."""
         self.time_base: Fraction = self._video.time_base or Fraction(1, 90000)
         # An elementary stream has no times: FFmpeg's demuxer counts at 25 a second, the stream's VUI knows better.
-        self._untimed = self._container.format.name in ELEMENTARY
+        self.untimed = self._container.format.name in ELEMENTARY
         told, guessed = self._video.average_rate, self._video.guessed_rate
-        rate = (guessed or told if self._untimed else told or guessed) or DEFAULT_RATE
+        rate = (guessed or told if self.untimed else told or guessed) or DEFAULT_RATE
         self.frame_rate = Fraction(rate) if Fraction(1, 100) <= rate <= 480 else DEFAULT_RATE
-        self._frame_ticks = max(1, round(1 / (self.frame_rate * self.time_base)))
+        self.frame_ticks = max(1, round(1 / (self.frame_rate * self.time_base)))
         self._deinterlacer: Any = None
         self._failed: list[int] = []  # heap: times of packets that gave no picture
         self._last: Picture | None = None
         self._last_pts: int | None = None
         self._early: deque[AudioPacket] = deque()
+        self._kept: list[Any] | None = []  # packets up to the first picture: the chip's decoder wants them again
+        self._packets = self._demuxed()
         self._reader = self._decoded()
         first = None
         for item in self._reader:
@@ -175,7 +192,8 @@ class Source:
                 first = item
                 break
         if first is None:
-            raise BadMedia(f"{self.path}: not one picture could be decoded ({self.codec_name})")
+            why = self.chip_refusal() if self.codec_name == "h264" else None
+            raise BadMedia(f"{self.path}: not one picture could be decoded ({why or self.codec_name})")
         self._check_size(first.width, first.height)
         self._first_frame = first
         self._describe(first)
@@ -221,8 +239,8 @@ class Source:
             count = round(self._video.duration * self.time_base * self.frame_rate)
         if not count and self._container.duration:
             count = round(Fraction(self._container.duration, av.time_base) * self.frame_rate)
-        if self._limit is not None:
-            return min(count, self._limit) if count else self._limit
+        if self.limit is not None:
+            return min(count, self.limit) if count else self.limit
         return count or None
 
     @staticmethod
@@ -231,8 +249,43 @@ class Source:
 
     # -- reading --------------------------------------------------------------------------------------------------
 
+    def chip_refusal(self) -> str | None:
+        """Return why the chip's decoder cannot take over from here, or None. Nothing may have been read yet."""
+        if self.codec_name != "h264":
+            return f"the chip decodes H.264, the input is {self.codec_name}"
+        kept = [packet for packet in self._kept or () if packet.stream_index == self._video.index]
+        return stream_refusal(self.extradata, (bytes(packet) for packet in kept))
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether an interlaced picture has come."""
+        return self._deinterlacer is not None
+
+    @property
+    def extradata(self) -> bytes | None:
+        """The container's parameter sets."""
+        found: bytes | None = self._video.codec_context.extradata
+        return found
+
+    def use_chip(self) -> None:
+        """The chip will decode: `coded_items()` is to be read instead of `items()`."""
+        self._reader.close()
+        self._early.clear()
+        self._first_frame = self._deinterlacer = None
+        self.decode_errors = self.concealed = 0  # of the look at the first picture
+        if INTERLACED_NOTE in self.warnings:
+            self.warnings.remove(INTERLACED_NOTE)
+
+    def coded_items(self) -> Iterator[CodedPacket | AudioPacket]:
+        """Yield video packets as they are and audio packets, from the first one on; after `use_chip()`."""
+        kept, self._kept = self._kept or [], None
+        for packet in chain(kept, self._packets):
+            number = self._audio_index.get(packet.stream_index)
+            yield CodedPacket(packet) if number is None else AudioPacket(packet, number)
+
     def items(self) -> Iterator[Picture | AudioPacket]:
         """Yield pictures and audio packets; at most `limit` pictures, and the audio up to their end."""
+        self._kept = None
         yield from self._until_end(self._ordered())
         self._note_errors()
 
@@ -248,7 +301,7 @@ class Source:
                 if end_seconds is None:
                     yield item
                     self.pictures += 1
-                    if self.pictures == self._limit:
+                    if self.pictures == self.limit:
                         end_seconds = (item.pts + item.duration) * item.time_base
                 elif item.pts * item.time_base > end_seconds + AUDIO_TAIL_SECONDS:
                     return
@@ -302,12 +355,12 @@ class Source:
         self.concealed += 1
         self._last_pts = pts
         good = self._last
-        yield Picture(good.y, good.cb, good.cr, pts, self._frame_ticks, self.time_base)
+        yield Picture(good.y, good.cb, good.cr, pts, self.frame_ticks, self.time_base)
 
     def _pts_of(self, frame: Any) -> int:
         """Return the frame's time in `time_base`; streams without times get the nominal rate."""
-        if frame.pts is None or self._untimed:
-            return 0 if self._last_pts is None else self._last_pts + self._frame_ticks
+        if frame.pts is None or self.untimed:
+            return 0 if self._last_pts is None else self._last_pts + self.frame_ticks
         if frame.time_base and frame.time_base != self.time_base:
             return round(frame.pts * frame.time_base / self.time_base)
         return int(frame.pts)
@@ -315,26 +368,32 @@ class Source:
     def _decoded(self) -> Generator[Any, None, None]:
         """Yield decoded (and deinterlaced) frames and audio packets in file order."""
         context = self._video.codec_context
-        wanted = [self._video, *self.audio]
-        packets = self._container.demux(wanted)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError as error:
-                self.warnings.append(f"the input breaks off: {error.strerror}")
-                packet = None
-            if packet is None:
-                break
+        for packet in self._packets:
             number = self._audio_index.get(packet.stream_index)
             if number is not None:
-                if packet.size:
-                    yield AudioPacket(packet, number)
-            elif packet.size:
+                yield AudioPacket(packet, number)
+            else:
                 yield from self._deinterlaced(self._decode(context, packet))
         yield from self._deinterlaced(self._decode(context, None))
         if self._deinterlacer is not None:
             self._deinterlacer.vpush(None)
             yield from self._pulled()
+
+    def _demuxed(self) -> Generator[Any, None, None]:
+        """Yield the packets of video and audio in file order."""
+        packets = self._container.demux([self._video, *self.audio])
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                self.warnings.append(f"the input breaks off: {error.strerror}")
+                return
+            if packet is None:
+                return
+            if packet.size:
+                if self._kept is not None:
+                    self._kept.append(packet)
+                yield packet
 
     def _decode(self, context: Any, packet: Any) -> list[Any]:
         try:
@@ -355,7 +414,7 @@ class Source:
         """Pass progressive frames on; from the first interlaced one on all go through FFmpeg's `bwdif`."""
         for frame in frames:
             if self._deinterlacer is None and frame.interlaced_frame:
-                self.warnings.append("interlaced input is deinterlaced (bwdif), one picture a frame")
+                self.warnings.append(INTERLACED_NOTE)
                 self._deinterlacer = self._deinterlace_graph(frame)
                 self._deinterlacer_size = (frame.width, frame.height, frame.format.name)
             if self._deinterlacer is None:
@@ -410,7 +469,7 @@ class Source:
             cb = _plane(frame.planes[1], half_width, half_height)
             cr = _plane(frame.planes[2], half_width, half_height)
         y, cb, cr = even_planes(y, cb, cr)
-        return Picture(y, cb, cr, pts, frame.duration or self._frame_ticks, self.time_base)
+        return Picture(y, cb, cr, pts, frame.duration or self.frame_ticks, self.time_base)
 
     def _converted(self, frame: Any, width: int, height: int) -> Any:
         """Return the frame as 8-bit 4:2:0 of the range and matrix that the output announces."""
@@ -425,6 +484,10 @@ class Source:
                 f"{self.decode_errors} damaged packet(s) or picture(s): "
                 f"{self.concealed} concealed by the last good picture or by the decoder"
             )
+        self.note_retimed()
+
+    def note_retimed(self) -> None:
+        """Warn of times that went backwards."""
         if self.retimed:
             self.warnings.append(f"{self.retimed} picture(s) had a time before their predecessor's: moved after it")
 

@@ -106,6 +106,8 @@ def test_ladder_names_sizes_and_aspect(tmp_path: Path, capfd: pytest.CaptureFixt
         "--report",
         str(report),
         "--quality",
+        "--decode",
+        "host",
     ]
     assert run(command) == 0
     assert "never scaled up" in capfd.readouterr().err

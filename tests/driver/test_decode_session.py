@@ -1,0 +1,304 @@
+"""Decode sessions on the model of the chip: FFmpeg's pictures, the protocol of packets and pictures, and memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driver import decode_session
+from driver.decode_session import DecodedPicture, DecodeSession, _StreamBuffer
+from driver.device import Device
+from driver.errors import EndOfStream, SessionClosed, TryAgain, UnsupportedInput
+from driver.media.picture import Picture
+from driver.options import EncoderConfig
+from driver.surfaces import Span
+from tests.driver.clips import write_clip
+
+CHIP = "model:tiny"
+Packet = tuple[bytes, int]
+
+
+def demuxed(path: Path) -> tuple[bytes | None, list[Packet], list[tuple[int, np.ndarray]]]:
+    """(extradata, packets with times, FFmpeg's pictures with times) of a file."""
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        packets = [(bytes(packet), packet.pts) for packet in container.demux(video) if packet.size]
+        extradata = video.codec_context.extradata
+    with av.open(str(path)) as container:
+        frames = [(frame.pts, frame.to_ndarray(format="yuv420p")) for frame in container.decode(video=0)]
+    return extradata, packets, frames
+
+
+def planar(picture: Picture) -> np.ndarray:
+    """The picture as PyAV's yuv420p array of the same size."""
+    flat = np.concatenate([np.ascontiguousarray(plane).ravel() for plane in (picture.y, picture.cb, picture.cr)])
+    return flat.reshape(-1, picture.width)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """B pictures, cropping (50 rows are coded as 64), a variable frame rate."""
+    path = tmp_path_factory.mktemp("decode") / "clip.mkv"
+    spans = [40, 20, 60, 40, 33, 47, 40, 80, 40, 20, 20, 40]
+    write_clip(
+        path, width=98, height=50, durations=spans, options={"bf": "3", "b_strategy": "0", "g": "8", "refs": "3"}
+    )
+    return path
+
+
+def test_pictures_are_ffmpegs_in_order_with_their_times(clip: Path) -> None:
+    extradata, packets, frames = demuxed(clip)
+    with Device.open(CHIP) as device, device.open_decoder(extradata) as decoder:
+        found = [(picture.pts, planar(picture.download())) for picture in decoder.decode(packets)]
+        stats = decoder.stats()
+    assert [pts for pts, _ in found] == [pts for pts, _ in frames]
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, frames, strict=True))
+    assert stats["frames"] == 12
+    assert stats["concealed_macroblocks"] == 0
+    by_type = stats["by_type"]
+    assert list(by_type) == ["I", "P", "B"]
+    assert sum(figures["pictures"] for figures in by_type.values()) == 12
+    assert sum(figures["macroblocks"] for figures in by_type.values()) == 12 * 7 * 4
+    # not faster than any macroblock can be (32 cycles), and all of it at the chip's clock
+    assert all(figures["core_ps"] > 32 * 1000 * figures["macroblocks"] for figures in by_type.values())
+
+
+def test_protocol_of_packets_and_pictures(clip: Path) -> None:
+    """Nothing is lost to a call that comes too early; the end is said once all pictures were given."""
+    extradata, packets, frames = demuxed(clip)
+    with Device.open(CHIP) as device, device.open_decoder(extradata, frames_in_flight=2) as decoder:
+        with pytest.raises(TryAgain, match="send a packet"):
+            decoder.next_frame()
+        held: list[DecodedPicture] = []
+        count = refusals = 0
+        feed: Iterator[Packet | tuple[None, int]] = iter([*packets, (None, 0)])
+        packet = next(feed)
+        while True:
+            try:
+                decoder.send_packet(*packet)
+                packet = next(feed, (None, 0))
+            except TryAgain:
+                refusals += 1
+            except EndOfStream:
+                assert packet[0] is None
+            try:
+                held.append(decoder.receive_frame(timeout_us=1_000_000))
+                count += 1
+            except EndOfStream:
+                break
+            except TryAgain:
+                if len(held) == 2:
+                    held.pop(0).release()
+        assert count == len(frames)
+        assert refusals > 0
+        for picture in held:
+            picture.release()
+        with pytest.raises(EndOfStream):
+            decoder.send_packet(packets[0][0])
+    with pytest.raises(SessionClosed):
+        decoder.next_frame()
+
+
+def test_a_picture_that_is_not_done_in_time_stays_the_next_one(clip: Path) -> None:
+    extradata, packets, frames = demuxed(clip)
+    with Device.open(CHIP) as device, device.open_decoder(extradata) as decoder:
+        for data, pts in packets:
+            decoder.send_packet(data, pts)
+            try:
+                decoder.receive_frame(timeout_us=0)
+            except TryAgain as again:
+                if "not done" in str(again):
+                    break
+        else:
+            pytest.fail("every picture was done at once")
+        picture = decoder.receive_frame(timeout_us=1_000_000)
+        assert picture.done
+        assert picture.pts == frames[0][0]
+        picture.release()
+
+
+def test_pictures_held_too_long_stop_the_decoder_and_nothing_else(clip: Path) -> None:
+    extradata, packets, frames = demuxed(clip)
+    with Device.open(CHIP) as device, device.open_decoder(extradata, frames_in_flight=3) as decoder:
+        kept = []
+        with pytest.raises(TryAgain, match="3 pictures are held, 3 allowed"):
+            for picture in decoder.decode(packets):
+                picture.hold()
+                kept.append(picture)
+        for picture, (pts, expected) in zip(kept, frames, strict=False):
+            assert picture.pts == pts
+            assert np.array_equal(planar(picture.download()), expected)
+            picture.release()
+
+
+def test_memory_comes_back_also_from_pictures_that_outlive_the_session(clip: Path) -> None:
+    extradata, packets, _ = demuxed(clip)
+    with Device.open(CHIP) as device:
+        with device.open_encoder(EncoderConfig(width=64, height=48)):  # brings the queue up
+            pass
+        before = device.allocator.free_bytes
+        decoder = device.open_decoder(extradata, queue=device.queue(0))
+        kept = None
+        for number, picture in enumerate(decoder.decode(packets)):
+            if number == 5:
+                kept = picture.hold()
+        assert kept is not None
+        decoder.close()
+        assert device.allocator.free_bytes < before
+        assert isinstance(kept, DecodedPicture)
+        kept.release()
+        assert device.allocator.free_bytes == before
+
+
+def test_reset_goes_on_at_another_place(clip: Path) -> None:
+    extradata, packets, frames = demuxed(clip)
+    keys = [number for number, (data, _) in enumerate(packets) if data[4] & 31 in (5, 6, 7)]
+    assert len(keys) >= 2
+    with Device.open(CHIP) as device, device.open_decoder(extradata) as decoder:
+        for data, pts in packets[:3]:
+            decoder.send_packet(data, pts)
+            with pytest.raises(TryAgain):
+                while True:
+                    decoder.next_frame().release()
+        decoder.reset()
+        found = [(picture.pts, planar(picture.download())) for picture in decoder.decode(packets[keys[-1] :])]
+    first = packets[keys[-1]][1]
+    expected = [(pts, samples) for pts, samples in frames if pts >= first]
+    assert [pts for pts, _ in found] == [pts for pts, _ in expected]
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, expected, strict=True))
+
+
+def raw(path: Path, **options: object) -> bytes:
+    write_clip(path, format="h264", **options)  # type: ignore[arg-type]
+    return path.read_bytes()
+
+
+WIDTHS = (64, 128) * 5
+
+
+def sizes_of(decoder: DecodeSession, stream: bytes) -> list[tuple[int, int]]:
+    return [(picture.width, picture.height) for picture in decoder.decode([stream])]
+
+
+def test_a_new_size_takes_new_surfaces_and_gives_the_old_ones_back(tmp_path: Path) -> None:
+    streams = [raw(tmp_path / f"{n}.264", width=w, height=48, count=4) for n, w in enumerate(WIDTHS)]
+    with Device.open(CHIP) as device, device.open_decoder() as decoder:
+        found = []
+        lows = []
+        for picture in decoder.decode([*streams]):
+            found.append((picture.width, picture.height))
+            lows.append(device.allocator.free_bytes)
+    assert found == [(w, 48) for w in WIDTHS for _ in range(4)]
+    # as many sets at a time as the pictures in flight span, however often the size changes
+    assert min(lows[: len(lows) // 2]) == min(lows)
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "words"), [("yuv420p10le", "10-bit luma"), ("yuv422p", "4:2:2"), ("yuv444p", "4:4:4")]
+)
+def test_what_the_chip_cannot_decode_is_refused_by_name(tmp_path: Path, pix_fmt: str, words: str) -> None:
+    stream = raw(tmp_path / "clip.264", pix_fmt=pix_fmt, count=2)
+    with Device.open(CHIP) as device, device.open_decoder() as decoder, pytest.raises(UnsupportedInput, match=words):
+        sizes_of(decoder, stream)
+
+
+def test_a_picture_larger_than_the_chip_is_refused(tmp_path: Path) -> None:
+    stream = raw(tmp_path / "clip.264", width=4112, height=32, count=1)
+    with (
+        Device.open(CHIP) as device,
+        device.open_decoder() as decoder,
+        pytest.raises(UnsupportedInput, match="4112x32 is larger than this chip takes"),
+    ):
+        sizes_of(decoder, stream)
+
+
+def test_sessions_side_by_side_give_what_each_gives_alone(clip: Path, tmp_path: Path) -> None:
+    """Three decoders and an encoder on one device, their calls interleaved."""
+    extradata, packets, frames = demuxed(clip)
+    with Device.open(CHIP) as device:
+        decoders = [device.open_decoder(extradata) for _ in range(3)]
+        readers = [decoder.decode(packets) for decoder in decoders]
+        encoder = device.open_encoder(EncoderConfig(width=98, height=50, qp=20))
+        coded = 0
+        for pts, expected in frames:
+            for reader in readers:
+                picture = next(reader)
+                found = picture.download()
+                assert picture.pts == pts
+                assert np.array_equal(planar(found), expected)
+            while not encoder.has_room:
+                encoder.receive_packet(timeout_us=None)
+                coded += 1
+            encoder.send_frame(found)
+        assert all(next(reader, None) is None for reader in readers)
+        report = device.report()  # checks the invariants of the model
+    assert report is not None
+    assert report["cores"]["decode"]["jobs"] == 3 * 12
+    assert report["cores"]["decode"]["failed"] == 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_slice_data_larger_than_the_buffer(clip: Path, monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """Jobs wait for room in a buffer that holds one or two of them, and take memory of their own beyond it."""
+    extradata, packets, frames = demuxed(clip)
+    monkeypatch.setattr(decode_session, "STREAM_BUFFER_BYTES", 4096)
+    with Device.open(CHIP, host_threads=threads) as device:
+        with device.open_decoder(extradata) as decoder:
+            found = [planar(picture.download()) for picture in decoder.decode(packets)]
+            assert max(len(data) for data, _ in packets) > 2048
+        assert all(np.array_equal(a, b) for a, (_, b) in zip(found, frames, strict=True))
+
+
+def test_damage_is_concealed_counted_and_no_failure(clip: Path) -> None:
+    extradata, packets, frames = demuxed(clip)
+    spoilt = [(data[: len(data) // 2] + bytes(len(data) - len(data) // 2), pts) for data, pts in packets]
+    with Device.open(CHIP) as device, device.open_decoder(extradata) as decoder:
+        pictures = [(picture.pts, picture.concealed) for picture in decoder.decode(spoilt)]
+        stats = decoder.stats()
+        report = device.report()
+    assert [pts for pts, _ in pictures] == [pts for pts, _ in frames]
+    assert sum(concealed for _, concealed in pictures) == stats["concealed_macroblocks"] > 0
+    assert stats["damaged_pictures"] == sum(concealed > 0 for _, concealed in pictures)
+    assert report is not None
+    assert report["cores"]["decode"]["failed"] == 0
+
+
+def test_without_pixels_the_same_jobs_pass(clip: Path) -> None:
+    """Backend null: order and times as with pixels; the work is estimated."""
+    extradata, packets, frames = demuxed(clip)
+    with Device.open("null:tiny") as device, device.open_decoder(extradata) as decoder:
+        assert [picture.pts for picture in decoder.decode(packets)] == [pts for pts, _ in frames]
+        report = device.report()
+    assert report is not None
+    assert report["cores"]["decode"]["jobs"] == 12
+    assert report["cores"]["decode"]["cycles_per_unit"] > 32
+
+
+@given(st.lists(st.one_of(st.integers(1, 70), st.none()), max_size=60))
+def test_pieces_of_the_stream_buffer_never_overlap(steps: list[int | None]) -> None:
+    """Random takes and returns of the oldest against the list of pieces held; refusal only where nothing fits."""
+    size = 100
+    buffer = _StreamBuffer(Span(1000, size))
+    held: list[tuple[int, int]] = []
+    for step in steps:
+        if step is None:
+            if held:
+                held.pop(0)
+                buffer.give_back()
+            continue
+        address = buffer.take(step)
+        if address is None:
+            # neither behind the newest piece nor before the oldest one is there room
+            assert held
+            last, first = held[-1][1], held[0][0]
+            wrapped = held[-1][0] < first
+            assert step > (first - last if wrapped else max(size - last, first))
+            continue
+        begin, end = address - 1000, address - 1000 + step
+        assert 0 <= begin < end <= size
+        assert all(end <= a or b <= begin for a, b in held)
+        held.append((begin, end))
