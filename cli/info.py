@@ -90,12 +90,9 @@ def doctor(clear_kernels: bool) -> None:
     from asic_model.kernel_cache import cache_dir
 
     if clear_kernels:
-        import shutil
+        from asic_model.kernel_cache import clear
 
-        folder = cache_dir()
-        size = _folder_bytes(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        click.echo(f"removed {size / 1e6:.1f} MB of compiled kernels from {folder}")
+        click.echo(f"removed {clear() / 1e6:.1f} MB of compiled kernels from {cache_dir()}")
         return
     good = True
     for name, check in CHECKS:
@@ -148,15 +145,11 @@ def _chips() -> str:
 
 
 def _kernels() -> str:
-    from asic_model.kernel_cache import cache_dir
+    from asic_model.kernel_cache import cache_dir, held_bytes
 
     folder = cache_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    return f"{folder}, {_folder_bytes(folder) / 1e6:.1f} MB (tasic doctor --clear-kernels empties it)"
-
-
-def _folder_bytes(folder: Any) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return f"{folder}, {held_bytes() / 1e6:.1f} MB (tasic doctor --clear-kernels empties it)"
 
 
 CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
