@@ -10,6 +10,7 @@ import click
 
 from cli.chips import chips
 from cli.encode import encode
+from cli.hrd import hrd
 from cli.info import doctor, info, version
 from cli.scale import scale
 from cli.transcode import transcode
@@ -26,7 +27,7 @@ def tasic() -> None:
     """A virtual video-transcoding chip: exact streams out, and what the chip did for them."""
 
 
-for command in (transcode, encode, scale, chips, info, doctor, version):
+for command in (transcode, encode, scale, chips, hrd, info, doctor, version):
     tasic.add_command(command)
 
 

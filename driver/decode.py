@@ -40,7 +40,14 @@ from asic_model.codecs.h264.nal import (
     unescape,
 )
 from asic_model.codecs.h264.parameter_sets import Pps, Sps, parse_pps, parse_sps, scaling_matrices
-from asic_model.codecs.h264.slice_header import SLICE_B, SLICE_I, SLICE_P, SliceHeader, parse_slice_header
+from asic_model.codecs.h264.slice_header import (
+    SLICE_B,
+    SLICE_I,
+    SLICE_P,
+    SliceHeader,
+    parse_slice_header,
+    starts_picture,
+)
 from driver.errors import UnsupportedInput
 
 _SEI_RECOVERY_POINT = 6
@@ -243,7 +250,7 @@ class H264Decoder:
         if header.kind not in (SLICE_P, SLICE_B, SLICE_I):
             raise UnsupportedInput("switching slices (SP, SI; Extended profile) are not supported", feature="switching")
         pps = self._pictures[header.pic_parameter_set_id]
-        if self._slices and self._starts_picture(header, self._slices[0].header):
+        if self._slices and starts_picture(header, self._slices[0].header):
             yield from self._finish_picture()
         if not self._slices:
             if not self._may_activate(header, pps):
@@ -264,22 +271,6 @@ class H264Decoder:
         lists = self._dpb.lists(header) if header.kind != SLICE_I else [[], []]
         self._slices.append(_Slice(header, pps, unit[1:], lists))
         self.counters["slices"] += 1
-
-    @staticmethod
-    def _starts_picture(new: SliceHeader, old: SliceHeader) -> bool:
-        """First slice of another picture (7.4.1.2.4)."""
-        return (
-            new.frame_num != old.frame_num
-            or (new.pic_parameter_set_id != old.pic_parameter_set_id and new.first_mb_in_slice == 0)
-            or new.field_pic_flag != old.field_pic_flag
-            or new.bottom_field_flag != old.bottom_field_flag
-            or (new.nal_ref_idc == 0) != (old.nal_ref_idc == 0)
-            or new.idr != old.idr
-            or new.idr_pic_id != old.idr_pic_id
-            or new.pic_order_cnt_lsb != old.pic_order_cnt_lsb
-            or new.delta_pic_order_cnt_bottom != old.delta_pic_order_cnt_bottom
-            or new.delta_pic_order_cnt != old.delta_pic_order_cnt
-        )
 
     def _may_activate(self, header: SliceHeader, pps: Pps) -> bool:
         """Whether the slice's parameter sets can be in force from here on; raises for what the core cannot do."""

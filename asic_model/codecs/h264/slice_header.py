@@ -92,6 +92,25 @@ class SliceHeader:
         return 26 + pps.pic_init_qp_minus26 + self.slice_qp_delta
 
 
+def starts_picture(new: SliceHeader, old: SliceHeader) -> bool:
+    """Whether `new` is the first slice of another primary coded picture than `old`'s (7.4.1.2.4).
+
+    Slices of one picture with different picture parameter sets exist and are taken as one picture.
+    """
+    return (
+        new.frame_num != old.frame_num
+        or (new.pic_parameter_set_id != old.pic_parameter_set_id and new.first_mb_in_slice == 0)
+        or new.field_pic_flag != old.field_pic_flag
+        or new.bottom_field_flag != old.bottom_field_flag
+        or (new.nal_ref_idc == 0) != (old.nal_ref_idc == 0)
+        or new.idr != old.idr
+        or new.idr_pic_id != old.idr_pic_id
+        or new.pic_order_cnt_lsb != old.pic_order_cnt_lsb
+        or new.delta_pic_order_cnt_bottom != old.delta_pic_order_cnt_bottom
+        or new.delta_pic_order_cnt != old.delta_pic_order_cnt
+    )
+
+
 def _ref_pic_list_modification(c: BitCoder, s: SliceHeader, sps: Sps) -> None:
     max_pic_num = sps.max_frame_num * (2 if s.field_pic_flag else 1)
     for lst in range({SLICE_P: 1, SLICE_SP: 1, SLICE_B: 2}.get(s.kind, 0)):
