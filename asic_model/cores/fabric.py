@@ -10,12 +10,13 @@ number of picoseconds. The pipeline's rules stand in `pipeline.py`. Each job's e
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from asic_model.config import ChipConfig, PipelineConfig
 from asic_model.cores import pipeline
+from asic_model.cores.prepared import Prepared
 from asic_model.cores.result import CLIENTS, REQUEST, CoreResult
 from asic_model.memory.dram import fast
 
@@ -79,7 +80,8 @@ class Fabric:
         self.now_ps = 0
         self.spans: list[JobSpan] = []
         self.samples: list[MemorySample] = []
-        self.stages: dict[str, dict[str, StageStats]] = {kind: {} for kind in KINDS}
+        self._stages: dict[str, dict[str, StageStats]] = {kind: {} for kind in KINDS}
+        self._begun: dict[Prepared, list[Any]] = {}  # kind, how often: not in `_stages` yet
         self.jobs_finished = np.zeros(len(self.cores), np.int64)
         self.units_finished = np.zeros(len(self.cores), np.int64)
         self.active_ps = np.zeros(len(self.cores), np.int64)
@@ -110,6 +112,7 @@ class Fabric:
         self._requests = np.zeros((rows, 0, 4), np.int64)
         self._dma = np.zeros((pipeline.DMA_STREAMS, pipeline.D_FIELDS), np.int64)
         self._asked = np.zeros((rows + 1, len(CLIENTS), 2), np.int64)
+        self._work_units = np.zeros(rows, np.int64)
         self._account_before = np.zeros((rows, pipeline.MAX_STAGES, 4), np.int64)
         self._total_ps = np.zeros((rows, pipeline.MAX_STAGES), np.int64)
 
@@ -136,19 +139,63 @@ class Fabric:
         self._load(core, cycles, requests)
         kind = self.cores[core].kind
         joined: PipelineConfig = getattr(self.config, kind).pipeline
+        self._set_joints(core, joined.mode == "lockstep", joined.fifo_depth, joined.prefetch_units, joined.write_units)
+        sums = self._count_cycles(kind, result.stages, cycles)
+        self.stage_names[core], self._work_units[core] = result.stages, units
+        self._set_off(core, np.array(sums, np.int64), at_ps, clock_ps)
+
+    def begin(
+        self, core: int, job: Prepared, at_ps: int, clock_ps: int | None = None, displacement: int = 0
+    ) -> None:  # fmt: skip
+        """Let `core` begin a prepared job at `at_ps`; `displacement` [bytes] is added to its addresses."""
+        if self.is_busy(core):
+            raise ValueError(f"{self.cores[core]} is still busy with its former job")
+        slots, count = job.units * job.played, len(job.requests)
+        self._reserve(slots + 1, count)
+        self._work[core, : slots + 1] = job.work
+        requests, table = self._requests[core, :count], self._memory.table
+        requests[:] = job.requests
+        requests[:, pipeline.R_ADDRESS] += displacement
+        words = -(-(requests[:, pipeline.R_SIZE_PITCH] & 0xFFFFFFFF) // table[fast.T_LINK_BYTES])
+        requests[:, pipeline.R_BUSY] = words * table[fast.T_LINK_PERIOD]
+        self._asked[core] += job.asked
+        row = self._fields[core]
+        row[pipeline.UNITS], row[pipeline.STAGES] = job.units, job.played
+        row[pipeline.USES : pipeline.USES + job.played] = job.uses
+        self._set_joints(core, job.lockstep, job.fifo_depth, job.prefetch, job.write_units)
+        kind = self.cores[core].kind
+        self._begun.setdefault(job, [kind, 0])[1] += 1
+        self.stage_names[core] = job.stages if job.played == len(job.stages) else ("group",)
+        self._work_units[core] = job.work_units
+        self._set_off(core, job.played_cycles, at_ps, clock_ps)
+
+    def _set_joints(self, core: int, lockstep: bool, fifo_depth: int, prefetch: int, write_units: int) -> None:
+        row = self._fields[core]
+        row[pipeline.LOCKSTEP] = lockstep
+        row[pipeline.FIFO_DEPTH] = fifo_depth
+        row[pipeline.PREFETCH] = prefetch
+        row[pipeline.WRITE_UNITS] = write_units
+
+    def _set_off(self, core: int, cycles: np.ndarray, at_ps: int, clock_ps: int | None) -> None:
+        """Start a job that is in place; `cycles` of each of its stages, summed."""
         period_ps = clock_ps or self.config.clocks.core_ps
         row = self._fields[core]
         row[pipeline.START] = at_ps
         row[pipeline.PERIOD] = period_ps
-        row[pipeline.LOCKSTEP] = joined.mode == "lockstep"
-        row[pipeline.FIFO_DEPTH] = joined.fifo_depth
-        row[pipeline.PREFETCH] = joined.prefetch_units
-        row[pipeline.WRITE_UNITS] = joined.write_units
         self._account_before[core] = self._account(core)
         self._total_ps[core] = 0
-        self._total_ps[core, :stages] = np.multiply(self._count_cycles(kind, result.stages, cycles), period_ps)
-        self.stage_names[core] = result.stages
+        self._total_ps[core, : len(cycles)] = cycles * period_ps
         pipeline.begin(self._fields, self._work, core)
+
+    def stretch_memory(self, factor: float) -> None:
+        """Make bursts last `factor` times as long from now on: what joined requests are fitted by."""
+        for name in (fast.T_BURST, fast.T_GROUP_BURST):
+            self._memory.table[name] = round(int(self._memory.table[name]) * factor)
+
+    def under_way(self) -> list[tuple[int, int]]:
+        """(core, start in ps) of each job that is running."""
+        rows = map(int, np.flatnonzero(self._fields[:-1, pipeline.ACTIVE]))
+        return [(row, int(self._fields[row, pipeline.START])) for row in rows]
 
     def _reserve(self, slots: int, requests: int) -> None:
         """Make the pools large enough for a job of `slots` rows of work and `requests` requests."""
@@ -180,11 +227,25 @@ class Fabric:
         """Add a job to the statistics of its stages; return the cycles of each."""
         sums = []
         for column, name in enumerate(stages):
-            stats = self.stages[kind].setdefault(name, StageStats())
+            stats = self._stages[kind].setdefault(name, StageStats())
             sums.append(int(pipeline.count_cycles(cycles, column, stats.cycles_histogram)))
             stats.cycles_sum += sums[-1]
             stats.units += len(cycles)
         return sums
+
+    @property
+    def stages(self) -> dict[str, dict[str, StageStats]]:
+        """What each stage of each kind of core has spent, jobs that began included."""
+        for job, (kind, times) in self._begun.items():
+            for column, name in enumerate(job.stages):
+                once = np.zeros(CYCLE_BINS, np.int64)
+                spent = int(pipeline.count_cycles(job.cycles, column, once))
+                stats = self._stages[kind].setdefault(name, StageStats())
+                stats.cycles_histogram += times * once
+                stats.cycles_sum += times * spent
+                stats.units += times * len(job.cycles)
+        self._begun.clear()
+        return self._stages
 
     # -------------------------------------------------------------------------------------------------- time
 
@@ -286,7 +347,7 @@ class Fabric:
         if spent.min(initial=0) < 0 or end_ps < last.max():
             raise InvariantError(f"{self.cores[core]}: a stall or the job itself lasts less than nothing: {spent}")
         self.jobs_finished[core] += 1
-        self.units_finished[core] += units
+        self.units_finished[core] += self._work_units[core]
         self.active_ps[core] += end_ps - start_ps
         if self._trace:
             first = row[pipeline.STAGE_FIRST : pipeline.STAGE_FIRST + stages]

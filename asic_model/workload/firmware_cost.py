@@ -1,0 +1,36 @@
+"""What the firmware's work on one job costs the control processor, for runs that do not execute it instruction by
+instruction.
+
+Counted on the firmware itself: sessions on a chip without pixels (`python -m benchmarks.firmware_cost` prints the
+counts again, and how far this is from them). A job is taken from its ring and validated, started when a core is free,
+and completed; the shares of these three are an assumption, their sum is counted.
+"""
+
+from asic_model.config import ControlConfig
+
+# Cycles a job on `vcu`'s control processor: registers and moves of records included.
+ENCODE_CYCLES = 6_800
+RATE_CONTROL_CYCLES = 4_900  # more, where the firmware chooses the QP
+SCALE_CYCLES = 2_500
+DECODE_CYCLES = 4_000  # not counted yet: an assumption
+TAKE_SHARE, START_SHARE, COMPLETE_SHARE = 0.5, 0.15, 0.35
+
+# Shares of instruction classes in the firmware's work, and what `vcu` takes for each.
+_MIX = {
+    "alu_cycles": (0.46, 1), "shift_cycles": (0.05, 1), "load_cycles": (0.19, 2), "store_cycles": (0.08, 1),
+    "branch_cycles": (0.07, 1), "branch_taken_cycles": (0.07, 3), "jump_cycles": (0.05, 2),
+    "multiply_cycles": (0.01, 3), "divide_cycles": (0.01, 34), "mmio_cycles": (0.01, 12),
+}  # fmt: skip
+
+
+def slowness(control: ControlConfig) -> float:
+    """Cycles of an average instruction, relative to the control processor that the counts were taken on."""
+    here = sum(share * getattr(control, name) for name, (share, _) in _MIX.items())
+    return here / sum(share * cycles for share, cycles in _MIX.values())
+
+
+def job_cycles(kind: str, rate_controlled: bool, control: ControlConfig) -> int:
+    """Control cycles of one job of a kind of core ("encode", "scale", "decode"), from ring to completion."""
+    plain = {"encode": ENCODE_CYCLES, "scale": SCALE_CYCLES, "decode": DECODE_CYCLES}[kind]
+    more = RATE_CONTROL_CYCLES if rate_controlled and kind == "encode" else 0
+    return round((plain + more) * slowness(control))
