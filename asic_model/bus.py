@@ -10,10 +10,14 @@ from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType
 from asic_model.cores.result import CoreResult
 from asic_model.descriptors import Kind
+from asic_model.mcu import PLAIN_READ, PLAIN_WRITE, READ_TIME, RegisterFile
 from asic_model.registers import map as regs
 from asic_model.registers.map import Register
 
-FIRMWARE_AREA_BYTES = 128 << 10  # of device memory, from address 0
+FIRMWARE_AREA_BYTES = 256 << 10  # of device memory, from address 0
+WINDOW_AREA_BYTES = 4096  # of a function's window, likewise: its address 0 stays "none"
+WINDOW_UNIT_BYTES = 64 << 10
+OWN_QUEUES = 4  # of function 0; queue 3 + n is function n's
 EVENT_ALL = regs.EVENT_ENABLE_EVENTS.mask
 MASK32 = 0xFFFFFFFF
 _SECTIONS = {"encode": Kind.ENCODE, "scale": Kind.SCALE, "decode": Kind.DECODE}
@@ -24,7 +28,9 @@ def _all_registers() -> dict[int, Register]:
     found: dict[int, Register] = {}
     for address, register in regs.REGISTERS.items():
         count, stride = 1, 0
-        if register.name.startswith("queues."):
+        if register.name.startswith("functions."):
+            count, stride = regs.FUNCTIONS_COUNT, regs.FUNCTIONS_STRIDE
+        elif register.name.startswith("queues."):
             count, stride = regs.QUEUES_COUNT, regs.QUEUES_STRIDE
         elif register.name.startswith("cores."):
             count, stride = regs.CORES_COUNT, regs.CORES_STRIDE
@@ -34,6 +40,42 @@ def _all_registers() -> dict[int, Register]:
 
 
 _REGISTERS = _all_registers()
+
+
+def function_of(queue: int) -> int:
+    """The function that a queue belongs to."""
+    return 0 if queue < OWN_QUEUES else queue - OWN_QUEUES + 1
+
+
+def function_register(function: int, address: int) -> int:
+    """Address of a register of function 1..12."""
+    return address + (function - 1) * regs.FUNCTIONS_STRIDE
+
+
+# Reading these computes something; reads of those in `Bus.VOLATILE` first let the cores catch up.
+_COMPUTED = (
+    regs.WAIT_PENDING, regs.INSTRUCTIONS_LOW, regs.INSTRUCTIONS_HIGH, regs.MEMORY_READ_KIB, regs.MEMORY_WRITE_KIB,
+    regs.HOST_WRITES_DROPPED,
+)  # fmt: skip
+# A reset of the chip leaves these: the counters of what happened to it, and which cores may be used.
+_KEPT_IN_RESET = (regs.CORE_VIOLATIONS, regs.ECC_CORRECTED, regs.ECC_UNCORRECTED, regs.CORES_OUT)
+# Writing these does something.
+_EFFECTS = ("event_set", "event_enable", "timer", "mover_go", "prefetch_high", "cores.start", "cores.reset")
+
+
+def _register_file() -> RegisterFile:
+    """Which registers the control processor may read and write without the chip's help."""
+    file = RegisterFile()
+    file.access[:] = PLAIN_READ | PLAIN_WRITE  # where there is no register: 0, and nothing is written
+    for address, register in _REGISTERS.items():
+        word = address >> 2
+        file.masks[word] = register.write_mask
+        if address in _COMPUTED or address in Bus.VOLATILE:
+            file.access[word] &= ~PLAIN_READ & 0xFF
+        if register.name in _EFFECTS or register.clear_mask:
+            file.access[word] &= ~PLAIN_WRITE & 0xFF
+    file.access[regs.TIME_LOW >> 2] = READ_TIME | PLAIN_WRITE
+    return file
 
 
 class Bus:
@@ -51,15 +93,24 @@ class Bus:
         self._functional = functional
         self._fabric = fabric
         self._tick_ps = config.clocks.control_ps
-        self.accesses = 0  # of the control processor
+        self.file = _register_file()
+        self._words = self.file.words
         self._dropped = 0
+        self.resets = 0
         self.reset()
 
     def reset(self) -> None:
         """Power-on values."""
-        self._words = {address: register.reset for address, register in _REGISTERS.items()}
+        kept = {
+            address: self.word(address)
+            for address, register in _REGISTERS.items()
+            if register.name.startswith("functions.") or address in _KEPT_IN_RESET
+        }
+        self._words[:] = 0
+        for address, register in _REGISTERS.items():
+            self.set_word(address, kept.get(address, register.reset))
         self.pending_ps = 0  # when `pending` last became other than 0
-        self.event_ps = 0  # when the event line last went up
+        self.event_ps = [0] * (regs.FUNCTIONS_COUNT + 1)  # when the event line of each function last went up
         self.timer_ps: int | None = None
         config, limits = self._config, self._config.limits
         counts = dict.fromkeys(Kind, 0)
@@ -67,8 +118,8 @@ class Bus:
             kind = _SECTIONS[core.kind]
             if kind in self._types:
                 counts[kind] += 1
-                self._words[regs.CORES_KIND + number * regs.CORES_STRIDE] = int(kind)
-        self._words[regs.FEATURES] = sum(
+                self.set_word(regs.CORES_KIND + number * regs.CORES_STRIDE, int(kind))
+        features = sum(
             field.put(int(present))
             for field, present in (
                 (regs.FEATURES_CAN_ENCODE, counts[Kind.ENCODE] > 0),
@@ -77,34 +128,40 @@ class Bus:
                 (regs.FEATURES_FUNCTIONAL, self._functional),
             )
         )
-        self._words[regs.CAPACITY] = (
+        picture = regs.PICTURE_LIMIT_WIDTH.put(limits.max_width) | regs.PICTURE_LIMIT_HEIGHT.put(limits.max_height)
+        capacity = (
             regs.CAPACITY_ENCODE_CORES.put(counts[Kind.ENCODE])
             | regs.CAPACITY_SCALE_CORES.put(counts[Kind.SCALE])
             | regs.CAPACITY_DECODE_CORES.put(counts[Kind.DECODE])
-            | regs.CAPACITY_QUEUES.put(regs.QUEUES_COUNT)
+            | regs.CAPACITY_QUEUES.put(OWN_QUEUES)
         )
-        self._words[regs.MEMORY_SIZE] = config.memory.capacity_mib
-        self._words[regs.FIRMWARE_AREA] = FIRMWARE_AREA_BYTES
-        self._words[regs.CLOCK_PERIOD] = self._tick_ps
-        self._words[regs.SESSION_LIMIT] = limits.sessions
-        self._words[regs.PICTURE_LIMIT] = regs.PICTURE_LIMIT_WIDTH.put(limits.max_width)
-        self._words[regs.PICTURE_LIMIT] |= regs.PICTURE_LIMIT_HEIGHT.put(limits.max_height)
-        self._words[regs.ENCODE_RATE_LIMIT] = min(MASK32, round(limits.encode_mpix_s * 1000))
+        for address, value in (
+            (regs.FEATURES, features),
+            (regs.CAPACITY, capacity),
+            (regs.MEMORY_SIZE, config.memory.capacity_mib),
+            (regs.FIRMWARE_AREA, FIRMWARE_AREA_BYTES),
+            (regs.CLOCK_PERIOD, self._tick_ps),
+            (regs.SESSION_LIMIT, limits.sessions),
+            (regs.PICTURE_LIMIT, picture),
+            (regs.ENCODE_RATE_LIMIT, min(MASK32, round(limits.encode_mpix_s * 1000))),
+            (regs.RESET_COUNT, self.resets),
+        ):
+            self.set_word(address, value)
 
     # ------------------------------------------------------------------------------------------------ plain access
 
     def word(self, address: int) -> int:
         """A register's stored word, no effects."""
-        return self._words[address]
+        return int(self._words[address >> 2])
 
     def set_word(self, address: int, value: int) -> None:
         """The hardware writes a register."""
-        self._words[address] = value & MASK32
+        self._words[address >> 2] = value & MASK32
 
     def read(self, address: int, ticks: int, instructions: int) -> int:
         """A bus read, by host or firmware, at `ticks` of the control clock."""
         if address == regs.TIME_LOW:
-            self._words[regs.TIME_HIGH] = ticks >> 32 & MASK32
+            self.set_word(regs.TIME_HIGH, ticks >> 32)
             return ticks & MASK32
         if address == regs.WAIT_PENDING:
             return self.pending
@@ -117,7 +174,7 @@ class Bus:
             return self._fabric.memory()[name] >> 10 & MASK32
         if address == regs.HOST_WRITES_DROPPED:
             return self._dropped & MASK32
-        return self._words.get(address, 0)
+        return self.word(address)
 
     def write(self, address: int, value: int, at_ps: int) -> None:
         """A bus write by the firmware, or by the host where it may."""
@@ -129,14 +186,13 @@ class Bus:
         elif address == regs.TIMER:
             self.timer_ps = at_ps + value * self._tick_ps if value else None
         elif register.clear_mask:
-            self._words[address] &= ~(value & register.clear_mask)
+            self.set_word(address, self.word(address) & ~(value & register.clear_mask))
             if address == regs.PENDING:
                 self.pending_ps = at_ps
         else:
-            before = self._words[address]
-            self._words[address] = before & ~register.write_mask | value & register.write_mask
-            if address == regs.EVENT_ENABLE and self.event_line:
-                self.event_ps = at_ps
+            self.set_word(address, self.word(address) & ~register.write_mask | value & register.write_mask)
+            if address == regs.EVENT_ENABLE and self.event_line(0):
+                self.event_ps[0] = at_ps
 
     def host_write(self, address: int, value: int, at_ps: int) -> None:
         """A write over the host link: the bridge lets only some registers pass; some knock at the firmware's door."""
@@ -147,9 +203,11 @@ class Bus:
         self.write(address, value, at_ps)
         name = register.name
         if name in ("queues.tail", "queues.completion_head"):
-            self._set_pending(1 << (address - regs.QUEUES_CONTROL) // regs.QUEUES_STRIDE, at_ps)
-        elif name == "queues.control":
-            self._set_pending(regs.PENDING_QUEUE_CONTROL.mask, at_ps)
+            queue = (address - regs.QUEUES_CONTROL) // regs.QUEUES_STRIDE
+            self.set_word(regs.DOORBELLS, self.word(regs.DOORBELLS) | 1 << queue)
+            self._set_pending(regs.PENDING_DOORBELL.mask, at_ps)
+        elif name == "queues.control" or address in (regs.CORES_OUT, regs.CORE_RESET):
+            self._set_pending(regs.PENDING_CONTROL.mask, at_ps)
         elif address == regs.HOST_VERSION:
             self._set_pending(regs.PENDING_HOST_VERSION.mask, at_ps)
 
@@ -158,24 +216,55 @@ class Bus:
 
     # ------------------------------------------------------------------------------------------- events and pending
 
-    @property
-    def event_line(self) -> bool:
-        return bool(self._words[regs.EVENT_STATUS] & self._words[regs.EVENT_ENABLE])
+    def _event_registers(self, function: int) -> tuple[int, int]:
+        """Addresses of event_status and event_enable of a function."""
+        if function == 0:
+            return regs.EVENT_STATUS, regs.EVENT_ENABLE
+        return (
+            function_register(function, regs.FUNCTIONS_EVENT_STATUS),
+            function_register(function, regs.FUNCTIONS_EVENT_ENABLE),
+        )
+
+    def event_line(self, function: int) -> bool:
+        status, enable = self._event_registers(function)
+        return bool(self.word(status) & self.word(enable))
 
     def _set_events(self, bits: int, at_ps: int) -> None:
-        before = self.event_line
-        self._words[regs.EVENT_STATUS] |= bits & EVENT_ALL
-        if self.event_line and not before:
-            self.event_ps = at_ps
+        """`bits` as in event_set: state and fault reach every function, the others the one that is named."""
+        one = regs.EVENT_SET_FUNCTION.get(bits)
+        common = bits & (regs.EVENT_STATUS_STATE.mask | regs.EVENT_STATUS_FAULT.mask)
+        functions = range(regs.FUNCTIONS_COUNT + 1) if common else (one,)
+        for function in functions:
+            if function <= regs.FUNCTIONS_COUNT:
+                self._raise_events(function, bits & EVENT_ALL if function == one else common, at_ps)
+
+    def _raise_events(self, function: int, bits: int, at_ps: int) -> None:
+        status, _ = self._event_registers(function)
+        before = self.event_line(function)
+        self.set_word(status, self.word(status) | bits)
+        if self.event_line(function) and not before:
+            self.event_ps[function] = at_ps
+
+    def clear_events(self, function: int, bits: int) -> None:
+        """A function writes its event_status."""
+        status, _ = self._event_registers(function)
+        self.set_word(status, self.word(status) & ~bits)
+
+    def enable_events(self, function: int, bits: int, at_ps: int) -> None:
+        """A function writes its event_enable."""
+        _, enable = self._event_registers(function)
+        self.set_word(enable, bits & EVENT_ALL)
+        if self.event_line(function):
+            self.event_ps[function] = at_ps
 
     @property
     def pending(self) -> int:
-        return self._words[regs.PENDING]
+        return self.word(regs.PENDING)
 
     def _set_pending(self, bits: int, at_ps: int) -> None:
         if not self.pending:
             self.pending_ps = at_ps
-        self._words[regs.PENDING] |= bits
+        self.set_word(regs.PENDING, self.pending | bits)
 
     def fire_timer(self) -> None:
         """The timer's time has come."""
@@ -190,35 +279,46 @@ class Bus:
 
     def set_fault(self, cause: int, pc: int, value: int, at_ps: int) -> None:
         """The control processor trapped."""
-        self._words[regs.FAULT_CAUSE], self._words[regs.FAULT_PC], self._words[regs.FAULT_VALUE] = cause, pc, value
-        self._words[regs.FIRMWARE_STATUS] = int(regs.FirmwareState.FAULT)
+        for address, word in ((regs.FAULT_CAUSE, cause), (regs.FAULT_PC, pc), (regs.FAULT_VALUE, value)):
+            self.set_word(address, word)
+        self.set_word(regs.FIRMWARE_STATUS, int(regs.FirmwareState.FAULT))
         self._set_events(regs.EVENT_STATUS_FAULT.mask | regs.EVENT_STATUS_STATE.mask, at_ps)
 
     # -------------------------------------------------------------------------------------------------------- cores
 
     def core_kind(self, core: int) -> Kind:
-        return Kind(self._words[regs.CORES_KIND + core * regs.CORES_STRIDE])
+        return Kind(self.word(regs.CORES_KIND + core * regs.CORES_STRIDE))
+
+    def core_function(self, core: int) -> int:
+        """Function in whose window the addresses of the core's job are."""
+        return self.word(regs.CORES_FUNCTION + core * regs.CORES_STRIDE)
 
     def job_address(self, core: int) -> int:
         base = core * regs.CORES_STRIDE
-        return self._words[regs.CORES_JOB_LOW + base] | self._words[regs.CORES_JOB_HIGH + base] << 32
+        return self.word(regs.CORES_JOB_LOW + base) | self.word(regs.CORES_JOB_HIGH + base) << 32
 
     def core_started(self, core: int, at_ps: int) -> None:
         base, ticks = core * regs.CORES_STRIDE, at_ps // self._tick_ps
-        self._words[regs.CORES_STATUS + base] = regs.CORES_STATUS_BUSY.put(1)
-        self._words[regs.CORES_STARTED_LOW + base] = ticks & MASK32
-        self._words[regs.CORES_STARTED_HIGH + base] = ticks >> 32
+        self.set_word(regs.CORES_STATUS + base, regs.CORES_STATUS_BUSY.put(1))
+        self.set_word(regs.CORES_STARTED_LOW + base, ticks)
+        self.set_word(regs.CORES_STARTED_HIGH + base, ticks >> 32)
 
     def core_ended(self, core: int, end_ps: int, result: CoreResult) -> None:
-        base = core * regs.CORES_STRIDE
+        base, word = core * regs.CORES_STRIDE, self.word
         ticks = -(-end_ps // self._tick_ps)  # seen with the next edge of the control clock
-        words = self._words
-        started = words[regs.CORES_STARTED_LOW + base] | words[regs.CORES_STARTED_HIGH + base] << 32
-        words[regs.CORES_STATUS + base] = regs.CORES_STATUS_RESULT.put(result.status)
-        words[regs.CORES_DETAIL + base] = result.detail & MASK32
-        words[regs.CORES_OUTPUT_BYTES + base] = result.output_bytes & MASK32
-        words[regs.CORES_FINISHED_LOW + base] = ticks & MASK32
-        words[regs.CORES_FINISHED_HIGH + base] = ticks >> 32
-        words[regs.CORES_BUSY_TICKS + base] = words[regs.CORES_BUSY_TICKS + base] + ticks - started & MASK32
-        words[regs.CORES_DONE] |= 1 << core
+        started = word(regs.CORES_STARTED_LOW + base) | word(regs.CORES_STARTED_HIGH + base) << 32
+        for address, value in (
+            (regs.CORES_STATUS, regs.CORES_STATUS_RESULT.put(result.status)),
+            (regs.CORES_DETAIL, result.detail),
+            (regs.CORES_OUTPUT_BYTES, result.output_bytes),
+            (regs.CORES_FINISHED_LOW, ticks),
+            (regs.CORES_FINISHED_HIGH, ticks >> 32),
+            (regs.CORES_BUSY_TICKS, word(regs.CORES_BUSY_TICKS + base) + ticks - started),
+        ):
+            self.set_word(address + base, value)
+        self.set_word(regs.CORES_DONE, word(regs.CORES_DONE) | 1 << core)
         self._set_pending(regs.PENDING_CORE.mask, end_ps)
+
+    def count_up(self, address: int, by: int = 1) -> None:
+        """The hardware counts something."""
+        self.set_word(address, self.word(address) + by)

@@ -22,18 +22,26 @@ import heapq
 import mmap
 import os
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from asic_model.bus import FIRMWARE_AREA_BYTES, Bus
+from asic_model.bus import (
+    FIRMWARE_AREA_BYTES,
+    WINDOW_UNIT_BYTES,
+    Bus,
+    function_register,
+)
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType, core_types
 from asic_model.cores.result import STATUS_CORRUPT_INPUT, STATUS_OK, CoreResult
-from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind
-from asic_model.executor import Executor, Ticket
+from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind, Status
+from asic_model.executor import Executor, Ticket, Window, failed_result
+from asic_model.faults import ECC_WORD_BYTES, Fault, Faults
+from asic_model.functions import Function
 from asic_model.lookahead import Lookahead
 from asic_model.mcu import Processor, Stop
 from asic_model.registers import map as regs
@@ -48,6 +56,8 @@ FLOOR_CYCLES = 32
 PS_PER_US = 1_000_000
 POSTED_MOST = 10_000  # register writes before the chip catches up anyway
 RESET_STEP_PS = 100 * PS_PER_US
+ALL_ONES = 0xFFFFFFFF  # what a read gives when nobody answers
+NOWHERE = 0xFFFFFFFC  # an address that the control processor cannot fetch from
 _MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 
@@ -59,8 +69,11 @@ class _Running(NamedTuple):
     """A job on a core."""
 
     ticket: Ticket
+    result: CoreResult | None  # in place of the ticket's own
     start_ps: int
     floor_ps: int  # its end is not seen before
+    address: int  # of its block
+    faults: tuple[Fault, ...] = ()
 
 
 class Watcher(Protocol):
@@ -84,6 +97,7 @@ class Chip:
     seed          for the cores' jobs comes with each job; kept here to be reported
     trace         keep what `trace.py` draws: `timeline`, and the fabric's spans and samples
     watcher       is told of every job
+    faults        what is to go wrong (`faults.py`)
     """
 
     def __init__(
@@ -97,6 +111,7 @@ class Chip:
         types: dict[Kind, CoreType] | None = None,
         image: bytes | None = None,
         watcher: Watcher | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.config = config
         self.functional = functional
@@ -110,18 +125,27 @@ class Chip:
         self._types = core_types(config) if types is None else types
         threads = host_threads or (os.cpu_count() or 1)
         self._executor = Executor(self.memory, self._types, threads if functional else 1, functional)
-        self._lookahead = Lookahead(self.memory, self._executor, set(self._types))
+        self.faults = faults or Faults()
+        self._link_down_until_ps = 0
+        self._stuck = False  # the control processor turns in a circle
+        self._hung: dict[int, _Running] = {}  # cores that stand still in the middle of a job
+        self._resetting: set[int] = set()  # cores whose job is only to run out
+        self._poisoned: dict[int, int] = {}  # words with errors that ECC cannot correct: address, mask
+        self.timeline = Timeline(config.clocks.control_ps) if trace else None
+        self._lookahead = Lookahead(
+            self.memory, self._executor, set(self._types) if functional else set(), self.window,
+            self._rung if trace else None,
+        )  # fmt: skip
         self.fabric = Fabric(config, trace=trace, sample_ps=SAMPLE_PS)
         if len(self.fabric.cores) > regs.CORES_COUNT:
             raise ValueError(f"{len(self.fabric.cores)} cores; the register map has room for {regs.CORES_COUNT}")
         self._image = FIRMWARE_IMAGE.read_bytes() if image is None else image
-        self._processor = Processor(config.control)
+        self._bus = Bus(config, self._types, functional, self.fabric)
+        self._processor = Processor(config.control, self._bus.file)
         if self._processor.memory.nbytes < FIRMWARE_MEMORY_BYTES:
             raise ValueError(f"control.memory_kib: the firmware needs {FIRMWARE_MEMORY_BYTES >> 10} KiB")
         self._processor.load(self._image)
         self._tick_ps = config.clocks.control_ps
-        self.timeline = Timeline(self._tick_ps) if trace else None
-        self._bus = Bus(config, self._types, functional, self.fabric)
         self._waiting = False  # the processor is stalled on `wait_pending`
         self._stopped = False  # it trapped
         self._awake_ps = 0
@@ -142,6 +166,8 @@ class Chip:
         _check_register(address)
         self._counts["host_reads"] += 1
         self._pass(self.config.host_link.mmio_latency_ns * 1000)
+        if self.link_is_down:
+            return ALL_ONES
         return self._bus.read(address, self.now_ps // self._tick_ps, self._processor.instructions)
 
     def write32(self, address: int, value: int) -> None:
@@ -151,6 +177,8 @@ class Chip:
             raise ValueError(f"{value:#x} is no 32-bit value")
         self._counts["host_writes"] += 1
         self.now_ps += self.config.host_link.mmio_latency_ns * 500
+        if self.link_is_down:
+            return
         if address == regs.CONTROL and value & regs.CONTROL_RESET.mask:
             self._reset()
             return
@@ -162,6 +190,9 @@ class Chip:
     def memory_read(self, address: int, size: int) -> bytes:
         """Read device memory over the link: request, memory, `size` bytes back."""
         self._check_memory(address, size)
+        if self.link_is_down:
+            self._pass(self.config.host_link.latency_ns * 1000)
+            return b"\xff" * size
         self._counts["host_read_bytes"] += size
         latency_ps, duration_ps = self._link(size)
         if self.timeline is not None:
@@ -177,6 +208,9 @@ class Chip:
         """Write device memory over the link. The firmware's area is not writable."""
         view = np.frombuffer(data, np.uint8)
         self._check_memory(address, view.size)
+        if self.link_is_down:
+            self.now_ps += self.config.host_link.latency_ns * 1000
+            return
         self._counts["host_write_bytes"] += view.size
         latency_ps, duration_ps = self._link(view.size)
         self._tell(self.now_ps + latency_ps, "transfer", "host", address, view.size, True, duration_ps)
@@ -188,20 +222,61 @@ class Chip:
             return
         # The bytes are there at once; the chip, which may be behind, reads only what was submitted before.
         self._executor.settle(address, view.size, True)
+        if self._poisoned:
+            self._heal(address, view.size)
         self.memory[address : address + view.size] = view
 
-    def wait(self, timeout_us: float) -> bool:
-        """Let time pass until an enabled event is up (True) or `timeout_us` simulated microseconds passed (False)."""
+    def wait(self, timeout_us: float, function: int = 0) -> bool:
+        """Let time pass until an enabled event of `function` is up (True) or `timeout_us` simulated microseconds
+        passed (False)."""
         limit_ps = self.now_ps + round(timeout_us * PS_PER_US)
         self._catch_up()
-        if not self._bus.event_line:
-            self._play(limit_ps, until_event=True)
-        if not self._bus.event_line:
-            self.now_ps = limit_ps
+        if not self._bus.event_line(function):
+            self._play_with_faults(limit_ps, until_event=function)
+        if self.link_is_down or not self._bus.event_line(function):
+            self.now_ps = max(self.now_ps, limit_ps)
             return False
-        raised_ps = self._bus.event_ps + self.config.host_link.latency_ns * 1000
+        raised_ps = self._bus.event_ps[function] + self.config.host_link.latency_ns * 1000
         self._pass(max(0, raised_ps - self.now_ps))
         return True
+
+    # -------------------------------------------------------------------------------------------------- functions
+
+    def function(self, number: int) -> Function:
+        """What client `number` (1..12) sees; `Function.enable` comes first."""
+        return Function(self, number)
+
+    def window(self, function: int) -> Window:
+        """The part of device memory that a function's addresses are in; of no bytes when it has none."""
+        if function == 0:
+            return Window(0, self.memory.size)
+        word = self._bus.word
+        base = word(function_register(function, regs.FUNCTIONS_WINDOW_BASE)) * WINDOW_UNIT_BYTES
+        size = word(function_register(function, regs.FUNCTIONS_WINDOW_SIZE)) * WINDOW_UNIT_BYTES
+        enabled = word(function_register(function, regs.FUNCTIONS_CONTROL)) & regs.FUNCTIONS_CONTROL_ENABLE.mask
+        fits = enabled and base >= FIRMWARE_AREA_BYTES and base + size <= self.memory.size
+        return Window(base, size if fits else 0)
+
+    def peek(self, address: int) -> int:
+        """A register's stored word: what the host bridge itself looks at, in no time."""
+        return self._bus.word(address)
+
+    def function_events(self, function: int, *, clear: int = 0, enable: int | None = None) -> None:
+        """A function clears events, or chooses those that raise its line."""
+        self._pass(self.config.host_link.mmio_latency_ns * 500)
+        if clear:
+            self._bus.clear_events(function, clear)
+        if enable is not None:
+            self._bus.enable_events(function, enable, self.now_ps)
+
+    def count_violation(self, function: int) -> None:
+        """The host bridge dropped something that was not the function's."""
+        self._pass(self.config.host_link.mmio_latency_ns * 500)
+        self._bus.count_up(function_register(function, regs.FUNCTIONS_VIOLATIONS))
+
+    def inject(self, fault: Fault) -> None:
+        """Arm one more fault, from now on."""
+        self.faults.add(fault, self.now_ps)
 
     def close(self) -> None:
         """Stop the host threads. The memory goes with the last reference to the chip."""
@@ -225,7 +300,7 @@ class Chip:
                 "instructions": processor.instructions,
                 "awake_ps": self._awake_ps,
                 "idle_ps": elapsed - self._awake_ps,
-                "register_accesses": self._bus.accesses,
+                "register_accesses": processor.accesses,
             },
             "host_link": dict(self._counts),
             "jobs": {section: dict(counters) for section, counters in self._jobs.items()},
@@ -256,15 +331,32 @@ class Chip:
         """Play the chip up to the host's clock, with what the host posted."""
         while self._posted:
             at_ps, address, value = self._posted.popleft()
-            self._play(at_ps)
-            self._bus.host_write(address, value, at_ps)
-        self._play(self.now_ps)
+            self._play_with_faults(at_ps)
+            queue, offset = divmod(address - regs.QUEUES_TAIL, regs.QUEUES_STRIDE)
+            if offset == 0 and 0 <= queue < regs.QUEUES_COUNT and self.faults.loses_doorbell(queue):
+                self._bus.set_word(address, value)
+            else:
+                self._bus.host_write(address, value, at_ps)
+        self._play_with_faults(self.now_ps)
 
-    def _play(self, until_ps: int, until_event: bool = False) -> None:
-        """Play the chip up to `until_ps`; with `until_event` only up to the moment the event line goes up."""
+    def _play_with_faults(self, until_ps: int, until_event: int | None = None) -> None:
+        """`_play`, with the faults whose time comes on the way."""
+        while True:
+            due_ps = self.faults.next_ps
+            if due_ps is None or due_ps > until_ps:
+                break
+            self._play(due_ps, until_event)
+            if until_event is not None and self._bus.event_line(until_event):
+                return
+            for fault in self.faults.take_due(due_ps):
+                self._strike(fault, due_ps)
+        self._play(until_ps, until_event)
+
+    def _play(self, until_ps: int, until_event: int | None = None) -> None:
+        """Play the chip up to `until_ps`; with `until_event` only up to the moment that function's line goes up."""
         processor = self._processor
-        while not (until_event and self._bus.event_line):
-            if self._stopped:
+        while until_event is None or not self._bus.event_line(until_event):
+            if self._stopped or self._stuck:
                 if not self._next_end(until_ps):
                     break
             elif self._waiting:
@@ -301,7 +393,6 @@ class Chip:
         at_ps = processor.cycles * self._tick_ps
         offset, value = processor.access
         if stop is Stop.MMIO_LOAD:
-            self._bus.accesses += 1
             if offset in self._bus.VOLATILE:
                 while self._next_end(at_ps):
                     pass
@@ -311,7 +402,6 @@ class Chip:
             else:
                 processor.finish_load(self._bus.read(offset, processor.cycles, processor.instructions))
         elif stop is Stop.MMIO_STORE:
-            self._bus.accesses += 1
             self._store(offset, value, at_ps)
         elif stop is Stop.TRAP:
             self._stopped = True
@@ -329,20 +419,23 @@ class Chip:
         elif offset == regs.PREFETCH_HIGH:
             address = bus.word(regs.PREFETCH_LOW) | regs.PREFETCH_HIGH_ADDRESS.get(value) << 32
             if address + BLOCK_BYTES <= self.memory.size and regs.PREFETCH_HIGH_KIND.get(value) in self._types:
-                self._executor.announce(address)
+                window = self.window(regs.PREFETCH_HIGH_FUNCTION.get(value))
+                self._executor.announce(address, window)
                 if self.timeline is not None:
                     self.timeline.announced(address, at_ps)
         elif offset >= regs.CORES_KIND and (offset - regs.CORES_START) % regs.CORES_STRIDE == 0 and value & 1:
             self._start((offset - regs.CORES_START) // regs.CORES_STRIDE, at_ps)
+        elif offset >= regs.CORES_KIND and (offset - regs.CORES_RESET) % regs.CORES_STRIDE == 0 and value & 1:
+            self._reset_core((offset - regs.CORES_RESET) // regs.CORES_STRIDE, at_ps)
 
     # ------------------------------------------------------------------------------------------------------- cores
 
     def _start(self, core: int, at_ps: int) -> None:
         """The firmware starts the job whose block the core's job registers name."""
-        if core in self._running or self._bus.core_kind(core) == Kind.NONE:
+        if core in self._running or core in self._hung or self._bus.core_kind(core) == Kind.NONE:
             return
         address = self._bus.job_address(core)
-        ticket = self._executor.take(address)
+        ticket = self._executor.take(address, self.window(self._bus.core_function(core)))
         if ticket.kind != self._bus.core_kind(core):
             raise ChipError(f"core {core} was given a job of kind {ticket.kind.name}")
         if self._watcher is not None:
@@ -355,7 +448,8 @@ class Chip:
             if ticket.fields.get("structure", 3) != 3:  # a field has half of the frame's
                 macroblocks //= 2
             floor_ps += macroblocks * FLOOR_CYCLES * self.config.clocks.core_ps
-        self._running[core] = _Running(ticket, at_ps, floor_ps)
+        faults = tuple(self.faults.of_job(core))
+        self._running[core] = _Running(ticket, self._altered(ticket, faults), at_ps, floor_ps, address, faults)
         self._bus.core_started(core, at_ps)
         if self.timeline is not None:
             self.timeline.started(core, ticket.kind.name.lower(), address, at_ps)
@@ -413,7 +507,8 @@ class Chip:
         at_ps, _, what, arguments = item
         if what == "start":
             (core,) = arguments
-            self.fabric.start(core, self._running[core].ticket.result(), at_ps)
+            running = self._running[core]
+            self.fabric.start(core, running.result or running.ticket.result(), at_ps)
         elif what == "end":
             self._end(arguments[0], at_ps)
             return True
@@ -427,15 +522,107 @@ class Chip:
     def _end(self, core: int, end_ps: int) -> None:
         """A job's end reaches the registers."""
         running = self._running.pop(core)
-        result = running.ticket.result()
+        if not self._running:
+            self._bound_ps = 0
+        result = running.result or running.ticket.result()
+        if core in self._resetting:
+            self._resetting.remove(core)
+            self._executor.give_back(running.address, running.ticket)
+            result = failed_result(Status.CORE_RESET, 0)
+        elif any(fault.kind == "engine_hang" for fault in running.faults):
+            self._hung[core] = running
+            return
+        elif any(fault.kind == "wrong_result" for fault in running.faults):
+            self._spoil(running.ticket, result)
+        if result.status == Status.ACCESS_VIOLATION:
+            self._bus.count_up(regs.CORE_VIOLATIONS)
+            if function := self._bus.core_function(core):
+                self._bus.count_up(function_register(function, regs.FUNCTIONS_VIOLATIONS))
         self._count(running.ticket, result)
         if self._watcher is not None:
             self._watcher.ended(core, end_ps, result)
         self._bus.core_ended(core, end_ps, result)
         if self.timeline is not None:
             self.timeline.ended(core, end_ps)
-        if not self._running:
-            self._bound_ps = 0
+
+    def _reset_core(self, core: int, at_ps: int) -> None:
+        """The firmware resets a core: its job ends at once if the core hangs, else when its traffic has run out."""
+        if core in self._hung:
+            self._running[core] = self._hung.pop(core)
+            self._resetting.add(core)
+            self._end(core, at_ps)
+        elif core in self._running:
+            self._resetting.add(core)
+
+    # ------------------------------------------------------------------------------------------------------ faults
+
+    @property
+    def link_is_down(self) -> bool:
+        return self._link_down_until_ps > self.now_ps
+
+    def _altered(self, ticket: Ticket, faults: tuple[Fault, ...]) -> CoreResult | None:
+        """What the core does in place of the job's own result, None when it does just that."""
+        read = [area for area in ticket.areas if not area.write]
+        for address in self._poisoned:
+            if any(area.address <= address < area.address + area.size_bytes for area in read):
+                self._bus.count_up(regs.ECC_UNCORRECTED)
+                return failed_result(Status.MEMORY_ERROR, address // 64 & 0xFFFFFFFF)
+        found: CoreResult | None = None
+        for fault in faults:
+            if fault.kind == "slow_core":
+                found = found or ticket.result()
+                found = replace(found, cycles=found.cycles * fault.factor)
+            elif fault.kind == "engine_hang":
+                found = found or ticket.result()
+                units = max(1, min(fault.macroblock, len(found.cycles)))
+                requests = found.requests[found.requests["unit"] < units]
+                found = replace(found, cycles=found.cycles[:units], requests=requests)
+        if self._poisoned:
+            for area in ticket.areas:
+                if area.write:
+                    self._heal(area.address, area.size_bytes)
+        return found
+
+    def _spoil(self, ticket: Ticket, result: CoreResult) -> None:
+        """Change one byte of what the job put out."""
+        written = [area for area in ticket.areas if area.write]
+        out = next((area for area in written if area.field == "out_address"), written[0] if written else None)
+        if out is not None:
+            size = result.output_bytes or out.size_bytes
+            self._flip(out.address + size // 2, 0x10)
+
+    def _flip(self, address: int, mask: int) -> None:
+        """Turn bits of a byte over. Jobs that are known already read the byte as it was."""
+        self._executor.settle(address, 1, True)
+        self.memory[address] ^= mask
+
+    def _heal(self, address: int, size: int) -> None:
+        """A write covers words with errors."""
+        for word in [one for one in self._poisoned if address <= one and one + ECC_WORD_BYTES <= address + size]:
+            self._flip(word, self._poisoned.pop(word))
+
+    def _strike(self, fault: Fault, at_ps: int) -> None:
+        """A fault's time has come."""
+        if fault.kind == "bit_flip":
+            address = fault.address // ECC_WORD_BYTES * ECC_WORD_BYTES
+            if not FIRMWARE_AREA_BYTES <= address < self.memory.size:
+                return
+            if self.faults.ecc and fault.bits == 1:
+                self._bus.count_up(regs.ECC_CORRECTED)
+                return
+            mask = 0x01 if fault.bits == 1 else 0x81
+            self._flip(address, mask)
+            if self.faults.ecc:
+                self._poisoned[address] = mask
+        elif fault.kind == "firmware_trap":
+            self._processor.jump(NOWHERE)
+            self._waiting = False
+        elif fault.kind == "firmware_stuck":
+            self._stuck = True
+        elif fault.kind == "link_drop":
+            self._link_down_until_ps = at_ps + round(fault.for_us * PS_PER_US)
+        else:
+            self._link_down_until_ps = 1 << 62
 
     def _count(self, ticket: Ticket, result: CoreResult) -> None:
         section = self._types[ticket.kind].section
@@ -470,7 +657,7 @@ class Chip:
                 completed = self._lookahead.firmware_wrote(device, data)
                 if completed is not None:
                     if self.timeline is not None:
-                        self.timeline.completed(*completed)
+                        self.timeline.completed(*completed, at_ps)
                     if self._watcher is not None:
                         self._watcher.completed(completed[1])
         else:
@@ -479,6 +666,11 @@ class Chip:
         words = -(-size * 8 // self.config.noc.width_bits)
         done_ps = at_ps + self._move_ps + words * self.config.clocks.noc_ps
         processor.stall_until(-(-done_ps // self._tick_ps))
+
+    def _rung(self, queue: int, sequence: int) -> None:
+        """A doorbell showed a command."""
+        if self.timeline is not None:
+            self.timeline.rung(queue, sequence, self.now_ps)
 
     def _move_latency_ps(self) -> int:
         """Network there and back and one read of a closed row."""
@@ -500,17 +692,21 @@ class Chip:
     def _reset(self) -> None:
         """Restart firmware and registers. Jobs on cores run out first, unseen: a core cannot be stopped half-way."""
         self._catch_up()
+        self._resetting |= set(self._running)
+        self._hung.clear()
         while self._running:
             if not self._next_end(self.now_ps):
                 self.now_ps += RESET_STEP_PS
+        self._resetting.clear()
         self._executor.drain()
+        self._bus.resets += 1
         self._processor.load(self._image)
         self._processor.stall_until(-(-self.now_ps // self._tick_ps))
         self._bus.reset()
         self._lookahead.forget()
         if self.timeline is not None:
             self.timeline.forget()
-        self._waiting = self._stopped = False
+        self._waiting = self._stopped = self._stuck = False
 
 
 def _check_register(address: int) -> None:

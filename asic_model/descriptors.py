@@ -8,8 +8,9 @@ How a job gets to the chip (addresses are byte addresses in device memory, regis
 
  1. Check `id` and `interface_version`. Wait until `firmware_status.state` is RUN (2). Write VERSION to
     `host_version`, then wait until `negotiation` shows the same version: ACCEPTED (1), or REFUSED (2) and stop here.
- 2. For a queue n of 0..3: put a command ring and a completion ring in device memory, each of 1 << size_log2 records
-    of 64 bytes, 64-byte aligned, at or above `firmware_area`, not overlapping. Write `queues[n].base_*`,
+ 2. For a queue n of the function's own (`capacity.queues` of them, from 0): put a command ring and a completion ring in
+    device memory, each of 1 << size_log2 records of 64 bytes, 64-byte aligned, at or above `firmware_area`, not
+    overlapping. Write `queues[n].base_*`,
     `completion_base_*`, 0 to `tail` and `completion_head`, then `control` with `size_log2` and `enable`.
     `queues[n].status` becomes RUNNING (1) or names what is wrong. Indices start at 0 and run freely (32 bits): slot =
     index % ring size. To stop: `control` 0, then wait for STOPPED (0) before anything else is done with the queue.
@@ -30,6 +31,18 @@ take their place in that order. Jobs of different sessions run at the same time.
 
 Fences. A job with `wait_session` != 0 starts only after that session (of the same queue) completed the command with
 `wait_sequence`, or any later one. The command that is waited for must have been submitted before.
+
+Priority and deadline. Ready jobs of queues with a higher `control.priority` go to cores first; queues of equal priority
+take turns. Within a queue the job with the earliest deadline goes first, those without one last. A deadline missed does
+not end a job; its completion says `late`.
+
+Watchdog. A job that runs longer than its session's `watchdog_us` is ended by resetting its core, which goes out of
+service if another one of its kind is left, and is tried once more; after that it completes as TIMED_OUT.
+
+Functions. Function 0 has the whole chip, four queues and all registers that the host may write. Functions 1..12, one a
+client, see the same register map with their own events, one queue, and a window of device memory whose address 0 is
+their first byte; `firmware_area` of it (one page) cannot be named, so that address 0 stays "none". All their addresses
+are translated through the window by firmware, cores and host link, and one that leaves it ends as ACCESS_VIOLATION.
 
 Rate control. In a session with `bit_rate` != 0 the firmware chooses the QP of each picture (`qp` in the job block is
 ignored, the completion says which one was used); otherwise the job's own `qp` holds.
@@ -85,6 +98,9 @@ class Status(IntEnum):
     BAD_FIELD = 1  # detail: number of the field in the job block (its place in the list below)
     OUTPUT_FULL = 2  # the stream did not fit; nothing usable was written
     CORRUPT_INPUT = 3  # decoded with concealment; detail: macroblocks concealed
+    MEMORY_ERROR = 4  # ECC could not correct what the job read; detail: address / 64
+    ACCESS_VIOLATION = 5  # an address left the function's window; detail: number of the field (core: of no field, 255)
+    CORE_RESET = 6  # the core was reset under the job (the firmware tries it again: a host never sees this)
     BAD_VERSION = 16  # detail: the version found, in the command or its block
     BAD_TYPE = 17  # unknown command; detail: the type found
     BAD_COMMAND = 18  # detail: number of the field in the command record; 255 for reserved bytes
@@ -92,9 +108,19 @@ class Status(IntEnum):
     BAD_SESSION = 20  # not open, or not of this queue, or of another kind; detail: the number found
     BAD_SEQUENCE = 21  # not greater than the last one of the session; detail: the last one
     BAD_FENCE = 22  # waits for a command that was not submitted before; detail: wait_sequence
-    NO_CAPACITY = 23  # OPEN_SESSION: detail 0: no session left, 1: encode rate granted is used up
+    NO_CAPACITY = 23  # OPEN_SESSION: detail: CapacityLimit
     NO_CORE = 24  # this chip has no core of that kind
     ABORTED = 25  # the queue was disabled
+    TIMED_OUT = 26  # ended by the watchdog on every attempt; detail: attempts
+
+
+class CapacityLimit(IntEnum):
+    """`detail` of NO_CAPACITY: which limit."""
+
+    SESSIONS = 0  # of the chip
+    ENCODE_RATE = 1  # of the chip
+    FUNCTION_SESSIONS = 2  # of the client's function
+    FUNCTION_ENCODE_RATE = 3
 
 
 class LogCode(IntEnum):
@@ -108,6 +134,10 @@ class LogCode(IntEnum):
     SESSION_CLOSED = 6  # session, last sequence
     JOB_FAILED = 7  # session, sequence, status, detail
     STRAY_CORE = 8  # core that finished without a job
+    WATCHDOG = 9  # core, session, sequence, attempt
+    CORES_OUT = 10  # mask of cores out of service, cause: 0 host, 1 watchdog
+    VIOLATION = 11  # queue, sequence, number of the field
+    DEADLINE_MISSED = 12  # session, sequence, ticks late
 
 
 @dataclass(frozen=True)
@@ -214,6 +244,8 @@ COMMAND = Layout(
         _field("wait_sequence", "I", "fence: its command to wait for"),
         _field("block_address", "Q", "job block or session block; 0 where the type has none"),
         _field("user_data", "Q", "given back in the completion"),
+        _field("deadline_us", "I", "when it should be finished, from now [microseconds]; 0: no deadline"),
+        _field("core", "B", "1 + number of the core that must run it (queues 0..3 only); 0: any of its kind"),
     ),
 )
 
@@ -237,6 +269,8 @@ COMPLETION = Layout(
         _field("index", "I", "this completion's index + 1: tells a new record from an old one"),
         _field("core", "B", "number of the core; 255: none"),
         _field("qp", "B", "ENCODE: QP that was used"),
+        _field("attempts", "B", "how often the job was given to a core"),
+        _field("late", "B", "1: finished after its deadline"),
     ),
 )
 
@@ -277,6 +311,7 @@ SESSION_BLOCK = Layout(
         _field("reserve_kilosamples", "I", "encode rate to reserve [1000 luma samples/s]; 0: as time allows"),
         _field("qp_min", "B", "smallest QP that rate control may use", 0, 51),
         _field("qp_max", "B", "largest", 0, 51),
+        _field("watchdog_us", "I", "longest that a job may run [microseconds]; 0: by picture size", 0, 60_000_000),
     ),
 )
 
@@ -530,8 +565,10 @@ def c_header() -> str:
         f"#define DECODE_MOTION_BYTES {DECODE_MOTION_BYTES}u",
         "",
     ]
-    for enumeration in (Command, CommandFlag, Kind, Status, LogCode):
-        prefix = {"CommandFlag": "FLAG", "LogCode": "LOG"}.get(enumeration.__name__, enumeration.__name__.upper())
+    for enumeration in (Command, CommandFlag, Kind, Status, CapacityLimit, LogCode):
+        prefix = {"CommandFlag": "FLAG", "LogCode": "LOG", "CapacityLimit": "LIMIT"}.get(
+            enumeration.__name__, enumeration.__name__.upper()
+        )
         lines += [f"#define {prefix}_{m.name} {int(m)}u" for m in enumeration]
         lines.append("")
     for number, cause in BLOCK_CAUSES.items():

@@ -7,20 +7,58 @@ reads or writes, the later one waits for the earlier one. With that, and with ho
 holds the same bytes whatever the threads do.
 
 With one thread nothing runs ahead: a job is computed when its result is asked for, on the caller's thread.
+
+A job's addresses are in the window of its function (`Window`): the core is given that part of device memory and no
+other, and a job that names anything outside of it, directly or in its parameter block, ends as ACCESS_VIOLATION.
 """
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from asic_model.cores.estimate import estimate
 from asic_model.cores.registry import CoreType, all_regions, build_job
-from asic_model.cores.result import CoreResult
-from asic_model.descriptors import BLOCK_BYTES, Kind, Region, unpack_job
+from asic_model.cores.result import REQUEST, CoreResult
+from asic_model.descriptors import BLOCK_BYTES, Kind, Region, Status, unpack_job
+from asic_model.work import ENCODE_WORK
 
 Compute = Callable[[], CoreResult]
+NO_FIELD = 255
+
+
+class Window(NamedTuple):
+    """Part of device memory that a function's addresses are in."""
+
+    base: int
+    size_bytes: int
+
+    def holds(self, address: int, size: int) -> bool:
+        """Whether `size` bytes at the window's own address are inside."""
+        return address >= 0 and address + size <= self.size_bytes
+
+
+def failed_result(status: int, detail: int) -> CoreResult:
+    """What a core reports that gave a job up at once: one unit of one cycle, no traffic."""
+    cycles = np.ones((1, 1), np.int64)
+    return CoreResult(status, detail, 0, ("guard",), cycles, np.zeros(0, REQUEST), np.zeros(1, ENCODE_WORK))
+
+
+# Fields of a job block that no estimate looks at, and the memory that kept estimates may take.
+_NOT_IN_ESTIMATES = frozenset(("frame_num", "idr_pic_id", "poc_lsb", "seed", "number", "poc_top", "poc_bottom"))
+ESTIMATE_BYTES_MOST = 64 << 20
+
+
+def _placed(result: CoreResult, window: Window) -> CoreResult:
+    """The result with its traffic at addresses of device memory."""
+    if window.base == 0 or not result.requests.size:
+        return result
+    requests = result.requests.copy()
+    requests["address"] += np.uint64(window.base)
+    return replace(result, requests=requests)
 
 
 class Ticket:
@@ -98,53 +136,62 @@ class Executor:
         self._types = types
         self._functional = functional  # False: estimates instead of pixels
         self._announced: dict[int, Ticket] = {}  # by address of the job block, until taken
-        self._foreseen: dict[bytes, list[Ticket]] = {}  # by block, until the firmware announces it
+        # by window and block, until the firmware announces it
+        self._foreseen: dict[tuple[Window, bytes], list[Ticket]] = {}
         self._under_way: list[Ticket] = []  # maybe not done, oldest first
         self._pool = ThreadPoolExecutor(threads, "tasic-core") if threads > 1 else None
+        self._estimates: dict[tuple[object, ...], CoreResult] = {}
+        self._estimate_bytes = 0
         self._lock = threading.Lock()
         self._followers: dict[Ticket, list[Ticket]] = {}
         self._missing: dict[Ticket, int] = {}
 
-    def foresee(self, block: bytes) -> Ticket:
+    def foresee(self, block: bytes, window: Window) -> Ticket:
         """The host submitted this job block: unless the firmware refuses it, it will run as it stands."""
-        ticket = self._enter(block)
-        self._foreseen.setdefault(block, []).append(ticket)
+        ticket = self._enter(block, window)
+        self._foreseen.setdefault((window, block), []).append(ticket)
         return ticket
 
-    def refused(self, block: bytes, ticket: Ticket) -> None:
+    def refused(self, block: bytes, window: Window, ticket: Ticket) -> None:
         """The firmware refused a job that was foreseen: nobody will ask for it."""
-        waiting = self._foreseen.get(block, [])
+        waiting = self._foreseen.get((window, block), [])
         if ticket in waiting:
             waiting.remove(ticket)
             if not waiting:
-                del self._foreseen[block]
+                del self._foreseen[window, block]
 
-    def announce(self, address: int) -> Ticket:
+    def announce(self, address: int, window: Window) -> Ticket:
         """The firmware says that the job block at `address` is final: its job may be computed from now on."""
         block = self._memory[address : address + BLOCK_BYTES].tobytes()
-        foreseen = self._foreseen.get(block)
+        foreseen = self._foreseen.get((window, block))
         if foreseen:
             ticket = foreseen.pop(0)
             if not foreseen:
-                del self._foreseen[block]
+                del self._foreseen[window, block]
         else:
-            ticket = self._enter(block)
+            ticket = self._enter(block, window)
         self._announced[address] = ticket
         return ticket
 
-    def _enter(self, block: bytes) -> Ticket:
+    def _enter(self, block: bytes, window: Window) -> Ticket:
         """Make a job known: find what it must wait for, let a thread have it."""
         kind, fields = unpack_job(block)
         core = self._types[kind]
+        memory = self._memory[window.base : window.base + window.size_bytes]
+        areas = all_regions(memory, kind, fields)
+        if not all(window.holds(area.address, area.size_bytes) for area in areas):
+            violation = failed_result(Status.ACCESS_VIOLATION, NO_FIELD)
+            return Ticket(kind, fields, [], lambda: violation)
+        if not self._functional:
+            # Nothing is read or written: nothing to wait for.
+            return Ticket(kind, fields, [], lambda: self._estimated(kind, fields, window, areas))
         job = build_job(core, fields)
-        areas = all_regions(self._memory, kind, fields)
 
         def compute() -> CoreResult:
-            if self._functional:
-                return core.run(self._memory, job, core.config)
-            return estimate(kind, job, core.config, areas)
+            return _placed(core.run(memory, job, core.config), window)
 
-        ticket = Ticket(kind, fields, areas, compute)
+        placed = [area._replace(address=area.address + window.base) for area in areas]
+        ticket = Ticket(kind, fields, placed, compute)
         self._under_way = [other for other in self._under_way if not other.done]
         ticket.waits_for = [
             other
@@ -156,13 +203,31 @@ class Executor:
             self._queue(ticket)
         return ticket
 
-    def take(self, address: int) -> Ticket:
+    def _estimated(self, kind: Kind, fields: dict[str, int], window: Window, areas: list[Region]) -> CoreResult:
+        """The estimate of a job; jobs of the same shape on the same buffers share it."""
+        key = (kind, window, *(value for name, value in fields.items() if name not in _NOT_IN_ESTIMATES))
+        found = self._estimates.pop(key, None)
+        if found is None:
+            core = self._types[kind]
+            found = _placed(estimate(kind, build_job(core, fields), core.config, areas), window)
+            self._estimate_bytes += found.requests.nbytes + found.cycles.nbytes
+        self._estimates[key] = found  # youngest last
+        while self._estimate_bytes > ESTIMATE_BYTES_MOST and len(self._estimates) > 1:
+            oldest = self._estimates.pop(next(iter(self._estimates)))
+            self._estimate_bytes -= oldest.requests.nbytes + oldest.cycles.nbytes
+        return found
+
+    def take(self, address: int, window: Window) -> Ticket:
         """The job at `address` starts on a core: its ticket, announced before or now."""
         ticket = self._announced.pop(address, None)
         if ticket is None:
-            ticket = self.announce(address)
+            ticket = self.announce(address, window)
             del self._announced[address]
         return ticket
+
+    def give_back(self, address: int, ticket: Ticket) -> None:
+        """The job's core was reset; when the job starts again it has the outcome that it had before."""
+        self._announced[address] = ticket
 
     def settle(self, address: int, size: int, write: bool) -> None:
         """Wait for announced jobs that an access from outside would meet."""

@@ -11,33 +11,46 @@ job would have written is undefined by the protocol (the buffers are the device'
 guess does no harm beyond them. Guesses depend on the host's calls alone, never on threads.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from asic_model import descriptors
-from asic_model.bus import FIRMWARE_AREA_BYTES
+from asic_model.bus import FIRMWARE_AREA_BYTES, WINDOW_AREA_BYTES, function_of
 from asic_model.descriptors import BLOCK_BYTES, JOB_COMMANDS, RECORD_BYTES, Command, Kind, Status
-from asic_model.executor import Executor, Ticket
+from asic_model.executor import Executor, Ticket, Window
 from asic_model.registers import map as regs
 
 _KINDS: dict[int, Kind] = {int(command): kind for command, kind in JOB_COMMANDS.items()}
 
 
 class Lookahead:
-    """Follows the host's register writes and the firmware's completions; makes jobs known to `executor`."""
+    """Follows the host's register writes and the firmware's completions; makes jobs known to `executor`.
 
-    def __init__(self, memory: np.ndarray, executor: Executor, kinds: set[Kind]) -> None:
+    windows      says where a function's addresses are
+    when_rung    is told (queue, sequence) of every command that a doorbell shows
+    """
+
+    def __init__(
+        self, memory: np.ndarray, executor: Executor, kinds: set[Kind], windows: Callable[[int], Window],
+        when_rung: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
         self._memory = memory
         self._executor = executor
         self._kinds = kinds
+        self._windows = windows
+        self._when_rung = when_rung
         self.forget()
 
     def forget(self) -> None:
         """The chip was reset."""
         self._written: dict[int, int] = {}  # what the host wrote last, by register
+        self._rings: list[tuple[int, int, int]] | None = []  # see `_ring_table`; None: look again
         # Sessions being opened, by (queue, sequence), and open ones, by number: queue, kind, under rate control?
         self._opening: dict[tuple[int, int], tuple[int, int, bool]] = {}
         self._sessions: dict[int, tuple[int, int, bool]] = {}
-        self._jobs: dict[tuple[int, int], tuple[bytes, Ticket]] = {}  # foreseen jobs by (queue, sequence)
+        # foreseen jobs by (queue, sequence)
+        self._jobs: dict[tuple[int, int], tuple[bytes, Window, Ticket]] = {}
         # Jobs left to the firmware and not completed, by session: what comes after them must be left to it too.
         self._left: dict[int, set[tuple[int, int]]] = {}
 
@@ -46,7 +59,10 @@ class Lookahead:
         former = self._written.get(address, 0)
         self._written[address] = value
         queue, offset = divmod(address - regs.QUEUES_CONTROL, regs.QUEUES_STRIDE)
-        if not 0 <= queue < regs.QUEUES_COUNT or offset != regs.QUEUES_TAIL - regs.QUEUES_CONTROL:
+        if not 0 <= queue < regs.QUEUES_COUNT or offset == regs.QUEUES_COMPLETION_HEAD - regs.QUEUES_CONTROL:
+            return
+        if offset != regs.QUEUES_TAIL - regs.QUEUES_CONTROL:
+            self._rings = None
             return
         base, size = self._ring(queue, regs.QUEUES_BASE_LOW)
         count = value - former & 0xFFFFFFFF
@@ -54,16 +70,18 @@ class Lookahead:
             return
         for index in range(former, former + count):
             place = base + index % size * RECORD_BYTES
-            self._look(queue, descriptors.COMMAND.unpack(self._memory[place : place + RECORD_BYTES].tobytes()))
+            command = descriptors.COMMAND.unpack(self._memory[place : place + RECORD_BYTES].tobytes())
+            if self._when_rung is not None:
+                self._when_rung(queue, command["sequence"])
+            self._look(queue, command)
 
     def firmware_wrote(self, address: int, record: bytes) -> tuple[int, dict[str, int]] | None:
         """The firmware wrote a record to device memory: completions tell which sessions there are.
 
         Returns (queue, fields) of a completion.
         """
-        for queue in range(regs.QUEUES_COUNT):
-            base, size = self._ring(queue, regs.QUEUES_COMPLETION_BASE_LOW)
-            if base <= address < base + size * RECORD_BYTES:
+        for queue, base, size_bytes in self._ring_table():
+            if base <= address < base + size_bytes and queue >= 0:
                 done = descriptors.unpack_completion(record)
                 session = self._opening.pop((queue, done["sequence"]), None)
                 if session is not None and done["status"] == Status.OK:
@@ -80,18 +98,32 @@ class Lookahead:
         return None
 
     def _ring(self, queue: int, low: int) -> tuple[int, int]:
-        """(address, records) of a ring as the host set it up last."""
+        """(address in device memory, records) of a ring as the host set it up last."""
         offset = queue * regs.QUEUES_STRIDE
         high = low + regs.QUEUES_BASE_HIGH - regs.QUEUES_BASE_LOW
         control = self._written.get(regs.QUEUES_CONTROL + offset, 0)
         address = self._written.get(low + offset, 0) | self._written.get(high + offset, 0) << 32
+        address += self._windows(function_of(queue)).base
         return address, 1 << regs.QUEUES_CONTROL_SIZE_LOG2.get(control)
+
+    def _ring_table(self) -> list[tuple[int, int, int]]:
+        """(queue, address, bytes) of each completion ring, (-1, address, bytes) of each command ring."""
+        if self._rings is None:
+            self._rings = []
+            for queue in range(regs.QUEUES_COUNT):
+                if self._written.get(regs.QUEUES_CONTROL + queue * regs.QUEUES_STRIDE, 0):
+                    for low, name in ((regs.QUEUES_COMPLETION_BASE_LOW, queue), (regs.QUEUES_BASE_LOW, -1)):
+                        base, size = self._ring(queue, low)
+                        self._rings.append((name, base, size * RECORD_BYTES))
+        return self._rings
 
     def _look(self, queue: int, command: dict[str, int]) -> None:
         """Take note of sessions; announce a job that will surely run as it stands."""
         address, kind = command["block_address"], _KINDS.get(command["type"], Kind.NONE)
-        if not 0 <= address <= self._memory.size - BLOCK_BYTES:
+        window = self._windows(function_of(queue))
+        if not window.holds(address, BLOCK_BYTES):
             return
+        address += window.base
         block = self._memory[address : address + BLOCK_BYTES].tobytes()
         known = self._sessions.get(command["session"])
         if command["type"] in (Command.OPEN_SESSION, Command.RECONFIGURE):
@@ -107,25 +139,24 @@ class Lookahead:
         elif kind in self._kinds:
             key = queue, command["sequence"]
             follows = command["session"] in self._left or command["wait_session"] in self._left
-            if follows or known != (queue, kind, False) or not self._is_legal(kind, block):
+            if follows or known != (queue, kind, False) or not self._is_legal(kind, block, window):
                 self._left.setdefault(command["session"], set()).add(key)
             elif key not in self._jobs:
-                self._jobs[key] = (block, self._executor.foresee(block))
+                self._jobs[key] = (block, window, self._executor.foresee(block, window))
 
-    def _is_legal(self, kind: Kind, block: bytes) -> bool:
+    def _is_legal(self, kind: Kind, block: bytes, window: Window) -> bool:
         """Whether the job stays within bounds: in its fields' ranges, in memory, off the firmware's area and rings."""
         layout = descriptors.JOB_BLOCKS[kind]
         fields = layout.unpack(block)
         if fields["kind"] != kind or not all(f.low <= fields[f.name] <= f.high for f in layout.fields):
             return False
         areas = descriptors.regions(kind, fields)
-        if any(a.address < FIRMWARE_AREA_BYTES or a.address + a.size_bytes > self._memory.size for a in areas):
+        least = WINDOW_AREA_BYTES if window.base else FIRMWARE_AREA_BYTES
+        if any(a.address < least or not window.holds(a.address, a.size_bytes) for a in areas):
             return False
+        areas = [area._replace(address=area.address + window.base) for area in areas]
         taken = [(area.address, area.size_bytes) for area in areas]
-        for queue in range(regs.QUEUES_COUNT):
-            for low in (regs.QUEUES_BASE_LOW, regs.QUEUES_COMPLETION_BASE_LOW):
-                base, size = self._ring(queue, low)
-                taken.append((base, size * RECORD_BYTES))
+        taken += [(base, size_bytes) for _, base, size_bytes in self._ring_table()]
         return not any(
             area.write and i != j and area.address < base + size and base < area.address + area.size_bytes
             for i, area in enumerate(areas)

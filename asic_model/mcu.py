@@ -33,7 +33,13 @@ VALUE = 36  # MMIO store: the word
 TARGET = 37  # MMIO load: number of the register that waits for the word
 CAUSE = 38  # trap: mcause
 TRAP_VALUE = 39  # trap: mtval
-STATE_WORDS = 40
+ACCESSES = 40  # register accesses so far
+STATE_WORDS = 41
+
+# What the interpreter may do with a register on its own, without the chip: bits of `RegisterFile.access`.
+PLAIN_READ = 1  # reading gives the stored word
+PLAIN_WRITE = 2  # writing stores the bits of the write mask
+READ_TIME = 4  # reading gives the low half of the cycle count and stores the high half in the next register
 
 
 class Stop(IntEnum):
@@ -77,16 +83,20 @@ COST_FIELDS = (
 ALU, SHIFT, LOAD, STORE, BRANCH, TAKEN, JUMP, MULTIPLY, DIVIDE, SYSTEM, MMIO = range(len(COST_FIELDS))
 
 _STOP_LIMIT, _STOP_MMIO_LOAD, _STOP_MMIO_STORE, _STOP_WAIT, _STOP_TRAP = (int(stop) for stop in Stop)
+_STOPS = tuple(Stop)
 _MASK = 0xFFFFFFFF
 
 
 @kernel
-def execute(state: Any, memory: Any, costs: Any, limit_cycles: Any) -> Any:
+def execute(state: Any, memory: Any, costs: Any, words: Any, access: Any, masks: Any, limit_cycles: Any) -> Any:
     """Run until `state[CYCLES]` reaches `limit_cycles` or something needs the chip; return a `Stop`.
 
     state  : int64[STATE_WORDS]  registers 0..31 (as unsigned), then as named above
     memory : uint32[words]       the processor's own memory, little-endian words
     costs  : int64[11]           cycles by class, order of COST_FIELDS
+    words  : uint32[1024]        the chip's registers, stored words
+    access : uint8[1024]         what may be done with each here: PLAIN_READ, PLAIN_WRITE, READ_TIME
+    masks  : uint32[1024]        bits that a write changes
 
     An instruction is done whole: the last one may end beyond `limit_cycles`.
     """
@@ -188,11 +198,19 @@ def execute(state: Any, memory: Any, costs: Any, limit_cycles: Any) -> Any:
                 elif funct3 == 5:
                     result = result & 0xFFFF
             elif 0x40000000 <= address < 0x40001000 and funct3 == 2:
-                state[35] = address - 0x40000000
-                state[37] = rd
                 cost = MMIO
-                writes = False
-                stop = _STOP_MMIO_LOAD
+                state[40] += 1
+                register = (address - 0x40000000) >> 2
+                if access[register] & 1:
+                    result = np.int64(words[register])
+                elif access[register] & 4:
+                    result = cycles + costs[MMIO]
+                    words[register + 1] = np.uint32((result >> 32) & _MASK)
+                else:
+                    state[35] = address - 0x40000000
+                    state[37] = rd
+                    writes = False
+                    stop = _STOP_MMIO_LOAD
             else:
                 stop, state[38], state[39] = _STOP_TRAP, 5, address
                 break
@@ -214,10 +232,16 @@ def execute(state: Any, memory: Any, costs: Any, limit_cycles: Any) -> Any:
                     old = np.int64(memory[address >> 2])
                     memory[address >> 2] = np.uint32((old & ~mask) | ((b << shift) & mask))
             elif 0x40000000 <= address < 0x40001000 and funct3 == 2:
-                state[35] = address - 0x40000000
-                state[36] = b
                 cost = MMIO
-                stop = _STOP_MMIO_STORE
+                state[40] += 1
+                register = (address - 0x40000000) >> 2
+                if access[register] & 2:
+                    mask = np.int64(masks[register])
+                    words[register] = np.uint32((np.int64(words[register]) & ~mask) | (b & mask))
+                else:
+                    state[35] = address - 0x40000000
+                    state[36] = b
+                    stop = _STOP_MMIO_STORE
             else:
                 stop, state[38], state[39] = _STOP_TRAP, 7, address
                 break
@@ -294,10 +318,24 @@ class Fault(NamedTuple):
     value: int
 
 
-class Processor:
-    """The control processor with its memory. Holds no clock: cycles count up, the chip says up to which it may run."""
+class RegisterFile:
+    """Stored words of the register window, and which accesses have no effect beyond them."""
 
-    def __init__(self, config: "ControlConfig") -> None:
+    def __init__(self) -> None:
+        count = MMIO_BYTES // 4
+        self.words = np.zeros(count, np.uint32)
+        self.access = np.zeros(count, np.uint8)
+        self.masks = np.zeros(count, np.uint32)
+
+
+class Processor:
+    """The control processor with its memory. Holds no clock: cycles count up, the chip says up to which it may run.
+
+    `registers`: those that it may access without stopping; by default every access stops.
+    """
+
+    def __init__(self, config: "ControlConfig", registers: RegisterFile | None = None) -> None:
+        self.registers = registers or RegisterFile()
         self.memory = np.zeros(config.memory_kib * 256, np.uint32)
         self.state = np.zeros(STATE_WORDS, np.int64)
         self.costs = np.array([getattr(config, name) for name in COST_FIELDS], np.int64)
@@ -310,6 +348,11 @@ class Processor:
     @property
     def instructions(self) -> int:
         return int(self.state[INSTRUCTIONS])
+
+    @property
+    def accesses(self) -> int:
+        """Register accesses, those that did not stop included."""
+        return int(self.state[ACCESSES])
 
     @property
     def fault(self) -> Fault:
@@ -325,19 +368,24 @@ class Processor:
         """Put `image` at address 0 and restart there; all else, registers and memory, becomes 0. Cycles go on."""
         if len(image) > self.memory.nbytes:
             raise ValueError(f"firmware image of {len(image)} bytes in {self.memory.nbytes} bytes of memory")
-        cycles, instructions = self.state[CYCLES], self.state[INSTRUCTIONS]
+        kept = self.state[[CYCLES, INSTRUCTIONS, ACCESSES]]
         self.memory[:] = 0
         self.memory.view(np.uint8)[: len(image)] = np.frombuffer(image, np.uint8)
         self.state[:] = 0
-        self.state[CYCLES], self.state[INSTRUCTIONS] = cycles, instructions
+        self.state[[CYCLES, INSTRUCTIONS, ACCESSES]] = kept
 
     def run(self, limit_cycles: int) -> Stop:
         """Run up to `limit_cycles` (of `cycles`), or until the chip is needed."""
-        return Stop(execute(self.state, self.memory, self.costs, limit_cycles))
+        file = self.registers
+        return _STOPS[execute(self.state, self.memory, self.costs, file.words, file.access, file.masks, limit_cycles)]
 
     def stall_until(self, cycles: int) -> None:
         """Let time pass without instructions, up to `cycles`."""
         self.state[CYCLES] = max(int(self.state[CYCLES]), cycles)
+
+    def jump(self, pc: int) -> None:
+        """Go on at `pc`, whatever stands there."""
+        self.state[PC] = pc
 
     def finish_load(self, value: int) -> None:
         """Answer an MMIO_LOAD."""

@@ -74,6 +74,9 @@ class JobRecord:
     started_ps: int  # when the firmware started the core
     ended_ps: int | None = None  # when its end reached the core's registers
     command: tuple[int, int, int] | None = None  # queue, session, sequence; None until it completed
+    submitted_ps: int | None = None  # when the doorbell showed the command
+    fetched_ps: int | None = None  # when the firmware took it
+    done_ps: int | None = None  # when the firmware wrote the completion
 
 
 @dataclass(slots=True)
@@ -87,6 +90,7 @@ class Timeline:
     jobs: dict[int, list[JobRecord]] = field(default_factory=dict)  # by core, in order of start
     _announced: dict[int, int] = field(default_factory=dict)  # by address of the job block
     _open: dict[tuple[int, int], JobRecord] = field(default_factory=dict)  # by core and tick of start
+    _rung: dict[tuple[int, int], int] = field(default_factory=dict)  # by queue and sequence, until completed
 
     def announced(self, address: int, at_ps: int) -> None:
         self._announced[address] = at_ps
@@ -99,16 +103,24 @@ class Timeline:
     def ended(self, core: int, at_ps: int) -> None:
         self.jobs[core][-1].ended_ps = at_ps
 
-    def completed(self, queue: int, completion: dict[str, int]) -> None:
+    def rung(self, queue: int, sequence: int, at_ps: int) -> None:
+        """A doorbell showed a command."""
+        self._rung[queue, sequence] = at_ps
+
+    def completed(self, queue: int, completion: dict[str, int], at_ps: int) -> None:
         """The firmware completed a command: now it is known whose the job was."""
+        submitted_ps = self._rung.pop((queue, completion["sequence"]), None)
         record = self._open.pop((completion["core"], completion["started"]), None)
         if record is not None:
             record.command = queue, completion["session"], completion["sequence"]
+            record.submitted_ps, record.done_ps = submitted_ps, at_ps
+            record.fetched_ps = completion["submitted"] * self.tick_ps
 
     def forget(self) -> None:
         """The chip was reset: nobody completes what was under way."""
         self._announced.clear()
         self._open.clear()
+        self._rung.clear()
 
 
 def events(
@@ -156,7 +168,8 @@ def _job(process: int, span: JobSpan, record: JobRecord | None) -> Iterator[dict
     what: dict[str, Any] = {"units": span.units, "ps": span.end_ps - span.start_ps}
     name = f"job {span.job}"
     if record is not None:
-        times = {"announced_ps": record.announced_ps, "started_ps": record.started_ps, "ended_ps": record.ended_ps}
+        names = ("submitted_ps", "fetched_ps", "announced_ps", "started_ps", "ended_ps", "done_ps")
+        times = {name: getattr(record, name) for name in names}
         what |= {"kind": record.kind, **{key: value for key, value in times.items() if value is not None}}
         if record.command is not None:
             queue, session, sequence = record.command

@@ -10,18 +10,22 @@
 #include "tasic_descriptors.h"
 
 #define FIRMWARE_MAJOR 1u
-#define FIRMWARE_MINOR 0u
+#define FIRMWARE_MINOR 1u
 #define FIRMWARE_PATCH 0u
 
-#define QUEUES 4u
+#define QUEUES 16u
+#define OWN_QUEUES 4u          // of function 0; queue 3 + n is function n's
+#define FUNCTIONS 13u          // with function 0
 #define CORES 32u
 #define KINDS 4u              // as KIND_*; 0 is none
 #define SESSIONS 256u         // a chip may be configured for fewer
-#define QUEUE_JOBS 64u       // commands of one queue under way: queues cannot starve each other of slots
+#define QUEUE_JOBS 32u       // commands of one queue under way: queues cannot starve each other of slots
 #define JOBS (QUEUES * QUEUE_JOBS)
 #define NO_JOB 0xFFFFu
 #define NO_CORE_NUMBER 255u
 #define HEARTBEAT_US 500u
+#define ATTEMPTS 2u           // a job that its core did not end is tried so often
+#define ALL_CORES 255u
 
 // The firmware's part of device memory: log ring, then the private copies of job and session blocks.
 #define LOG_RECORDS 256u
@@ -36,6 +40,7 @@ struct set { // of sessions
 
 struct job { // a command under way
     uint64_t user_data;
+    uint64_t deadline; // ticks; 0: none
     uint64_t submitted;
     uint64_t started;
     uint64_t finished;
@@ -52,7 +57,9 @@ struct job { // a command under way
     uint8_t flags;
     uint8_t status;
     uint8_t core;
+    uint8_t pinned; // 1 + number of the core that must run it; 0: any
     uint8_t qp;
+    uint8_t attempts;
     bool intra;
     bool announced;
 };
@@ -79,6 +86,7 @@ struct session {
     uint32_t accepted_sequence; // of the last command taken
     uint32_t finished_sequence; // of the last command completed
     uint32_t reserve_kilosamples;
+    uint32_t watchdog_beats;    // heartbeats that a job may run
     uint16_t width;
     uint16_t height;
     uint16_t first;             // commands under way, in order
@@ -95,15 +103,25 @@ struct session {
 };
 
 struct queue {
-    uint64_t base;
+    uint64_t base;            // of the rings in device memory: translated
     uint64_t completion_base;
+    uint64_t window_base;     // the queue's addresses are in this window of device memory
+    uint64_t window_bytes;
+    uint32_t window_area;     // window addresses below belong to the firmware
+    uint32_t deadlines;       // commands under way that have one
     uint32_t size;            // records in each ring
     uint32_t head;
     uint32_t completion_tail;
     uint32_t under_way;       // commands taken and not completed
     uint16_t free;            // list of job slots
     uint8_t state;            // QUEUE_STATE_*
-    bool attention;           // there may be something on the ring
+    uint8_t priority;
+};
+
+struct function { // what one client may have
+    uint32_t session_limit;
+    uint32_t sessions_open;
+    uint32_t encode_rate_left; // kilosamples/s
 };
 
 struct chip {
@@ -115,6 +133,12 @@ struct chip {
     uint32_t picture_width;
     uint32_t picture_height;
     uint32_t encode_rate_left; // kilosamples/s not reserved
+    uint32_t ticks_per_us;
+    uint32_t cores_out;        // bit n: core n is out of service
+    uint32_t violations;
+    uint32_t retried;
+    uint32_t timed_out;
+    uint32_t late;
     uint32_t version;          // of descriptors, as agreed; 0: none
     uint32_t accepted;
     uint32_t rejected;
@@ -124,6 +148,7 @@ struct chip {
 
 extern struct chip chip;
 extern struct queue queues[QUEUES];
+extern struct function functions[FUNCTIONS];
 extern struct session sessions[SESSIONS];
 extern struct job jobs[JOBS];
 
@@ -132,6 +157,11 @@ struct verdict {
     uint32_t status;
     uint32_t detail;
 };
+
+static inline uint32_t function_of(uint32_t queue)
+{
+    return queue < OWN_QUEUES ? 0 : queue - OWN_QUEUES + 1;
+}
 
 static inline uint64_t block_copy_address(uint32_t job)
 {
@@ -145,7 +175,7 @@ void firmware_turn(void);
 // ring.c
 void ring_control(void);
 void ring_doorbell(uint32_t queue);
-bool ring_take(uint32_t queue);
+bool ring_turn(void);
 void ring_complete(uint32_t job);
 void ring_drain(void);
 
@@ -153,10 +183,7 @@ void ring_drain(void);
 uint32_t surface_bytes(uint32_t width, uint32_t height);
 struct verdict validate_command(const struct command *command, uint32_t queue);
 struct verdict validate_session_block(const struct session_block *block);
-struct verdict validate_reconfigure(const struct session_block *block, const struct session *session);
-struct verdict validate_encode(const struct encode_block *block, const struct session *session);
-struct verdict validate_scale(const struct scale_block *block, const struct session *session);
-struct verdict validate_decode(const struct decode_block *block, const struct session *session);
+struct verdict validate_block(uint32_t type, const void *block, const struct session *session);
 
 // session.c
 struct session *session_find(uint32_t number, uint32_t queue);
@@ -169,6 +196,8 @@ void schedule_boot(void);
 void schedule_add(uint32_t job);
 void schedule_finished(void);
 void schedule_dispatch(void);
+void schedule_watch(void);
+void schedule_cores(uint32_t reset);
 void schedule_abort(uint32_t queue);
 
 // rate_control.c

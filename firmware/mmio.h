@@ -16,6 +16,9 @@
 #define QUEUE_REG(n, member)                                                        \
     (REG(queues) + (uint32_t)(n) * (uint32_t)sizeof(tasic__queuesx__stride40_t) +   \
      (uint32_t)offsetof(tasic__queuesx__stride40_t, member))
+#define FUNCTION_REG(n, member)                                                         \
+    (REG(functions) + ((uint32_t)(n) - 1) * (uint32_t)sizeof(tasic__functionsx_t) + \
+     (uint32_t)offsetof(tasic__functionsx_t, member))
 #define CORE_REG(n, member)                                                         \
     (REG(cores) + (uint32_t)(n) * (uint32_t)sizeof(tasic__coresx__stride40_t) +     \
      (uint32_t)offsetof(tasic__coresx__stride40_t, member))

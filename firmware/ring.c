@@ -2,6 +2,12 @@
 
 #include "firmware.h"
 
+#define WINDOW_SHIFT 16u    // windows are counted in units of 64 KiB
+#define WINDOW_AREA 4096u   // the first page of a window cannot be named: address 0 means none
+
+static uint32_t attention; // bit n: there may be something on the ring of queue n
+static uint32_t draining;  // bit n: queue n is being stopped
+
 static void set_state(uint32_t q, uint32_t state)
 {
     queues[q].state = (uint8_t)state;
@@ -9,16 +15,43 @@ static void set_state(uint32_t q, uint32_t state)
     log_write(LOG_QUEUE_STATE, q, state, mmio_read(QUEUE_REG(q, tail)), queues[q].head);
 }
 
+static void raise(uint32_t q, uint32_t event)
+{
+    mmio_write(REG(event_set), event | function_of(q) << TASIC__EVENT_SET__FUNCTION_bp);
+}
+
 static void stop(uint32_t q, uint32_t state)
 {
     set_state(q, state);
-    mmio_write(REG(event_set), TASIC__EVENT_SET__QUEUE_bm);
+    raise(q, TASIC__EVENT_SET__QUEUE_bm);
 }
 
-static bool ring_fits(uint64_t base, uint32_t bytes)
+// The part of device memory that a queue's addresses are in. A window that reaches beyond the memory holds nothing.
+static void read_window(uint32_t q)
 {
-    return base % RECORD_BYTES == 0 && base >= chip.area_bytes && base < chip.memory_bytes &&
-           bytes <= chip.memory_bytes - base;
+    struct queue *queue = &queues[q];
+    uint32_t f = function_of(q);
+    if (f == 0) {
+        queue->window_base = 0;
+        queue->window_bytes = chip.memory_bytes;
+        queue->window_area = (uint32_t)chip.area_bytes;
+        return;
+    }
+    uint64_t base = (uint64_t)mmio_read(FUNCTION_REG(f, window_base)) << WINDOW_SHIFT;
+    uint64_t bytes = (uint64_t)mmio_read(FUNCTION_REG(f, window_size)) << WINDOW_SHIFT;
+    bool fits = base >= chip.area_bytes && base <= chip.memory_bytes && bytes <= chip.memory_bytes - base;
+    bool enabled = mmio_read(FUNCTION_REG(f, control)) & TASIC__FUNCTIONSX__CONTROL__ENABLE_bm;
+    queue->window_base = base;
+    queue->window_bytes = fits && enabled ? bytes : 0;
+    queue->window_area = WINDOW_AREA;
+    functions[f].session_limit = mmio_read(FUNCTION_REG(f, session_limit));
+    functions[f].encode_rate_left = mmio_read(FUNCTION_REG(f, encode_rate_limit));
+}
+
+static bool ring_fits(const struct queue *queue, uint64_t base, uint32_t bytes)
+{
+    return base % RECORD_BYTES == 0 && base >= queue->window_area && base < queue->window_bytes &&
+           bytes <= queue->window_bytes - base;
 }
 
 static void start(uint32_t q, uint32_t control)
@@ -30,20 +63,25 @@ static void start(uint32_t q, uint32_t control)
     queue->completion_base =
         (uint64_t)mmio_read(QUEUE_REG(q, completion_base_high)) << 32 | mmio_read(QUEUE_REG(q, completion_base_low));
     queue->size = 1u << size_log2;
+    queue->priority = control >> TASIC__QUEUESX__CONTROL__PRIORITY_bp & 3u;
+    read_window(q);
     if (!chip.version) {
         stop(q, QUEUE_STATE_BAD_VERSION);
         return;
     }
     bool apart = queue->base + bytes <= queue->completion_base || queue->completion_base + bytes <= queue->base;
-    if (size_log2 < 1 || size_log2 > 12 || !ring_fits(queue->base, bytes) ||
-        !ring_fits(queue->completion_base, bytes) || !apart) {
+    if (size_log2 < 1 || size_log2 > 12 || !ring_fits(queue, queue->base, bytes) ||
+        !ring_fits(queue, queue->completion_base, bytes) || !apart) {
         stop(q, QUEUE_STATE_BAD_RING);
         return;
     }
+    queue->base += queue->window_base;
+    queue->completion_base += queue->window_base;
+    queue->deadlines = 0;
     queue->head = 0;
     queue->completion_tail = 0;
     queue->under_way = 0;
-    queue->attention = true;
+    attention |= 1u << q;
     queue->free = (uint16_t)(q * QUEUE_JOBS);
     for (uint32_t slot = q * QUEUE_JOBS; slot < (q + 1) * QUEUE_JOBS; slot++)
         jobs[slot].next = slot + 1 < (q + 1) * QUEUE_JOBS ? (uint16_t)(slot + 1) : NO_JOB;
@@ -76,6 +114,7 @@ void ring_control(void)
         case QUEUE_STATE_BAD_INDEX:
             if (!enable) {
                 set_state(q, QUEUE_STATE_DRAINING);
+                draining |= 1u << q;
                 schedule_abort(q);
             }
             break;
@@ -91,13 +130,13 @@ void ring_control(void)
 
 void ring_doorbell(uint32_t q)
 {
-    queues[q].attention = true;
+    attention |= 1u << q;
 }
 
 static struct verdict open_session(const struct command *command, uint32_t q, uint32_t *number)
 {
     struct session_block block;
-    if (!device_read(&block, command->block_address, sizeof block))
+    if (!device_read(&block, queues[q].window_base + command->block_address, sizeof block))
         return (struct verdict){STATUS_BAD_BLOCK, BLOCK_CAUSE_ADDRESS};
     struct verdict verdict = validate_session_block(&block);
     return verdict.status ? verdict : session_open(&block, q, number);
@@ -112,17 +151,10 @@ static struct verdict take_block(const struct command *command, const struct ses
         struct scale_block scale;
         struct decode_block decode;
     } block;
-    struct verdict verdict = {STATUS_BAD_TYPE, command->type};
-    if (!device_read(&block, command->block_address, sizeof block))
+    uint64_t place = queues[session->queue].window_base + command->block_address;
+    if (!device_read(&block, place, sizeof block))
         return (struct verdict){STATUS_BAD_BLOCK, BLOCK_CAUSE_ADDRESS};
-    if (command->type == COMMAND_RECONFIGURE)
-        verdict = validate_reconfigure(&block.session, session);
-    else if (command->type == COMMAND_ENCODE)
-        verdict = validate_encode(&block.encode, session);
-    else if (command->type == COMMAND_SCALE)
-        verdict = validate_scale(&block.scale, session);
-    else if (command->type == COMMAND_DECODE)
-        verdict = validate_decode(&block.decode, session);
+    struct verdict verdict = validate_block(command->type, &block, session);
     if (verdict.status)
         return verdict;
     if (command->type == COMMAND_ENCODE) {
@@ -159,40 +191,58 @@ void ring_complete(uint32_t slot)
         .index = queue->completion_tail + 1,
         .core = job->core,
         .qp = job->qp,
+        .attempts = job->attempts,
+        .late = job->deadline && job->finished > job->deadline,
     };
     uint64_t place = queue->completion_base + (uint64_t)(queue->completion_tail & (queue->size - 1)) * RECORD_BYTES;
     device_write(place, &record, sizeof record);
     mmio_write(QUEUE_REG(q, completion_tail), ++queue->completion_tail);
     if (!(job->flags & FLAG_QUIET))
-        mmio_write(REG(event_set), TASIC__EVENT_SET__COMPLETION_bm);
+        raise(q, TASIC__EVENT_SET__COMPLETION_bm);
+    if (job->deadline)
+        queue->deadlines--;
     job->next = queue->free;
     queue->free = (uint16_t)slot;
     queue->under_way--;
-    queue->attention = true; // a command may have waited for the slot
+    attention |= 1u << q; // a command may have waited for the slot
 }
 
 void ring_drain(void)
 {
-    for (uint32_t q = 0; q < QUEUES; q++)
-        if (queues[q].state == QUEUE_STATE_DRAINING && queues[q].under_way == 0)
+    for (uint32_t q = 0, left = draining; left; q++, left >>= 1)
+        if (left & 1u && queues[q].under_way == 0) {
+            draining &= ~(1u << q);
             drained(q);
+        }
+}
+
+static void violation(uint32_t q, uint32_t sequence, uint32_t number)
+{
+    uint32_t f = function_of(q);
+    mmio_write(REG(access_violations), ++chip.violations);
+    if (f)
+        mmio_write(FUNCTION_REG(f, violations), mmio_read(FUNCTION_REG(f, violations)) + 1);
+    log_write(LOG_VIOLATION, q, sequence, number, 0);
 }
 
 // Take one command. True when another one may be waiting that could be taken now.
-bool ring_take(uint32_t q)
+static bool ring_take(uint32_t q)
 {
     struct queue *queue = &queues[q];
-    if (queue->state != QUEUE_STATE_RUNNING || !queue->attention)
+    if (queue->state != QUEUE_STATE_RUNNING) {
+        attention &= ~(1u << q);
         return false;
+    }
     uint32_t waiting = mmio_read(QUEUE_REG(q, tail)) - queue->head;
     uint32_t unread = queue->completion_tail - mmio_read(QUEUE_REG(q, completion_head));
     if (waiting > queue->size || unread > queue->size) {
         stop(q, QUEUE_STATE_BAD_INDEX);
+        attention &= ~(1u << q);
         return false;
     }
     // Every command taken has a place on the completion ring: ring_complete never waits.
     if (waiting == 0 || queue->free == NO_JOB || unread + queue->under_way >= queue->size) {
-        queue->attention = false;
+        attention &= ~(1u << q);
         return false;
     }
     struct command command;
@@ -214,7 +264,12 @@ bool ring_take(uint32_t q)
         .type = command.type,
         .flags = command.flags & FLAG_QUIET,
         .core = NO_CORE_NUMBER,
+        .pinned = command.core,
     };
+    if (command.deadline_us) {
+        job->deadline = job->submitted + (uint64_t)command.deadline_us * chip.ticks_per_us;
+        queue->deadlines++;
+    }
     struct verdict verdict = validate_command(&command, q);
     struct session *session = session_find(command.session, q);
     if (!verdict.status && command.type == COMMAND_OPEN_SESSION)
@@ -224,7 +279,10 @@ bool ring_take(uint32_t q)
     mmio_write(QUEUE_REG(q, head), ++queue->head);
     if (verdict.status) {
         mmio_write(REG(commands_rejected), ++chip.rejected);
-        log_write(LOG_REJECTED, q, command.sequence, verdict.status, verdict.detail);
+        if (verdict.status == STATUS_ACCESS_VIOLATION)
+            violation(q, command.sequence, verdict.detail);
+        else
+            log_write(LOG_REJECTED, q, command.sequence, verdict.status, verdict.detail);
         job->status = (uint8_t)verdict.status;
         job->detail = verdict.detail;
         ring_complete(slot);
@@ -241,4 +299,15 @@ bool ring_take(uint32_t q)
         ring_complete(slot); // OPEN_SESSION, or NOP outside sessions
     }
     return true;
+}
+
+// Take one command of each queue that may have some, so that a full ring holds up neither the others nor the cores.
+// True when more may be waiting.
+bool ring_turn(void)
+{
+    bool more = false;
+    for (uint32_t q = 0, left = attention; left; q++, left >>= 1)
+        if (left & 1u)
+            more |= ring_take(q);
+    return more;
 }

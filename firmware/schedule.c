@@ -1,21 +1,27 @@
 // Scheduling: which command of which session goes to which core, and when.
 //
 // A session's commands run one at a time, in order: only its first one can be ready. Ready sessions stand in one set
-// for each kind of core and queue. An idle core takes the next session round robin, over queues first, then over the
-// sessions of the queue: no queue and no session waits while another one is served twice, and no core idles while a
-// session of its kind is ready.
+// for each kind of core and queue. An idle core takes the next session: of the queues with the highest priority, round
+// robin over the queues, then over the sessions of the queue, those with deadlines first, the earliest before the others.
+// No queue of equal priority waits while another one is served twice, and no core idles while a session of its kind is
+// ready. Commands that name their core wait apart.
 
 #include "firmware.h"
 
 static struct set ready[KINDS][QUEUES]; // sessions whose first command may start
 static struct set blocked;              // sessions whose first command waits for a fence
 static uint32_t ready_total[KINDS];
+static uint32_t ready_queues[KINDS][4]; // by priority; bit n: queue n has ready sessions
+static uint32_t core_mask[KINDS];       // bit n: core n is of that kind
 static uint32_t next_queue[KINDS];
 static uint32_t next_session[KINDS][QUEUES];
 static uint32_t idle_cores[KINDS];      // bit n: core n
 static uint32_t core_kind[CORES];
 static uint16_t core_job[CORES];
 static bool fences_moved;
+static uint32_t core_beats[CORES];      // heartbeats since its job started
+static uint32_t hung_cores;             // being reset by the watchdog
+static struct set pinned;               // ready sessions whose first command names its core
 
 static void set_add(struct set *set, uint32_t slot)
 {
@@ -66,9 +72,25 @@ void schedule_boot(void)
         core_job[core] = NO_JOB;
         if (core_kind[core] != KIND_NONE) {
             idle_cores[core_kind[core]] |= 1u << core;
+            core_mask[core_kind[core]] |= 1u << core;
             chip.cores[core_kind[core]]++;
         }
     }
+}
+
+static void ready_add(uint32_t kind, uint32_t q, uint32_t s)
+{
+    set_add(&ready[kind][q], s);
+    ready_total[kind]++;
+    ready_queues[kind][queues[q].priority] |= 1u << q;
+}
+
+static void ready_remove(uint32_t kind, uint32_t q, uint32_t s)
+{
+    set_remove(&ready[kind][q], s);
+    ready_total[kind]--;
+    if (ready[kind][q].count == 0)
+        ready_queues[kind][queues[q].priority] &= ~(1u << q);
 }
 
 static bool fence_passed(const struct job *job)
@@ -120,7 +142,8 @@ static bool announce(uint32_t slot)
     job->announced = true;
     uint64_t block = block_copy_address(slot);
     mmio_write(REG(prefetch_low), (uint32_t)block);
-    mmio_write(REG(prefetch_high), (uint32_t)(block >> 32) | (uint32_t)session->kind << TASIC__PREFETCH_HIGH__KIND_bp);
+    mmio_write(REG(prefetch_high), (uint32_t)(block >> 32) | (uint32_t)session->kind << TASIC__PREFETCH_HIGH__KIND_bp |
+                                       function_of(session->queue) << TASIC__PREFETCH_HIGH__FUNCTION_bp);
     return true;
 }
 
@@ -166,10 +189,11 @@ static void advance(uint32_t s)
         }
         if (job->type >= COMMAND_ENCODE) {
             announce_ahead(session);
-            struct set *set = &ready[session->kind][session->queue];
-            if (!set_has(set, s)) {
-                set_add(set, s);
-                ready_total[session->kind]++;
+            if (job->pinned) {
+                if (!set_has(&pinned, s))
+                    set_add(&pinned, s);
+            } else if (!set_has(&ready[session->kind][session->queue], s)) {
+                ready_add(session->kind, session->queue, s);
             }
             return;
         }
@@ -226,29 +250,142 @@ static void start(uint32_t core, uint32_t s)
     uint64_t block = block_copy_address(slot);
     session->running = true;
     core_job[core] = (uint16_t)slot;
+    core_beats[core] = 0;
     jobs[slot].core = (uint8_t)core;
+    jobs[slot].attempts++;
     idle_cores[session->kind] &= ~(1u << core);
     mmio_write(CORE_REG(core, job_low), (uint32_t)block);
     mmio_write(CORE_REG(core, job_high), (uint32_t)(block >> 32));
+    mmio_write(CORE_REG(core, function), function_of(session->queue));
     mmio_write(CORE_REG(core, start), TASIC__CORESX__START__START_bm);
 }
 
-// Give idle cores to ready sessions.
-void schedule_dispatch(void)
+// The ready session of the kind that is served next; it leaves its set.
+static uint32_t take_next(uint32_t kind)
 {
-    for (uint32_t kind = KIND_ENCODE; kind < KINDS; kind++) {
-        while (idle_cores[kind] && ready_total[kind]) {
-            uint32_t q = next_queue[kind];
-            while (ready[kind][q].count == 0)
-                q = (q + 1) % QUEUES;
-            next_queue[kind] = (q + 1) % QUEUES;
-            uint32_t s = set_next(&ready[kind][q], next_session[kind][q]);
-            next_session[kind][q] = (s + 1) % SESSIONS;
-            set_remove(&ready[kind][q], s);
-            ready_total[kind]--;
-            start(lowest_bit(idle_cores[kind]), s);
+    uint32_t priority = 3;
+    while (ready_queues[kind][priority] == 0)
+        priority--;
+    uint32_t mask = ready_queues[kind][priority];
+    uint32_t from = mask & ~0u << next_queue[kind];
+    uint32_t q = lowest_bit(from ? from : mask);
+    next_queue[kind] = (q + 1) % QUEUES;
+    const struct set *set = &ready[kind][q];
+    uint32_t best = set_next(set, next_session[kind][q]);
+    if (queues[q].deadlines) {
+        uint32_t at = best;
+        for (uint32_t left = set->count - 1; left; left--) {
+            at = set_next(set, (at + 1) % SESSIONS);
+            uint64_t deadline = jobs[sessions[at].first].deadline, soonest = jobs[sessions[best].first].deadline;
+            if (deadline && (!soonest || deadline < soonest))
+                best = at;
         }
     }
+    next_session[kind][q] = (best + 1) % SESSIONS;
+    ready_remove(kind, q, best);
+    return best;
+}
+
+static void start_pinned(void)
+{
+    uint32_t at = 0;
+    for (uint32_t left = pinned.count; left; left--) {
+        at = set_next(&pinned, at);
+        uint32_t core = jobs[sessions[at].first].pinned - 1u;
+        if (idle_cores[core_kind[core]] >> core & 1u) {
+            set_remove(&pinned, at);
+            start(core, at);
+        }
+        at = (at + 1) % SESSIONS;
+    }
+}
+
+// Give idle cores to ready sessions. A kind with no core left in service ends its jobs: they must not wait for ever.
+void schedule_dispatch(void)
+{
+    start_pinned();
+    for (uint32_t kind = KIND_ENCODE; kind < KINDS; kind++) {
+        while (ready_total[kind]) {
+            if (core_mask[kind] & ~chip.cores_out) {
+                uint32_t idle = idle_cores[kind] & ~chip.cores_out;
+                if (!idle)
+                    break;
+                start(lowest_bit(idle), take_next(kind));
+            } else {
+                uint32_t s = take_next(kind);
+                jobs[sessions[s].first].status = STATUS_NO_CORE;
+                jobs[sessions[s].first].detail = kind;
+                finish_first(&sessions[s]);
+                advance(s);
+                release_blocked();
+            }
+        }
+    }
+}
+
+// A core that stood still gets no more work while another one of its kind can do it.
+static void take_out(uint32_t core)
+{
+    uint32_t out = mmio_read(REG(cores_out)) | 1u << core;
+    if (core_mask[core_kind[core]] & ~out) {
+        chip.cores_out = out;
+        mmio_write(REG(cores_out), out);
+        log_write(LOG_CORES_OUT, out, 1, 0, 0);
+    }
+}
+
+// A heartbeat passed: reset cores whose job should have ended.
+void schedule_watch(void)
+{
+    for (uint32_t core = 0; core < CORES; core++) {
+        if (core_job[core] == NO_JOB || hung_cores >> core & 1u)
+            continue;
+        const struct job *job = &jobs[core_job[core]];
+        const struct session *session = &sessions[job->session];
+        if (++core_beats[core] > session->watchdog_beats) {
+            log_write(LOG_WATCHDOG, core, session->number, job->sequence, job->attempts);
+            hung_cores |= 1u << core;
+            mmio_write(CORE_REG(core, reset), TASIC__CORESX__RESET__RESET_bm);
+        }
+    }
+}
+
+// The host said which cores are out of service, and which to reset.
+void schedule_cores(uint32_t reset)
+{
+    uint32_t out = mmio_read(REG(cores_out));
+    if (out != chip.cores_out) {
+        chip.cores_out = out;
+        log_write(LOG_CORES_OUT, out, 0, 0, 0);
+    }
+    for (; reset; reset &= reset - 1) {
+        uint32_t core = lowest_bit(reset);
+        if (core_job[core] != NO_JOB)
+            mmio_write(CORE_REG(core, reset), TASIC__CORESX__RESET__RESET_bm);
+    }
+}
+
+// A job was reset off its core: true when it will run again.
+static bool try_again(struct job *job, uint32_t core)
+{
+    struct session *session = &sessions[job->session];
+    if (hung_cores >> core & 1u)
+        take_out(core);
+    hung_cores &= ~(1u << core);
+    if (queues[session->queue].state == QUEUE_STATE_DRAINING) {
+        job->status = STATUS_ABORTED;
+        return false;
+    }
+    if (job->attempts < ATTEMPTS) {
+        job->status = STATUS_OK;
+        session->running = false;
+        mmio_write(REG(jobs_retried), ++chip.retried);
+        return true;
+    }
+    job->status = STATUS_TIMED_OUT;
+    job->detail = job->attempts;
+    mmio_write(REG(jobs_timed_out), ++chip.timed_out);
+    return false;
 }
 
 static void core_finished(uint32_t core)
@@ -269,6 +406,15 @@ static void core_finished(uint32_t core)
     job->finished = (uint64_t)mmio_read(CORE_REG(core, finished_high)) << 32 | mmio_read(CORE_REG(core, finished_low));
     core_job[core] = NO_JOB;
     idle_cores[core_kind[core]] |= 1u << core;
+    if (job->status == STATUS_CORE_RESET && try_again(job, core)) {
+        advance(s);
+        return;
+    }
+    hung_cores &= ~(1u << core); // it ended while the reset was on its way
+    if (job->deadline && job->finished > job->deadline) {
+        mmio_write(REG(deadlines_missed), ++chip.late);
+        log_write(LOG_DEADLINE_MISSED, session->number, job->sequence, (uint32_t)(job->finished - job->deadline), 0);
+    }
     // Concealed damage is the input's: the picture is there.
     if (job->status == STATUS_OK || job->status == STATUS_CORRUPT_INPUT) {
         mmio_write(REG(jobs_finished), ++chip.finished);
@@ -305,10 +451,10 @@ void schedule_abort(uint32_t queue)
             continue;
         if (set_has(&blocked, s))
             set_remove(&blocked, s);
-        if (set_has(&ready[session->kind][queue], s)) {
-            set_remove(&ready[session->kind][queue], s);
-            ready_total[session->kind]--;
-        }
+        if (set_has(&pinned, s))
+            set_remove(&pinned, s);
+        if (set_has(&ready[session->kind][queue], s))
+            ready_remove(session->kind, queue, s);
         uint32_t keep = session->running ? session->first : NO_JOB;
         uint32_t slot = session->running ? jobs[session->first].next : session->first;
         session->first = session->last = (uint16_t)keep;

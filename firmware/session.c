@@ -15,12 +15,41 @@ struct session *session_find(uint32_t number, uint32_t queue)
     return session->number == number && session->queue == queue ? session : NULL;
 }
 
+// Longest that a job may run when the host does not say: far beyond what any chip needs, even with all cores at the
+// same memory, so that only a core that stands still is met.
+#define WATCHDOG_US 20000u
+#define WATCHDOG_US_PER_MACROBLOCK 100u
+
+static void set_watchdog(struct session *session, const struct session_block *block)
+{
+    uint32_t macroblocks = (block->width + 15u) / 16u * ((block->height + 15u) / 16u);
+    uint32_t us = block->watchdog_us ? block->watchdog_us : WATCHDOG_US + macroblocks * WATCHDOG_US_PER_MACROBLOCK;
+    session->watchdog_beats = us / HEARTBEAT_US + 2; // the job starts and ends between beats
+}
+
+// Sessions and rate of chip and function change by so much, modulo 2^32.
+static void count(uint32_t queue, uint32_t kilosamples, uint32_t opened)
+{
+    struct function *function = &functions[function_of(queue)];
+    chip.encode_rate_left -= kilosamples;
+    function->encode_rate_left -= kilosamples;
+    chip.sessions_open += opened;
+    function->sessions_open += opened;
+    mmio_write(REG(sessions), chip.session_limit << TASIC__SESSIONS__MOST_bp | chip.sessions_open);
+    mmio_write(REG(encode_rate_left), chip.encode_rate_left);
+}
+
 struct verdict session_open(const struct session_block *block, uint32_t queue, uint32_t *number)
 {
+    struct function *function = &functions[function_of(queue)];
     if (chip.sessions_open >= chip.session_limit)
-        return (struct verdict){STATUS_NO_CAPACITY, 0};
+        return (struct verdict){STATUS_NO_CAPACITY, LIMIT_SESSIONS};
+    if (function->sessions_open >= function->session_limit)
+        return (struct verdict){STATUS_NO_CAPACITY, LIMIT_FUNCTION_SESSIONS};
     if (block->reserve_kilosamples > chip.encode_rate_left)
-        return (struct verdict){STATUS_NO_CAPACITY, 1};
+        return (struct verdict){STATUS_NO_CAPACITY, LIMIT_ENCODE_RATE};
+    if (block->reserve_kilosamples > function->encode_rate_left)
+        return (struct verdict){STATUS_NO_CAPACITY, LIMIT_FUNCTION_ENCODE_RATE};
     uint32_t slot = 0;
     while (sessions[slot].number)
         slot++;
@@ -38,10 +67,9 @@ struct verdict session_open(const struct session_block *block, uint32_t queue, u
         .kind = block->kind,
         .queue = (uint8_t)queue,
     };
+    set_watchdog(session, block);
     rate_configure(&session->rate, block, true);
-    chip.encode_rate_left -= block->reserve_kilosamples;
-    chip.sessions_open++;
-    mmio_write(REG(sessions), chip.session_limit << TASIC__SESSIONS__MOST_bp | chip.sessions_open);
+    count(queue, block->reserve_kilosamples, 1);
     *number = session->number;
     log_write(LOG_SESSION_OPENED, session->number, queue, block->kind, (uint32_t)block->width << 16 | block->height);
     return (struct verdict){STATUS_OK, 0};
@@ -49,6 +77,7 @@ struct verdict session_open(const struct session_block *block, uint32_t queue, u
 
 void session_reconfigure(struct session *session, const struct session_block *block)
 {
+    set_watchdog(session, block);
     rate_configure(&session->rate, block, false);
 }
 
@@ -56,8 +85,6 @@ void session_close(uint32_t slot)
 {
     struct session *session = &sessions[slot];
     log_write(LOG_SESSION_CLOSED, session->number, session->accepted_sequence, 0, 0);
-    chip.encode_rate_left += session->reserve_kilosamples;
-    chip.sessions_open--;
     session->number = 0;
-    mmio_write(REG(sessions), chip.session_limit << TASIC__SESSIONS__MOST_bp | chip.sessions_open);
+    count(session->queue, 0u - session->reserve_kilosamples, 0u - 1u);
 }

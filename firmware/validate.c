@@ -34,12 +34,13 @@ static bool any_set(const void *record, uint32_t from, uint32_t to)
     return set != 0;
 }
 
-// Device memory that the host may name: inside, outside the firmware's area, aligned to a power of two.
-static bool reachable(uint64_t address, uint64_t bytes, uint32_t alignment)
+// Memory that commands of the queue may name: inside of its window, not in the firmware's part of it.
+static bool inside(const struct queue *queue, uint64_t address, uint64_t bytes)
 {
-    return (address & (alignment - 1)) == 0 && address >= chip.area_bytes && address < chip.memory_bytes &&
-           bytes <= chip.memory_bytes - address;
+    return address >= queue->window_area && address < queue->window_bytes && bytes <= queue->window_bytes - address;
 }
+
+static bool left_window; // an address of the block that is being judged is not in its window
 
 static bool later(uint32_t one, uint32_t other)
 {
@@ -71,12 +72,20 @@ struct verdict validate_command(const struct command *command, uint32_t queue)
         return bad(STATUS_BAD_COMMAND, COMMAND_NUMBER_FLAGS);
     if (any_set(command, COMMAND_USED_BYTES, RECORD_BYTES))
         return bad(STATUS_BAD_COMMAND, 255);
-    if (has_block && !reachable(command->block_address, BLOCK_BYTES, BLOCK_ALIGNMENT_BYTES))
+    if (command->core && (queue >= OWN_QUEUES || !is_job(type) || command->core > CORES))
+        return bad(STATUS_BAD_COMMAND, COMMAND_NUMBER_CORE);
+    if (command->deadline_us && !is_job(type))
+        return bad(STATUS_BAD_COMMAND, COMMAND_NUMBER_DEADLINE_US);
+    if (has_block && command->block_address % BLOCK_ALIGNMENT_BYTES)
         return bad(STATUS_BAD_BLOCK, BLOCK_CAUSE_ADDRESS);
+    if (has_block && !inside(&queues[queue], command->block_address, BLOCK_BYTES))
+        return bad(STATUS_ACCESS_VIOLATION, COMMAND_NUMBER_BLOCK_ADDRESS);
     if (!has_block && command->block_address)
         return bad(STATUS_BAD_COMMAND, COMMAND_NUMBER_BLOCK_ADDRESS);
     if (is_job(type) && chip.cores[kind_of(type)] == 0)
         return bad(STATUS_NO_CORE, kind_of(type));
+    if (command->core && mmio_read(CORE_REG(command->core - 1, kind)) != kind_of(type))
+        return bad(STATUS_BAD_COMMAND, COMMAND_NUMBER_CORE);
     if (opens || (type == COMMAND_NOP && command->session == 0)) {
         if (command->session)
             return bad(STATUS_BAD_COMMAND, COMMAND_NUMBER_SESSION);
@@ -159,6 +168,7 @@ struct region {
 struct regions {
     struct region all[16];
     uint32_t count;
+    const struct queue *queue;
 };
 
 static bool overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
@@ -170,8 +180,12 @@ static bool overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
 static bool add(struct regions *regions, uint64_t address, uint64_t bytes, uint32_t alignment, uint32_t number,
                 bool write)
 {
-    if (!reachable(address, bytes, alignment))
+    if (address & (alignment - 1))
         return false;
+    if (!inside(regions->queue, address, bytes)) {
+        left_window = true;
+        return false;
+    }
     regions->all[regions->count++] = (struct region){address, bytes, number, write};
     return true;
 }
@@ -194,8 +208,9 @@ static struct verdict check_overlaps(const struct regions *regions)
             if (queues[q].state == QUEUE_STATE_STOPPED || queues[q].state == QUEUE_STATE_BAD_RING ||
                 queues[q].state == QUEUE_STATE_BAD_VERSION)
                 continue;
-            if (overlap(out->address, out->bytes, queues[q].base, bytes) ||
-                overlap(out->address, out->bytes, queues[q].completion_base, bytes))
+            uint64_t place = regions->queue->window_base + out->address;
+            if (overlap(place, out->bytes, queues[q].base, bytes) ||
+                overlap(place, out->bytes, queues[q].completion_base, bytes))
                 return bad_field(out->number);
         }
     }
@@ -266,7 +281,7 @@ struct verdict validate_session_block(const struct session_block *block)
     return good;
 }
 
-struct verdict validate_reconfigure(const struct session_block *block, const struct session *session)
+static struct verdict validate_reconfigure(const struct session_block *block, const struct session *session)
 {
     struct verdict verdict = validate_session_block(block);
     if (verdict.status)
@@ -310,7 +325,7 @@ static struct verdict check_encode_syntax(const struct encode_block *block, cons
     return good;
 }
 
-struct verdict validate_encode(const struct encode_block *block, const struct session *session)
+static struct verdict validate_encode(const struct encode_block *block, const struct session *session)
 {
     struct verdict verdict = check_header(block, KIND_ENCODE, 1, ENCODE_BLOCK_USED_BYTES);
     if (!verdict.status)
@@ -327,7 +342,7 @@ struct verdict validate_encode(const struct encode_block *block, const struct se
     uint32_t macroblocks = (block->width + 15u) / 16u * ((block->height + 15u) / 16u);
     uint32_t coded = surface_bytes((block->width + 15u) & ~15u, (block->height + 15u) & ~15u);
     uint64_t references[4] = {block->ref_address_0, block->ref_address_1, block->ref_address_2, block->ref_address_3};
-    struct regions regions = {.count = 0};
+    struct regions regions = {.queue = &queues[session->queue]};
     if (!add(&regions, block->src_address, window_bytes(&source), SURFACE_ALIGNMENT_BYTES,
              ENCODE_BLOCK_NUMBER_SRC_ADDRESS, false))
         return bad_field(ENCODE_BLOCK_NUMBER_SRC_ADDRESS);
@@ -398,7 +413,7 @@ static struct verdict check_scale_reference(const struct scale_block *block, str
     return good;
 }
 
-struct verdict validate_scale(const struct scale_block *block, const struct session *session)
+static struct verdict validate_scale(const struct scale_block *block, const struct session *session)
 {
     struct verdict verdict = check_header(block, KIND_SCALE, 1, SCALE_BLOCK_USED_BYTES);
     if (!verdict.status)
@@ -416,7 +431,7 @@ struct verdict validate_scale(const struct scale_block *block, const struct sess
     verdict = check_window(&source, SCALE_BLOCK_NUMBER_SRC_SURFACE_WIDTH);
     if (verdict.status)
         return verdict;
-    struct regions regions = {.count = 0};
+    struct regions regions = {.queue = &queues[session->queue]};
     if (!add(&regions, block->src_address, window_bytes(&source), SURFACE_ALIGNMENT_BYTES,
              SCALE_BLOCK_NUMBER_SRC_ADDRESS, false))
         return bad_field(SCALE_BLOCK_NUMBER_SRC_ADDRESS);
@@ -445,7 +460,7 @@ static struct verdict check_decode_syntax(const struct decode_block *block, cons
 
 // The records of the parameter block are the core's to judge: it only reads through them, and writes nothing but what
 // is named here.
-struct verdict validate_decode(const struct decode_block *block, const struct session *session)
+static struct verdict validate_decode(const struct decode_block *block, const struct session *session)
 {
     struct verdict verdict = check_header(block, KIND_DECODE, 1, DECODE_BLOCK_USED_BYTES);
     if (!verdict.status)
@@ -458,7 +473,7 @@ struct verdict validate_decode(const struct decode_block *block, const struct se
                           (uint64_t)block->matrix_count * DECODE_MATRICES_BYTES +
                           (uint64_t)block->reference_count * DECODE_REFERENCE_BYTES;
     uint64_t motion = (uint64_t)(block->width / 16u) * (block->height / 16u) * DECODE_MOTION_BYTES;
-    struct regions regions = {.count = 0};
+    struct regions regions = {.queue = &queues[session->queue]};
     if (!add(&regions, block->out_address, surface_bytes(block->width, block->height), SURFACE_ALIGNMENT_BYTES,
              DECODE_BLOCK_NUMBER_OUT_ADDRESS, true))
         return bad_field(DECODE_BLOCK_NUMBER_OUT_ADDRESS);
@@ -472,4 +487,21 @@ struct verdict validate_decode(const struct decode_block *block, const struct se
                                       DECODE_BLOCK_NUMBER_MOTION_ADDRESS, true))
         return bad_field(DECODE_BLOCK_NUMBER_MOTION_ADDRESS);
     return check_overlaps(&regions);
+}
+
+// The block of a command that takes its place in a session: RECONFIGURE or a job.
+struct verdict validate_block(uint32_t type, const void *block, const struct session *session)
+{
+    struct verdict verdict = bad(STATUS_BAD_TYPE, type);
+    left_window = false;
+    if (type == COMMAND_RECONFIGURE)
+        verdict = validate_reconfigure(block, session);
+    else if (type == COMMAND_ENCODE)
+        verdict = validate_encode(block, session);
+    else if (type == COMMAND_SCALE)
+        verdict = validate_scale(block, session);
+    else if (type == COMMAND_DECODE)
+        verdict = validate_decode(block, session);
+    // The first address that fails ends the judgement, so the field is the one that left the window.
+    return left_window ? bad(STATUS_ACCESS_VIOLATION, verdict.detail) : verdict;
 }

@@ -51,6 +51,7 @@ class Negotiation(IntEnum):
     NONE = 0
     ACCEPTED = 1
     REFUSED = 2
+    NO_FEATURE = 3
 
 
 class QueueState(IntEnum):
@@ -70,7 +71,9 @@ class CoreKind(IntEnum):
 
 
 SIZE_BYTES = 0x1000
-QUEUES_COUNT = 4
+FUNCTIONS_COUNT = 12
+FUNCTIONS_STRIDE = 0x020
+QUEUES_COUNT = 16
 QUEUES_STRIDE = 0x040
 CORES_COUNT = 32
 CORES_STRIDE = 0x040
@@ -156,6 +159,7 @@ EVENT_SET_COMPLETION = Field(0, 1)
 EVENT_SET_STATE = Field(1, 1)
 EVENT_SET_FAULT = Field(2, 1)
 EVENT_SET_QUEUE = Field(3, 1)
+EVENT_SET_FUNCTION = Field(4, 8)
 
 # RISC-V mcause of the trap that stopped the firmware.
 FAULT_CAUSE = 0x040
@@ -211,6 +215,39 @@ PICTURE_LIMIT_HEIGHT = Field(16, 16)
 ENCODE_RATE_LIMIT = 0x070
 ENCODE_RATE_LIMIT_KILOSAMPLES = Field(0, 32)
 
+# What the firmware can do beyond the basic protocol, written by it.
+FIRMWARE_FEATURES = 0x074
+FIRMWARE_FEATURES_PRIORITY = Field(0, 1)
+FIRMWARE_FEATURES_DEADLINE = Field(1, 1)
+FIRMWARE_FEATURES_WATCHDOG = Field(2, 1)
+FIRMWARE_FEATURES_TRANSLATION = Field(3, 1)
+FIRMWARE_FEATURES_CORE_SELECT = Field(4, 1)
+
+# Features that the host needs, bits as in firmware_features. Write it before host_version.
+HOST_FEATURES = 0x078
+HOST_FEATURES_BITS = Field(0, 32)
+
+# Cores out of service, one bit each: they get no job but those that name them. The firmware adds cores that
+# hung; the host writes the whole mask.
+CORES_OUT = 0x07C
+CORES_OUT_BITS = Field(0, 32)
+
+# Write 1: reset a core. A job that it runs is tried again, or ends as TIMED_OUT.
+CORE_RESET = 0x080
+CORE_RESET_BITS = Field(0, 32)
+
+# Resets of the whole chip since power-on.
+RESET_COUNT = 0x084
+RESET_COUNT_COUNT = Field(0, 32)
+
+# Of encode_rate_limit, what no session reserved.
+ENCODE_RATE_LEFT = 0x088
+ENCODE_RATE_LEFT_KILOSAMPLES = Field(0, 32)
+
+# Which function this reader is: 0 has the whole chip, others a window of its memory and one queue.
+FUNCTION = 0x08C
+FUNCTION_INDEX = Field(0, 8)
+
 # Commands that passed validation.
 COMMANDS_ACCEPTED = 0x100
 COMMANDS_ACCEPTED_COUNT = Field(0, 32)
@@ -247,20 +284,45 @@ MEMORY_WRITE_KIB_COUNT = Field(0, 32)
 HOST_WRITES_DROPPED = 0x120
 HOST_WRITES_DROPPED_COUNT = Field(0, 32)
 
+# Jobs that were given to a core again.
+JOBS_RETRIED = 0x124
+JOBS_RETRIED_COUNT = Field(0, 32)
+
+# Jobs that the watchdog ended for good.
+JOBS_TIMED_OUT = 0x128
+JOBS_TIMED_OUT_COUNT = Field(0, 32)
+
+# Jobs that finished after their deadline.
+DEADLINES_MISSED = 0x12C
+DEADLINES_MISSED_COUNT = Field(0, 32)
+
+# Commands refused because an address left the window of their function.
+ACCESS_VIOLATIONS = 0x130
+ACCESS_VIOLATIONS_COUNT = Field(0, 32)
+
+# Jobs ended by the memory guard of a core: an address behind the block left the window.
+CORE_VIOLATIONS = 0x134
+CORE_VIOLATIONS_COUNT = Field(0, 32)
+
+# Single-bit errors of device memory that ECC corrected.
+ECC_CORRECTED = 0x138
+ECC_CORRECTED_COUNT = Field(0, 32)
+
+# Errors of device memory that ECC could only report.
+ECC_UNCORRECTED = 0x13C
+ECC_UNCORRECTED_COUNT = Field(0, 32)
+
 # Reading stalls the control processor until `pending` is not zero or the timer expired, then gives `pending`.
 WAIT_PENDING = 0x200
 WAIT_PENDING_PENDING = Field(0, 8)
 
 # What waits for the firmware; write 1 to clear.
 PENDING = 0x204
-PENDING_DOORBELL_0 = Field(0, 1)
-PENDING_DOORBELL_1 = Field(1, 1)
-PENDING_DOORBELL_2 = Field(2, 1)
-PENDING_DOORBELL_3 = Field(3, 1)
-PENDING_CORE = Field(4, 1)
-PENDING_TIMER = Field(5, 1)
-PENDING_HOST_VERSION = Field(6, 1)
-PENDING_QUEUE_CONTROL = Field(7, 1)
+PENDING_DOORBELL = Field(0, 1)
+PENDING_CORE = Field(1, 1)
+PENDING_TIMER = Field(2, 1)
+PENDING_HOST_VERSION = Field(3, 1)
+PENDING_CONTROL = Field(4, 1)
 
 # Cores that finished, one bit each; write 1 to clear.
 CORES_DONE = 0x208
@@ -299,13 +361,54 @@ PREFETCH_LOW_ADDRESS = Field(0, 32)
 
 # Announces a job block: high half and kind; the write announces.
 PREFETCH_HIGH = 0x228
-PREFETCH_HIGH_ADDRESS = Field(0, 24)
+PREFETCH_HIGH_ADDRESS = Field(0, 16)
+PREFETCH_HIGH_FUNCTION = Field(16, 8)
 PREFETCH_HIGH_KIND = Field(24, 8)
+
+# Queues whose tail or completion head was written, one bit each; write 1 to clear.
+DOORBELLS = 0x22C
+DOORBELLS_BITS = Field(0, 16)
+
+# Switches the function on. Only function 0 writes here and below; the window must not change while its queue
+# runs.
+FUNCTIONS_CONTROL = 0x240
+FUNCTIONS_CONTROL_ENABLE = Field(0, 1)
+FUNCTIONS_CONTROL_PRIORITY = Field(1, 2)
+
+# Window of device memory: the function's address 0 is here.
+FUNCTIONS_WINDOW_BASE = 0x244
+FUNCTIONS_WINDOW_BASE_BASE = Field(0, 32)
+
+# Size of the window.
+FUNCTIONS_WINDOW_SIZE = 0x248
+FUNCTIONS_WINDOW_SIZE_SIZE = Field(0, 32)
+
+# Sessions that the function may have open.
+FUNCTIONS_SESSION_LIMIT = 0x24C
+FUNCTIONS_SESSION_LIMIT_MOST = Field(0, 16)
+
+# Encode rate that the function may reserve.
+FUNCTIONS_ENCODE_RATE_LIMIT = 0x250
+FUNCTIONS_ENCODE_RATE_LIMIT_KILOSAMPLES = Field(0, 32)
+
+# The function's event_status.
+FUNCTIONS_EVENT_STATUS = 0x254
+FUNCTIONS_EVENT_STATUS_EVENTS = Field(0, 4)
+
+# The function's event_enable.
+FUNCTIONS_EVENT_ENABLE = 0x258
+FUNCTIONS_EVENT_ENABLE_EVENTS = Field(0, 4)
+
+# Accesses and addresses of this function that left its window: by the host link, by commands, by jobs on
+# cores.
+FUNCTIONS_VIOLATIONS = 0x25C
+FUNCTIONS_VIOLATIONS_COUNT = Field(0, 32)
 
 # Enables the queue. The firmware reads base, size and completion base when it sees the change.
 QUEUES_CONTROL = 0x400
 QUEUES_CONTROL_ENABLE = Field(0, 1)
 QUEUES_CONTROL_SIZE_LOG2 = Field(1, 4)
+QUEUES_CONTROL_PRIORITY = Field(5, 2)
 
 # What the firmware says about the queue.
 QUEUES_STATUS = 0x404
@@ -392,12 +495,21 @@ CORES_FINISHED_HIGH_TICKS = Field(0, 32)
 CORES_BUSY_TICKS = 0x82C
 CORES_BUSY_TICKS_TICKS = Field(0, 32)
 
+# Function in whose window the job's addresses are; written before start.
+CORES_FUNCTION = 0x830
+CORES_FUNCTION_INDEX = Field(0, 8)
+
+# Write 1 to reset the core. The job that it runs ends with result CORE_RESET: a hung one at once, another one
+# when its memory traffic has run out.
+CORES_RESET = 0x834
+CORES_RESET_RESET = Field(0, 1)
+
 # By address; in arrays, of element 0.
 REGISTERS: dict[int, Register] = {
     ID: Register("id", 0x43534154, 0x000, 0x000, False),
-    INTERFACE_VERSION: Register("interface_version", 0x10000, 0x000, 0x000, False),
+    INTERFACE_VERSION: Register("interface_version", 0x10001, 0x000, 0x000, False),
     FEATURES: Register("features", 0x000, 0x000, 0x000, False),
-    CAPACITY: Register("capacity", 0x4000000, 0x000, 0x000, False),
+    CAPACITY: Register("capacity", 0x000, 0x000, 0x000, False),
     MEMORY_SIZE: Register("memory_size", 0x000, 0x000, 0x000, False),
     FIRMWARE_AREA: Register("firmware_area", 0x000, 0x000, 0x000, False),
     FIRMWARE_VERSION: Register("firmware_version", 0x000, 0xFFFFFFFF, 0x000, False),
@@ -423,6 +535,13 @@ REGISTERS: dict[int, Register] = {
     SESSION_LIMIT: Register("session_limit", 0x000, 0x000, 0x000, False),
     PICTURE_LIMIT: Register("picture_limit", 0x000, 0x000, 0x000, False),
     ENCODE_RATE_LIMIT: Register("encode_rate_limit", 0x000, 0x000, 0x000, False),
+    FIRMWARE_FEATURES: Register("firmware_features", 0x000, 0x01F, 0x000, False),
+    HOST_FEATURES: Register("host_features", 0x000, 0xFFFFFFFF, 0x000, True),
+    CORES_OUT: Register("cores_out", 0x000, 0xFFFFFFFF, 0x000, True),
+    CORE_RESET: Register("core_reset", 0x000, 0xFFFFFFFF, 0x000, True),
+    RESET_COUNT: Register("reset_count", 0x000, 0x000, 0x000, False),
+    ENCODE_RATE_LEFT: Register("encode_rate_left", 0x000, 0xFFFFFFFF, 0x000, False),
+    FUNCTION: Register("function", 0x000, 0x000, 0x000, False),
     COMMANDS_ACCEPTED: Register("commands_accepted", 0x000, 0xFFFFFFFF, 0x000, False),
     COMMANDS_REJECTED: Register("commands_rejected", 0x000, 0xFFFFFFFF, 0x000, False),
     JOBS_FINISHED: Register("jobs_finished", 0x000, 0xFFFFFFFF, 0x000, False),
@@ -432,8 +551,15 @@ REGISTERS: dict[int, Register] = {
     MEMORY_READ_KIB: Register("memory_read_kib", 0x000, 0x000, 0x000, False),
     MEMORY_WRITE_KIB: Register("memory_write_kib", 0x000, 0x000, 0x000, False),
     HOST_WRITES_DROPPED: Register("host_writes_dropped", 0x000, 0x000, 0x000, False),
+    JOBS_RETRIED: Register("jobs_retried", 0x000, 0xFFFFFFFF, 0x000, False),
+    JOBS_TIMED_OUT: Register("jobs_timed_out", 0x000, 0xFFFFFFFF, 0x000, False),
+    DEADLINES_MISSED: Register("deadlines_missed", 0x000, 0xFFFFFFFF, 0x000, False),
+    ACCESS_VIOLATIONS: Register("access_violations", 0x000, 0xFFFFFFFF, 0x000, False),
+    CORE_VIOLATIONS: Register("core_violations", 0x000, 0x000, 0x000, False),
+    ECC_CORRECTED: Register("ecc_corrected", 0x000, 0x000, 0x000, False),
+    ECC_UNCORRECTED: Register("ecc_uncorrected", 0x000, 0x000, 0x000, False),
     WAIT_PENDING: Register("wait_pending", 0x000, 0x000, 0x000, False),
-    PENDING: Register("pending", 0x000, 0x000, 0x0FF, False),
+    PENDING: Register("pending", 0x000, 0x000, 0x01F, False),
     CORES_DONE: Register("cores_done", 0x000, 0x000, 0xFFFFFFFF, False),
     TIMER: Register("timer", 0x000, 0xFFFFFFFF, 0x000, False),
     MOVER_DEVICE_LOW: Register("mover_device_low", 0x000, 0xFFFFFFFF, 0x000, False),
@@ -443,7 +569,16 @@ REGISTERS: dict[int, Register] = {
     MOVER_STATUS: Register("mover_status", 0x000, 0x000, 0x000, False),
     PREFETCH_LOW: Register("prefetch_low", 0x000, 0xFFFFFFFF, 0x000, False),
     PREFETCH_HIGH: Register("prefetch_high", 0x000, 0xFFFFFFFF, 0x000, False),
-    QUEUES_CONTROL: Register("queues.control", 0x000, 0x01F, 0x000, True),
+    DOORBELLS: Register("doorbells", 0x000, 0x000, 0xFFFF, False),
+    FUNCTIONS_CONTROL: Register("functions.control", 0x000, 0x007, 0x000, True),
+    FUNCTIONS_WINDOW_BASE: Register("functions.window_base", 0x000, 0xFFFFFFFF, 0x000, True),
+    FUNCTIONS_WINDOW_SIZE: Register("functions.window_size", 0x000, 0xFFFFFFFF, 0x000, True),
+    FUNCTIONS_SESSION_LIMIT: Register("functions.session_limit", 0x000, 0xFFFF, 0x000, True),
+    FUNCTIONS_ENCODE_RATE_LIMIT: Register("functions.encode_rate_limit", 0x000, 0xFFFFFFFF, 0x000, True),
+    FUNCTIONS_EVENT_STATUS: Register("functions.event_status", 0x000, 0x000, 0x000, False),
+    FUNCTIONS_EVENT_ENABLE: Register("functions.event_enable", 0x000, 0x000, 0x000, False),
+    FUNCTIONS_VIOLATIONS: Register("functions.violations", 0x000, 0xFFFFFFFF, 0x000, False),
+    QUEUES_CONTROL: Register("queues.control", 0x000, 0x07F, 0x000, True),
     QUEUES_STATUS: Register("queues.status", 0x000, 0x0FF, 0x000, False),
     QUEUES_BASE_LOW: Register("queues.base_low", 0x000, 0xFFFFFFFF, 0x000, True),
     QUEUES_BASE_HIGH: Register("queues.base_high", 0x000, 0xFFFFFFFF, 0x000, True),
@@ -465,4 +600,6 @@ REGISTERS: dict[int, Register] = {
     CORES_FINISHED_LOW: Register("cores.finished_low", 0x000, 0x000, 0x000, False),
     CORES_FINISHED_HIGH: Register("cores.finished_high", 0x000, 0x000, 0x000, False),
     CORES_BUSY_TICKS: Register("cores.busy_ticks", 0x000, 0x000, 0x000, False),
+    CORES_FUNCTION: Register("cores.function", 0x000, 0x0FF, 0x000, False),
+    CORES_RESET: Register("cores.reset", 0x000, 0x000, 0x000, False),
 }

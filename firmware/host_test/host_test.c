@@ -13,9 +13,9 @@
 
 #include "../firmware.h"
 
-#define MEMORY_MIB 4u
+#define MEMORY_MIB 8u
 #define MEMORY_BYTES (MEMORY_MIB << 20)
-#define AREA 0x20000u
+#define AREA 0x40000u
 #define CHECK(condition)                                                              \
     do {                                                                              \
         if (!(condition)) {                                                           \
@@ -109,6 +109,19 @@ uint32_t mmio_read(uint32_t offset)
     return *reg(offset);
 }
 
+#define STANDS_STILL 0xFFFFFFFFu
+#define WINDOW_BASE(f) (0x200000u + ((f) - 1u) * WINDOW_BYTES)
+#define WINDOW_BYTES 0x40000u
+
+static void end_core(uint32_t core, uint32_t status)
+{
+    core_steps[core] = 0;
+    *reg(CORE_REG(core, status)) = status << TASIC__CORESX__STATUS__RESULT_bp;
+    *reg(CORE_REG(core, output_bytes)) = below(50000);
+    *reg(REG(cores_done)) |= 1u << core;
+    *reg(REG(pending)) |= TASIC__PENDING__CORE_bm;
+}
+
 static void start_core(uint32_t core)
 {
     uint32_t kind = *reg(CORE_REG(core, kind));
@@ -117,13 +130,19 @@ static void start_core(uint32_t core)
     CHECK(job >= BLOCKS_ADDRESS && job + BLOCK_BYTES <= AREA_BYTES && job % BLOCK_BYTES == 0);
     const struct encode_block *block = (const struct encode_block *)(memory + job);
     CHECK(block->kind == kind && block->block_type == 1);
-    core_steps[core] = 1 + below(60);
+    // What a function's job writes is inside of its window.
+    uint32_t function = *reg(CORE_REG(core, function));
+    const struct scale_block *scale = (const struct scale_block *)block;
+    uint64_t out = kind == KIND_ENCODE ? block->recon_address : kind == KIND_SCALE && scale->mode == 0 ? scale->out0_address : 0;
+    CHECK(function < FUNCTIONS && (function == 0 || out + 64 * 16 <= WINDOW_BYTES));
+    core_steps[core] = below(60) ? 1 + below(60) : STANDS_STILL;
     starts++;
 }
 
 void mmio_write(uint32_t offset, uint32_t value)
 {
-    if (offset == REG(pending) || offset == REG(cores_done) || offset == REG(event_status)) {
+    if (offset == REG(pending) || offset == REG(cores_done) || offset == REG(event_status) ||
+        offset == REG(doorbells)) {
         *reg(offset) &= ~value;
     } else if (offset == REG(event_set)) {
         *reg(REG(event_status)) |= value;
@@ -134,6 +153,8 @@ void mmio_write(uint32_t offset, uint32_t value)
         for (uint32_t core = 0; core < CORES; core++)
             if (offset == CORE_REG(core, start))
                 start_core(core);
+            else if (offset == CORE_REG(core, reset) && core_steps[core])
+                end_core(core, STATUS_CORE_RESET);
     }
 }
 
@@ -145,6 +166,13 @@ static void power_on(void)
     *reg(REG(picture_limit)) = 512u | 512u << 16;
     *reg(REG(encode_rate_limit)) = 100000;
     *reg(REG(clock_period)) = 2500;
+    for (uint32_t f = 1; f < FUNCTIONS; f++) {
+        *reg(FUNCTION_REG(f, control)) = TASIC__FUNCTIONSX__CONTROL__ENABLE_bm;
+        *reg(FUNCTION_REG(f, window_base)) = WINDOW_BASE(f) >> 16;
+        *reg(FUNCTION_REG(f, window_size)) = WINDOW_BYTES >> 16;
+        *reg(FUNCTION_REG(f, session_limit)) = 3;
+        *reg(FUNCTION_REG(f, encode_rate_limit)) = 10000;
+    }
     const uint32_t kinds[] = {KIND_ENCODE, KIND_ENCODE, KIND_SCALE, KIND_DECODE};
     for (uint32_t core = 0; core < 4; core++)
         *reg(CORE_REG(core, kind)) = kinds[core];
@@ -165,6 +193,7 @@ struct context {
     uint32_t cores[KINDS];
     uint32_t picture_width, picture_height;
     uint64_t base[QUEUES], completion_base[QUEUES];
+    uint64_t window_base[QUEUES], window_bytes[QUEUES], window_area[QUEUES];
     uint32_t size[QUEUES];
     uint8_t state[QUEUES];
     uint32_t session_count;
@@ -195,13 +224,10 @@ static struct verdict judge(const struct test_case *given)
     case COMMAND_OPEN_SESSION:
         return validate_session_block(&block.session);
     case COMMAND_RECONFIGURE:
-        return validate_reconfigure(&block.session, session);
     case COMMAND_ENCODE:
-        return validate_encode(&block.encode, session);
     case COMMAND_SCALE:
-        return validate_scale(&block.scale, session);
     case COMMAND_DECODE:
-        return validate_decode(&block.decode, session);
+        return validate_block(given->command.type, &block, session);
     default:
         return verdict;
     }
@@ -220,6 +246,9 @@ static int run_validate(void)
         queues[q].base = context.base[q];
         queues[q].completion_base = context.completion_base[q];
         queues[q].size = context.size[q];
+        queues[q].window_base = context.window_base[q];
+        queues[q].window_bytes = context.window_bytes[q];
+        queues[q].window_area = (uint32_t)context.window_area[q];
         queues[q].state = context.state[q];
     }
     for (uint32_t i = 0; i < context.session_count; i++) {
@@ -250,9 +279,21 @@ static uint32_t tails[QUEUES], taken[QUEUES];
 static uint32_t known[64], known_count; // session numbers that were given out
 static uint32_t last_sequence, completions, statuses[256];
 
+// Of the queue's rings and blocks, as its owner names it, and where that is.
 static uint32_t ring_address(uint32_t q)
 {
-    return AREA + q * 0x8000u;
+    return q < OWN_QUEUES ? AREA + q * 0x8000u : 0x1000u;
+}
+
+static uint32_t ring_place(uint32_t q)
+{
+    return ring_address(q) + (q < OWN_QUEUES ? 0 : WINDOW_BASE(function_of(q)));
+}
+
+static void knock(uint32_t q)
+{
+    *reg(REG(doorbells)) |= 1u << q;
+    *reg(REG(pending)) |= TASIC__PENDING__DOORBELL_bm;
 }
 
 // A session number, mostly an open one that fits the queue and the command.
@@ -269,9 +310,11 @@ static uint32_t any_session(uint32_t q, uint32_t type)
 }
 
 // Any address, mostly a legal one.
-static uint64_t any_address(uint32_t alignment)
+static uint64_t any_address(uint32_t q, uint32_t alignment)
 {
-    uint64_t address = AREA + 0x40000u + below(MEMORY_BYTES - AREA - 0x40000u) / alignment * alignment;
+    uint32_t from = q < OWN_QUEUES ? AREA + 0x40000u : 0x9000u;
+    uint32_t to = q < OWN_QUEUES ? MEMORY_BYTES : WINDOW_BYTES;
+    uint64_t address = (from + below(to - from)) / alignment * alignment;
     switch (below(24)) {
     case 0:
         return random_word();
@@ -286,7 +329,7 @@ static uint64_t any_address(uint32_t alignment)
     }
 }
 
-static void make_block(uint8_t *bytes, uint32_t type)
+static void make_block(uint32_t q, uint8_t *bytes, uint32_t type)
 {
     memset(bytes, 0, BLOCK_BYTES);
     struct encode_block *header = (struct encode_block *)bytes;
@@ -308,13 +351,13 @@ static void make_block(uint8_t *bytes, uint32_t type)
     } else if (type == COMMAND_ENCODE) {
         header->kind = KIND_ENCODE;
         header->width = header->height = 64;
-        header->src_address = any_address(4096);
-        header->recon_address = any_address(4096);
-        header->out_address = any_address(64);
+        header->src_address = any_address(q, 4096);
+        header->recon_address = any_address(q, 4096);
+        header->out_address = any_address(q, 64);
         header->out_capacity = 4096;
         header->slice_type = below(2) ? 2 : 0;
         header->ref_count = header->slice_type ? 0 : 1;
-        header->ref_address_0 = header->ref_count ? any_address(4096) : 0;
+        header->ref_address_0 = header->ref_count ? any_address(q, 4096) : 0;
         header->log2_max_frame_num = 4;
         header->qp = (uint8_t)below(52);
         header->slices = 1;
@@ -322,17 +365,17 @@ static void make_block(uint8_t *bytes, uint32_t type)
         struct scale_block *block = (struct scale_block *)bytes;
         block->kind = KIND_SCALE;
         block->width = block->height = 64;
-        block->src_address = any_address(4096);
+        block->src_address = any_address(q, 4096);
         block->output_count = 1;
         block->out0_width = block->out0_height = 32;
-        block->out0_address = any_address(4096);
+        block->out0_address = any_address(q, 4096);
     } else {
         struct decode_block *block = (struct decode_block *)bytes;
         block->kind = KIND_DECODE;
         block->width = block->height = 64;
-        block->out_address = any_address(4096);
-        block->parameters_address = any_address(64);
-        block->stream_address = any_address(64);
+        block->out_address = any_address(q, 4096);
+        block->parameters_address = any_address(q, 64);
+        block->stream_address = any_address(q, 64);
         block->stream_bytes = 100;
         block->slice_count = block->matrix_count = 1;
         block->structure = 3;
@@ -355,12 +398,16 @@ static void submit(uint32_t q)
         command.wait_sequence = last_sequence - below(40);
     }
     command.user_data = random_word();
-    uint32_t block = ring_address(q) + 0x4000u + slot * BLOCK_BYTES;
+    uint32_t block = 0x4000u + slot * BLOCK_BYTES;
+    if (below(4) == 0 && command.type >= COMMAND_ENCODE)
+        command.deadline_us = below(100000);
+    if (below(20) == 0)
+        command.core = (uint8_t)below(6);
     if (command.type != COMMAND_NOP && command.type != COMMAND_CLOSE_SESSION) {
-        command.block_address = below(30) ? block : any_address(256);
-        make_block(memory + block, command.type);
+        command.block_address = below(30) ? ring_address(q) + block : any_address(q, 256);
+        make_block(q, memory + ring_place(q) + block, command.type);
     }
-    uint8_t *record = memory + ring_address(q) + slot * RECORD_BYTES;
+    uint8_t *record = memory + ring_place(q) + slot * RECORD_BYTES;
     memcpy(record, &command, sizeof command);
     if (below(15) == 0)
         record[below(RECORD_BYTES)] ^= (uint8_t)(1u << below(8));
@@ -373,7 +420,7 @@ static void collect(uint32_t q)
     CHECK(tail - taken[q] <= HOST_RING);
     for (; taken[q] != tail; taken[q]++) {
         struct completion record;
-        memcpy(&record, memory + ring_address(q) + 0x2000u + taken[q] % HOST_RING * RECORD_BYTES, sizeof record);
+        memcpy(&record, memory + ring_place(q) + 0x2000u + taken[q] % HOST_RING * RECORD_BYTES, sizeof record);
         CHECK(record.index == taken[q] + 1 && record.version == DESCRIPTOR_VERSION);
         if (record.type == COMMAND_OPEN_SESSION && record.status == STATUS_OK)
             known[known_count < 64 ? known_count++ : below(64)] = record.session;
@@ -381,12 +428,15 @@ static void collect(uint32_t q)
         completions++;
     }
     *reg(QUEUE_REG(q, completion_head)) = taken[q];
-    *reg(REG(pending)) |= 1u << q;
+    knock(q);
 }
 
 static void enable(uint32_t q, bool on)
 {
     uint32_t control = HOST_RING_LOG2 << TASIC__QUEUESX__CONTROL__SIZE_LOG2_bp | on;
+    control |= below(4) << TASIC__QUEUESX__CONTROL__PRIORITY_bp;
+    if (on && *reg(QUEUE_REG(q, status)) == QUEUE_STATE_DRAINING)
+        return; // the one thing that even a hostile host must not do to itself: its indices would not mean anything
     if (on && *reg(QUEUE_REG(q, status)) == QUEUE_STATE_STOPPED) {
         *reg(QUEUE_REG(q, base_low)) = ring_address(q);
         *reg(QUEUE_REG(q, completion_base_low)) = ring_address(q) + 0x2000u;
@@ -395,7 +445,7 @@ static void enable(uint32_t q, bool on)
         tails[q] = taken[q] = 0;
     }
     *reg(QUEUE_REG(q, control)) = control;
-    *reg(REG(pending)) |= TASIC__PENDING__QUEUE_CONTROL_bm;
+    *reg(REG(pending)) |= TASIC__PENDING__CONTROL_bm;
 }
 
 // Bring an idle queue close to where its free-running indices wrap.
@@ -410,13 +460,8 @@ static void near_the_wrap(uint32_t q)
 static void work_cores(void)
 {
     for (uint32_t core = 0; core < CORES; core++)
-        if (core_steps[core] && --core_steps[core] == 0) {
-            uint32_t status = below(8) ? STATUS_OK : STATUS_OUTPUT_FULL;
-            *reg(CORE_REG(core, status)) = status << TASIC__CORESX__STATUS__RESULT_bp;
-            *reg(CORE_REG(core, output_bytes)) = below(50000);
-            *reg(REG(cores_done)) |= 1u << core;
-            *reg(REG(pending)) |= TASIC__PENDING__CORE_bm;
-        }
+        if (core_steps[core] && core_steps[core] != STANDS_STILL && --core_steps[core] == 0)
+            end_core(core, below(8) ? STATUS_OK : STATUS_OUTPUT_FULL);
 }
 
 static void check_state(void)
@@ -443,6 +488,11 @@ static void check_state(void)
         under_way -= length;
     }
     CHECK(open == chip.sessions_open && open <= chip.session_limit);
+    for (uint32_t f = 0; f < FUNCTIONS; f++) {
+        CHECK(functions[f].sessions_open <= functions[f].session_limit);
+        open -= functions[f].sessions_open;
+    }
+    CHECK(open == 0);
     CHECK(under_way == 0);
 }
 
@@ -472,12 +522,17 @@ static int run_random(uint64_t seed, uint32_t steps)
             break;
         case 2:
             *reg(REG(pending)) |= TASIC__PENDING__TIMER_bm;
+            if (below(100) == 0) { // cores go out of service and come back, some are reset
+                *reg(REG(cores_out)) = below(2) ? 0 : below(16);
+                *reg(REG(core_reset)) = below(16);
+                *reg(REG(pending)) |= TASIC__PENDING__CONTROL_bm;
+            }
             break;
         default:
             if (tails[q] - *reg(QUEUE_REG(q, head)) < HOST_RING)
                 submit(q);
             *reg(QUEUE_REG(q, tail)) = tails[q];
-            *reg(REG(pending)) |= 1u << q;
+            knock(q);
         }
         work_cores();
         firmware_turn();

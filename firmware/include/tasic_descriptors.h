@@ -39,6 +39,9 @@
 #define STATUS_BAD_FIELD 1u
 #define STATUS_OUTPUT_FULL 2u
 #define STATUS_CORRUPT_INPUT 3u
+#define STATUS_MEMORY_ERROR 4u
+#define STATUS_ACCESS_VIOLATION 5u
+#define STATUS_CORE_RESET 6u
 #define STATUS_BAD_VERSION 16u
 #define STATUS_BAD_TYPE 17u
 #define STATUS_BAD_COMMAND 18u
@@ -49,6 +52,12 @@
 #define STATUS_NO_CAPACITY 23u
 #define STATUS_NO_CORE 24u
 #define STATUS_ABORTED 25u
+#define STATUS_TIMED_OUT 26u
+
+#define LIMIT_SESSIONS 0u
+#define LIMIT_ENCODE_RATE 1u
+#define LIMIT_FUNCTION_SESSIONS 2u
+#define LIMIT_FUNCTION_ENCODE_RATE 3u
 
 #define LOG_BOOT 1u
 #define LOG_VERSION 2u
@@ -58,6 +67,10 @@
 #define LOG_SESSION_CLOSED 6u
 #define LOG_JOB_FAILED 7u
 #define LOG_STRAY_CORE 8u
+#define LOG_WATCHDOG 9u
+#define LOG_CORES_OUT 10u
+#define LOG_VIOLATION 11u
+#define LOG_DEADLINE_MISSED 12u
 
 #define BLOCK_CAUSE_ADDRESS 0u
 #define BLOCK_CAUSE_KIND 1u
@@ -83,7 +96,9 @@ struct command {
     uint32_t session; // session that the command belongs to; 0: none
     uint32_t wait_session; // fence: session to wait for; 0: no fence
     uint32_t wait_sequence; // fence: its command to wait for
-    uint8_t reserved[28];
+    uint32_t deadline_us; // when it should be finished, from now [microseconds]; 0: no deadline
+    uint8_t core; // 1 + number of the core that must run it (queues 0..3 only); 0: any of its kind
+    uint8_t reserved[23];
 };
 _Static_assert(sizeof(struct command) == 64, "command");
 _Static_assert(offsetof(struct command, version) == 0, "version");
@@ -95,7 +110,9 @@ _Static_assert(offsetof(struct command, wait_session) == 28, "wait_session");
 _Static_assert(offsetof(struct command, wait_sequence) == 32, "wait_sequence");
 _Static_assert(offsetof(struct command, block_address) == 8, "block_address");
 _Static_assert(offsetof(struct command, user_data) == 16, "user_data");
-#define COMMAND_USED_BYTES 36u
+_Static_assert(offsetof(struct command, deadline_us) == 36, "deadline_us");
+_Static_assert(offsetof(struct command, core) == 40, "core");
+#define COMMAND_USED_BYTES 41u
 #define COMMAND_NUMBER_VERSION 0u
 #define COMMAND_NUMBER_TYPE 1u
 #define COMMAND_NUMBER_FLAGS 2u
@@ -105,6 +122,8 @@ _Static_assert(offsetof(struct command, user_data) == 16, "user_data");
 #define COMMAND_NUMBER_WAIT_SEQUENCE 6u
 #define COMMAND_NUMBER_BLOCK_ADDRESS 7u
 #define COMMAND_NUMBER_USER_DATA 8u
+#define COMMAND_NUMBER_DEADLINE_US 9u
+#define COMMAND_NUMBER_CORE 10u
 
 struct completion {
     uint16_t version; // VERSION
@@ -121,7 +140,9 @@ struct completion {
     uint32_t index; // this completion's index + 1: tells a new record from an old one
     uint8_t core; // number of the core; 255: none
     uint8_t qp; // ENCODE: QP that was used
-    uint8_t reserved[6];
+    uint8_t attempts; // how often the job was given to a core
+    uint8_t late; // 1: finished after its deadline
+    uint8_t reserved[4];
 };
 _Static_assert(sizeof(struct completion) == 64, "completion");
 _Static_assert(offsetof(struct completion, version) == 0, "version");
@@ -138,7 +159,9 @@ _Static_assert(offsetof(struct completion, output_bytes) == 48, "output_bytes");
 _Static_assert(offsetof(struct completion, index) == 52, "index");
 _Static_assert(offsetof(struct completion, core) == 56, "core");
 _Static_assert(offsetof(struct completion, qp) == 57, "qp");
-#define COMPLETION_USED_BYTES 58u
+_Static_assert(offsetof(struct completion, attempts) == 58, "attempts");
+_Static_assert(offsetof(struct completion, late) == 59, "late");
+#define COMPLETION_USED_BYTES 60u
 #define COMPLETION_NUMBER_VERSION 0u
 #define COMPLETION_NUMBER_TYPE 1u
 #define COMPLETION_NUMBER_STATUS 2u
@@ -153,6 +176,8 @@ _Static_assert(offsetof(struct completion, qp) == 57, "qp");
 #define COMPLETION_NUMBER_INDEX 11u
 #define COMPLETION_NUMBER_CORE 12u
 #define COMPLETION_NUMBER_QP 13u
+#define COMPLETION_NUMBER_ATTEMPTS 14u
+#define COMPLETION_NUMBER_LATE 15u
 
 struct log_record {
     uint64_t ticks; // when [ticks of the control clock]
@@ -192,28 +217,30 @@ struct session_block {
     uint32_t buffer_bits; // decoder's buffer for rate control [bits]; 0: one second
     uint32_t intra_period; // pictures from one IDR to the next, as far as known; 0: unknown
     uint32_t reserve_kilosamples; // encode rate to reserve [1000 luma samples/s]; 0: as time allows
+    uint32_t watchdog_us; // longest that a job may run [microseconds]; 0: by picture size
     uint16_t width; // luma samples: of all pictures (encode), largest (scale, decode)
     uint16_t height; // luma rows, likewise
     uint8_t qp_min; // smallest QP that rate control may use
     uint8_t qp_max; // largest
-    uint8_t reserved[218];
+    uint8_t reserved[214];
 };
 _Static_assert(sizeof(struct session_block) == 256, "session_block");
 _Static_assert(offsetof(struct session_block, version) == 0, "version");
 _Static_assert(offsetof(struct session_block, kind) == 2, "kind");
 _Static_assert(offsetof(struct session_block, block_type) == 3, "block_type");
 _Static_assert(offsetof(struct session_block, size) == 4, "size");
-_Static_assert(offsetof(struct session_block, width) == 32, "width");
-_Static_assert(offsetof(struct session_block, height) == 34, "height");
+_Static_assert(offsetof(struct session_block, width) == 36, "width");
+_Static_assert(offsetof(struct session_block, height) == 38, "height");
 _Static_assert(offsetof(struct session_block, rate_numerator) == 8, "rate_numerator");
 _Static_assert(offsetof(struct session_block, rate_denominator) == 12, "rate_denominator");
 _Static_assert(offsetof(struct session_block, bit_rate) == 16, "bit_rate");
 _Static_assert(offsetof(struct session_block, buffer_bits) == 20, "buffer_bits");
 _Static_assert(offsetof(struct session_block, intra_period) == 24, "intra_period");
 _Static_assert(offsetof(struct session_block, reserve_kilosamples) == 28, "reserve_kilosamples");
-_Static_assert(offsetof(struct session_block, qp_min) == 36, "qp_min");
-_Static_assert(offsetof(struct session_block, qp_max) == 37, "qp_max");
-#define SESSION_BLOCK_USED_BYTES 38u
+_Static_assert(offsetof(struct session_block, qp_min) == 40, "qp_min");
+_Static_assert(offsetof(struct session_block, qp_max) == 41, "qp_max");
+_Static_assert(offsetof(struct session_block, watchdog_us) == 32, "watchdog_us");
+#define SESSION_BLOCK_USED_BYTES 42u
 #define SESSION_BLOCK_NUMBER_WIDTH 0u
 #define SESSION_BLOCK_NUMBER_HEIGHT 1u
 #define SESSION_BLOCK_NUMBER_RATE_NUMERATOR 2u
@@ -224,18 +251,20 @@ _Static_assert(offsetof(struct session_block, qp_max) == 37, "qp_max");
 #define SESSION_BLOCK_NUMBER_RESERVE_KILOSAMPLES 7u
 #define SESSION_BLOCK_NUMBER_QP_MIN 8u
 #define SESSION_BLOCK_NUMBER_QP_MAX 9u
-#define SESSION_BLOCK_RULES 10u
+#define SESSION_BLOCK_NUMBER_WATCHDOG_US 10u
+#define SESSION_BLOCK_RULES 11u
 #define SESSION_BLOCK_RULE_TABLE { \
-    {32, 0x2, 1, 16384u}, \
-    {34, 0x2, 1, 16384u}, \
+    {36, 0x2, 1, 16384u}, \
+    {38, 0x2, 1, 16384u}, \
     {8, 0x4, 0, 1000000u}, \
     {12, 0x4, 1, 1000000u}, \
     {16, 0x4, 0, 2000000000u}, \
     {20, 0x4, 0, 2000000000u}, \
     {24, 0x4, 0, 1000000u}, \
     {28, 0x4, 0, 4294967295u}, \
-    {36, 0x1, 0, 51u}, \
-    {37, 0x1, 0, 51u}, \
+    {40, 0x1, 0, 51u}, \
+    {41, 0x1, 0, 51u}, \
+    {32, 0x4, 0, 60000000u}, \
 }
 
 struct encode_block {

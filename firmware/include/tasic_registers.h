@@ -19,6 +19,7 @@ extern "C" {
 #define NEGOTIATION_NONE 0u
 #define NEGOTIATION_ACCEPTED 1u
 #define NEGOTIATION_REFUSED 2u
+#define NEGOTIATION_NO_FEATURE 3u
 
 #define QUEUE_STATE_STOPPED 0u
 #define QUEUE_STATE_RUNNING 1u
@@ -41,7 +42,7 @@ extern "C" {
 #define TASIC__INTERFACE_VERSION__MINOR_bm 0xffff
 #define TASIC__INTERFACE_VERSION__MINOR_bp 0
 #define TASIC__INTERFACE_VERSION__MINOR_bw 16
-#define TASIC__INTERFACE_VERSION__MINOR_reset 0x0
+#define TASIC__INTERFACE_VERSION__MINOR_reset 0x1
 #define TASIC__INTERFACE_VERSION__MAJOR_bm 0xffff0000
 #define TASIC__INTERFACE_VERSION__MAJOR_bp 16
 #define TASIC__INTERFACE_VERSION__MAJOR_bw 16
@@ -74,7 +75,6 @@ extern "C" {
 #define TASIC__CAPACITY__QUEUES_bm 0xff000000
 #define TASIC__CAPACITY__QUEUES_bp 24
 #define TASIC__CAPACITY__QUEUES_bw 8
-#define TASIC__CAPACITY__QUEUES_reset 0x4
 
 // reg - tasic.memory_size
 #define TASIC__MEMORY_SIZE__MIB_bm 0xffffffff
@@ -185,6 +185,10 @@ extern "C" {
 #define TASIC__EVENT_SET__QUEUE_bp 3
 #define TASIC__EVENT_SET__QUEUE_bw 1
 #define TASIC__EVENT_SET__QUEUE_reset 0x0
+#define TASIC__EVENT_SET__FUNCTION_bm 0xff0
+#define TASIC__EVENT_SET__FUNCTION_bp 4
+#define TASIC__EVENT_SET__FUNCTION_bw 8
+#define TASIC__EVENT_SET__FUNCTION_reset 0x0
 
 // reg - tasic.fault_cause
 #define TASIC__FAULT_CAUSE__CAUSE_bm 0xffffffff
@@ -262,6 +266,62 @@ extern "C" {
 #define TASIC__ENCODE_RATE_LIMIT__KILOSAMPLES_bp 0
 #define TASIC__ENCODE_RATE_LIMIT__KILOSAMPLES_bw 32
 
+// reg - tasic.firmware_features
+#define TASIC__FIRMWARE_FEATURES__PRIORITY_bm 0x1
+#define TASIC__FIRMWARE_FEATURES__PRIORITY_bp 0
+#define TASIC__FIRMWARE_FEATURES__PRIORITY_bw 1
+#define TASIC__FIRMWARE_FEATURES__PRIORITY_reset 0x0
+#define TASIC__FIRMWARE_FEATURES__DEADLINE_bm 0x2
+#define TASIC__FIRMWARE_FEATURES__DEADLINE_bp 1
+#define TASIC__FIRMWARE_FEATURES__DEADLINE_bw 1
+#define TASIC__FIRMWARE_FEATURES__DEADLINE_reset 0x0
+#define TASIC__FIRMWARE_FEATURES__WATCHDOG_bm 0x4
+#define TASIC__FIRMWARE_FEATURES__WATCHDOG_bp 2
+#define TASIC__FIRMWARE_FEATURES__WATCHDOG_bw 1
+#define TASIC__FIRMWARE_FEATURES__WATCHDOG_reset 0x0
+#define TASIC__FIRMWARE_FEATURES__TRANSLATION_bm 0x8
+#define TASIC__FIRMWARE_FEATURES__TRANSLATION_bp 3
+#define TASIC__FIRMWARE_FEATURES__TRANSLATION_bw 1
+#define TASIC__FIRMWARE_FEATURES__TRANSLATION_reset 0x0
+#define TASIC__FIRMWARE_FEATURES__CORE_SELECT_bm 0x10
+#define TASIC__FIRMWARE_FEATURES__CORE_SELECT_bp 4
+#define TASIC__FIRMWARE_FEATURES__CORE_SELECT_bw 1
+#define TASIC__FIRMWARE_FEATURES__CORE_SELECT_reset 0x0
+
+// reg - tasic.host_features
+#define TASIC__HOST_FEATURES__BITS_bm 0xffffffff
+#define TASIC__HOST_FEATURES__BITS_bp 0
+#define TASIC__HOST_FEATURES__BITS_bw 32
+#define TASIC__HOST_FEATURES__BITS_reset 0x0
+
+// reg - tasic.cores_out
+#define TASIC__CORES_OUT__BITS_bm 0xffffffff
+#define TASIC__CORES_OUT__BITS_bp 0
+#define TASIC__CORES_OUT__BITS_bw 32
+#define TASIC__CORES_OUT__BITS_reset 0x0
+
+// reg - tasic.core_reset
+#define TASIC__CORE_RESET__BITS_bm 0xffffffff
+#define TASIC__CORE_RESET__BITS_bp 0
+#define TASIC__CORE_RESET__BITS_bw 32
+#define TASIC__CORE_RESET__BITS_reset 0x0
+
+// reg - tasic.reset_count
+#define TASIC__RESET_COUNT__COUNT_bm 0xffffffff
+#define TASIC__RESET_COUNT__COUNT_bp 0
+#define TASIC__RESET_COUNT__COUNT_bw 32
+
+// reg - tasic.encode_rate_left
+#define TASIC__ENCODE_RATE_LEFT__KILOSAMPLES_bm 0xffffffff
+#define TASIC__ENCODE_RATE_LEFT__KILOSAMPLES_bp 0
+#define TASIC__ENCODE_RATE_LEFT__KILOSAMPLES_bw 32
+#define TASIC__ENCODE_RATE_LEFT__KILOSAMPLES_reset 0x0
+
+// reg - tasic.function
+#define TASIC__FUNCTION__INDEX_bm 0xff
+#define TASIC__FUNCTION__INDEX_bp 0
+#define TASIC__FUNCTION__INDEX_bw 8
+
 // reg - tasic.commands_accepted
 #define TASIC__COMMANDS_ACCEPTED__COUNT_bm 0xffffffff
 #define TASIC__COMMANDS_ACCEPTED__COUNT_bp 0
@@ -311,44 +371,71 @@ extern "C" {
 #define TASIC__HOST_WRITES_DROPPED__COUNT_bp 0
 #define TASIC__HOST_WRITES_DROPPED__COUNT_bw 32
 
+// reg - tasic.jobs_retried
+#define TASIC__JOBS_RETRIED__COUNT_bm 0xffffffff
+#define TASIC__JOBS_RETRIED__COUNT_bp 0
+#define TASIC__JOBS_RETRIED__COUNT_bw 32
+#define TASIC__JOBS_RETRIED__COUNT_reset 0x0
+
+// reg - tasic.jobs_timed_out
+#define TASIC__JOBS_TIMED_OUT__COUNT_bm 0xffffffff
+#define TASIC__JOBS_TIMED_OUT__COUNT_bp 0
+#define TASIC__JOBS_TIMED_OUT__COUNT_bw 32
+#define TASIC__JOBS_TIMED_OUT__COUNT_reset 0x0
+
+// reg - tasic.deadlines_missed
+#define TASIC__DEADLINES_MISSED__COUNT_bm 0xffffffff
+#define TASIC__DEADLINES_MISSED__COUNT_bp 0
+#define TASIC__DEADLINES_MISSED__COUNT_bw 32
+#define TASIC__DEADLINES_MISSED__COUNT_reset 0x0
+
+// reg - tasic.access_violations
+#define TASIC__ACCESS_VIOLATIONS__COUNT_bm 0xffffffff
+#define TASIC__ACCESS_VIOLATIONS__COUNT_bp 0
+#define TASIC__ACCESS_VIOLATIONS__COUNT_bw 32
+#define TASIC__ACCESS_VIOLATIONS__COUNT_reset 0x0
+
+// reg - tasic.core_violations
+#define TASIC__CORE_VIOLATIONS__COUNT_bm 0xffffffff
+#define TASIC__CORE_VIOLATIONS__COUNT_bp 0
+#define TASIC__CORE_VIOLATIONS__COUNT_bw 32
+
+// reg - tasic.ecc_corrected
+#define TASIC__ECC_CORRECTED__COUNT_bm 0xffffffff
+#define TASIC__ECC_CORRECTED__COUNT_bp 0
+#define TASIC__ECC_CORRECTED__COUNT_bw 32
+
+// reg - tasic.ecc_uncorrected
+#define TASIC__ECC_UNCORRECTED__COUNT_bm 0xffffffff
+#define TASIC__ECC_UNCORRECTED__COUNT_bp 0
+#define TASIC__ECC_UNCORRECTED__COUNT_bw 32
+
 // reg - tasic.wait_pending
 #define TASIC__WAIT_PENDING__PENDING_bm 0xff
 #define TASIC__WAIT_PENDING__PENDING_bp 0
 #define TASIC__WAIT_PENDING__PENDING_bw 8
 
 // reg - tasic.pending
-#define TASIC__PENDING__DOORBELL_0_bm 0x1
-#define TASIC__PENDING__DOORBELL_0_bp 0
-#define TASIC__PENDING__DOORBELL_0_bw 1
-#define TASIC__PENDING__DOORBELL_0_reset 0x0
-#define TASIC__PENDING__DOORBELL_1_bm 0x2
-#define TASIC__PENDING__DOORBELL_1_bp 1
-#define TASIC__PENDING__DOORBELL_1_bw 1
-#define TASIC__PENDING__DOORBELL_1_reset 0x0
-#define TASIC__PENDING__DOORBELL_2_bm 0x4
-#define TASIC__PENDING__DOORBELL_2_bp 2
-#define TASIC__PENDING__DOORBELL_2_bw 1
-#define TASIC__PENDING__DOORBELL_2_reset 0x0
-#define TASIC__PENDING__DOORBELL_3_bm 0x8
-#define TASIC__PENDING__DOORBELL_3_bp 3
-#define TASIC__PENDING__DOORBELL_3_bw 1
-#define TASIC__PENDING__DOORBELL_3_reset 0x0
-#define TASIC__PENDING__CORE_bm 0x10
-#define TASIC__PENDING__CORE_bp 4
+#define TASIC__PENDING__DOORBELL_bm 0x1
+#define TASIC__PENDING__DOORBELL_bp 0
+#define TASIC__PENDING__DOORBELL_bw 1
+#define TASIC__PENDING__DOORBELL_reset 0x0
+#define TASIC__PENDING__CORE_bm 0x2
+#define TASIC__PENDING__CORE_bp 1
 #define TASIC__PENDING__CORE_bw 1
 #define TASIC__PENDING__CORE_reset 0x0
-#define TASIC__PENDING__TIMER_bm 0x20
-#define TASIC__PENDING__TIMER_bp 5
+#define TASIC__PENDING__TIMER_bm 0x4
+#define TASIC__PENDING__TIMER_bp 2
 #define TASIC__PENDING__TIMER_bw 1
 #define TASIC__PENDING__TIMER_reset 0x0
-#define TASIC__PENDING__HOST_VERSION_bm 0x40
-#define TASIC__PENDING__HOST_VERSION_bp 6
+#define TASIC__PENDING__HOST_VERSION_bm 0x8
+#define TASIC__PENDING__HOST_VERSION_bp 3
 #define TASIC__PENDING__HOST_VERSION_bw 1
 #define TASIC__PENDING__HOST_VERSION_reset 0x0
-#define TASIC__PENDING__QUEUE_CONTROL_bm 0x80
-#define TASIC__PENDING__QUEUE_CONTROL_bp 7
-#define TASIC__PENDING__QUEUE_CONTROL_bw 1
-#define TASIC__PENDING__QUEUE_CONTROL_reset 0x0
+#define TASIC__PENDING__CONTROL_bm 0x10
+#define TASIC__PENDING__CONTROL_bp 4
+#define TASIC__PENDING__CONTROL_bw 1
+#define TASIC__PENDING__CONTROL_reset 0x0
 
 // reg - tasic.cores_done
 #define TASIC__CORES_DONE__BITS_bm 0xffffffff
@@ -402,14 +489,85 @@ extern "C" {
 #define TASIC__PREFETCH_LOW__ADDRESS_reset 0x0
 
 // reg - tasic.prefetch_high
-#define TASIC__PREFETCH_HIGH__ADDRESS_bm 0xffffff
+#define TASIC__PREFETCH_HIGH__ADDRESS_bm 0xffff
 #define TASIC__PREFETCH_HIGH__ADDRESS_bp 0
-#define TASIC__PREFETCH_HIGH__ADDRESS_bw 24
+#define TASIC__PREFETCH_HIGH__ADDRESS_bw 16
 #define TASIC__PREFETCH_HIGH__ADDRESS_reset 0x0
+#define TASIC__PREFETCH_HIGH__FUNCTION_bm 0xff0000
+#define TASIC__PREFETCH_HIGH__FUNCTION_bp 16
+#define TASIC__PREFETCH_HIGH__FUNCTION_bw 8
+#define TASIC__PREFETCH_HIGH__FUNCTION_reset 0x0
 #define TASIC__PREFETCH_HIGH__KIND_bm 0xff000000
 #define TASIC__PREFETCH_HIGH__KIND_bp 24
 #define TASIC__PREFETCH_HIGH__KIND_bw 8
 #define TASIC__PREFETCH_HIGH__KIND_reset 0x0
+
+// reg - tasic.doorbells
+#define TASIC__DOORBELLS__BITS_bm 0xffff
+#define TASIC__DOORBELLS__BITS_bp 0
+#define TASIC__DOORBELLS__BITS_bw 16
+#define TASIC__DOORBELLS__BITS_reset 0x0
+
+// reg - tasic.functions[].control
+#define TASIC__FUNCTIONSX__CONTROL__ENABLE_bm 0x1
+#define TASIC__FUNCTIONSX__CONTROL__ENABLE_bp 0
+#define TASIC__FUNCTIONSX__CONTROL__ENABLE_bw 1
+#define TASIC__FUNCTIONSX__CONTROL__ENABLE_reset 0x0
+#define TASIC__FUNCTIONSX__CONTROL__PRIORITY_bm 0x6
+#define TASIC__FUNCTIONSX__CONTROL__PRIORITY_bp 1
+#define TASIC__FUNCTIONSX__CONTROL__PRIORITY_bw 2
+#define TASIC__FUNCTIONSX__CONTROL__PRIORITY_reset 0x0
+
+// reg - tasic.functions[].window_base
+#define TASIC__FUNCTIONSX__WINDOW_BASE__BASE_bm 0xffffffff
+#define TASIC__FUNCTIONSX__WINDOW_BASE__BASE_bp 0
+#define TASIC__FUNCTIONSX__WINDOW_BASE__BASE_bw 32
+#define TASIC__FUNCTIONSX__WINDOW_BASE__BASE_reset 0x0
+
+// reg - tasic.functions[].window_size
+#define TASIC__FUNCTIONSX__WINDOW_SIZE__SIZE_bm 0xffffffff
+#define TASIC__FUNCTIONSX__WINDOW_SIZE__SIZE_bp 0
+#define TASIC__FUNCTIONSX__WINDOW_SIZE__SIZE_bw 32
+#define TASIC__FUNCTIONSX__WINDOW_SIZE__SIZE_reset 0x0
+
+// reg - tasic.functions[].session_limit
+#define TASIC__FUNCTIONSX__SESSION_LIMIT__MOST_bm 0xffff
+#define TASIC__FUNCTIONSX__SESSION_LIMIT__MOST_bp 0
+#define TASIC__FUNCTIONSX__SESSION_LIMIT__MOST_bw 16
+#define TASIC__FUNCTIONSX__SESSION_LIMIT__MOST_reset 0x0
+
+// reg - tasic.functions[].encode_rate_limit
+#define TASIC__FUNCTIONSX__ENCODE_RATE_LIMIT__KILOSAMPLES_bm 0xffffffff
+#define TASIC__FUNCTIONSX__ENCODE_RATE_LIMIT__KILOSAMPLES_bp 0
+#define TASIC__FUNCTIONSX__ENCODE_RATE_LIMIT__KILOSAMPLES_bw 32
+#define TASIC__FUNCTIONSX__ENCODE_RATE_LIMIT__KILOSAMPLES_reset 0x0
+
+// reg - tasic.functions[].event_status
+#define TASIC__FUNCTIONSX__EVENT_STATUS__EVENTS_bm 0xf
+#define TASIC__FUNCTIONSX__EVENT_STATUS__EVENTS_bp 0
+#define TASIC__FUNCTIONSX__EVENT_STATUS__EVENTS_bw 4
+
+// reg - tasic.functions[].event_enable
+#define TASIC__FUNCTIONSX__EVENT_ENABLE__EVENTS_bm 0xf
+#define TASIC__FUNCTIONSX__EVENT_ENABLE__EVENTS_bp 0
+#define TASIC__FUNCTIONSX__EVENT_ENABLE__EVENTS_bw 4
+
+// reg - tasic.functions[].violations
+#define TASIC__FUNCTIONSX__VIOLATIONS__COUNT_bm 0xffffffff
+#define TASIC__FUNCTIONSX__VIOLATIONS__COUNT_bp 0
+#define TASIC__FUNCTIONSX__VIOLATIONS__COUNT_bw 32
+
+// regfile - tasic.functions[]
+typedef struct __attribute__ ((__packed__)) {
+    uint32_t control;
+    uint32_t window_base;
+    uint32_t window_size;
+    uint32_t session_limit;
+    uint32_t encode_rate_limit;
+    uint32_t event_status;
+    uint32_t event_enable;
+    uint32_t violations;
+} tasic__functionsx_t;
 
 // reg - tasic.queues[].control
 #define TASIC__QUEUESX__CONTROL__ENABLE_bm 0x1
@@ -420,6 +578,10 @@ extern "C" {
 #define TASIC__QUEUESX__CONTROL__SIZE_LOG2_bp 1
 #define TASIC__QUEUESX__CONTROL__SIZE_LOG2_bw 4
 #define TASIC__QUEUESX__CONTROL__SIZE_LOG2_reset 0x0
+#define TASIC__QUEUESX__CONTROL__PRIORITY_bm 0x60
+#define TASIC__QUEUESX__CONTROL__PRIORITY_bp 5
+#define TASIC__QUEUESX__CONTROL__PRIORITY_bw 2
+#define TASIC__QUEUESX__CONTROL__PRIORITY_reset 0x0
 
 // reg - tasic.queues[].status
 #define TASIC__QUEUESX__STATUS__STATE_bm 0xff
@@ -556,6 +718,18 @@ typedef struct __attribute__ ((__packed__)) {
 #define TASIC__CORESX__BUSY_TICKS__TICKS_bp 0
 #define TASIC__CORESX__BUSY_TICKS__TICKS_bw 32
 
+// reg - tasic.cores[].function
+#define TASIC__CORESX__FUNCTION__INDEX_bm 0xff
+#define TASIC__CORESX__FUNCTION__INDEX_bp 0
+#define TASIC__CORESX__FUNCTION__INDEX_bw 8
+#define TASIC__CORESX__FUNCTION__INDEX_reset 0x0
+
+// reg - tasic.cores[].reset
+#define TASIC__CORESX__RESET__RESET_bm 0x1
+#define TASIC__CORESX__RESET__RESET_bp 0
+#define TASIC__CORESX__RESET__RESET_bw 1
+#define TASIC__CORESX__RESET__RESET_reset 0x0
+
 // regfile - tasic.cores[]
 typedef struct __attribute__ ((__packed__)) {
     uint32_t kind;
@@ -570,7 +744,9 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t finished_low;
     uint32_t finished_high;
     uint32_t busy_ticks;
-    uint8_t RESERVED_30_3f[0x10];
+    uint32_t function;
+    uint32_t reset;
+    uint8_t RESERVED_38_3f[0x8];
 } tasic__coresx__stride40_t;
 
 // addrmap - tasic
@@ -604,7 +780,14 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t session_limit;
     uint32_t picture_limit;
     uint32_t encode_rate_limit;
-    uint8_t RESERVED_74_ff[0x8c];
+    uint32_t firmware_features;
+    uint32_t host_features;
+    uint32_t cores_out;
+    uint32_t core_reset;
+    uint32_t reset_count;
+    uint32_t encode_rate_left;
+    uint32_t function;
+    uint8_t RESERVED_90_ff[0x70];
     uint32_t commands_accepted;
     uint32_t commands_rejected;
     uint32_t jobs_finished;
@@ -614,7 +797,14 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t memory_read_kib;
     uint32_t memory_write_kib;
     uint32_t host_writes_dropped;
-    uint8_t RESERVED_124_1ff[0xdc];
+    uint32_t jobs_retried;
+    uint32_t jobs_timed_out;
+    uint32_t deadlines_missed;
+    uint32_t access_violations;
+    uint32_t core_violations;
+    uint32_t ecc_corrected;
+    uint32_t ecc_uncorrected;
+    uint8_t RESERVED_140_1ff[0xc0];
     uint32_t wait_pending;
     uint32_t pending;
     uint32_t cores_done;
@@ -626,9 +816,11 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t mover_status;
     uint32_t prefetch_low;
     uint32_t prefetch_high;
-    uint8_t RESERVED_22c_3ff[0x1d4];
-    tasic__queuesx__stride40_t queues[4];
-    uint8_t RESERVED_500_7ff[0x300];
+    uint32_t doorbells;
+    uint8_t RESERVED_230_23f[0x10];
+    tasic__functionsx_t functions[12];
+    uint8_t RESERVED_3c0_3ff[0x40];
+    tasic__queuesx__stride40_t queues[16];
     tasic__coresx__stride40_t cores[32];
 } tasic_t;
 

@@ -15,7 +15,7 @@ from asic_model.descriptors import Command, Kind
 from asic_model.memory.surface import surface
 from asic_model.registers import map as regs
 
-AREA = 128 << 10  # the firmware's, at the bottom of device memory
+AREA = 256 << 10  # the firmware's, at the bottom of device memory
 SECTIONS = {Kind.ENCODE: "encode", Kind.SCALE: "scale", Kind.DECODE: "decode"}
 
 

@@ -6,7 +6,7 @@ from asic_model import descriptors
 from asic_model.descriptors import Command, Kind
 from asic_model.registers import map as regs
 
-AREA = 128 << 10  # the firmware's, at the bottom of device memory
+AREA = 256 << 10  # the firmware's, at the bottom of device memory
 IMAGE_MEMORY = 128 << 10
 DEVICE_MEMORY = 4 << 20
 RING, COMPLETIONS, BLOCKS, BUFFERS = AREA, AREA + 0x1000, AREA + 0x2000, AREA + 0x10000
@@ -46,7 +46,7 @@ class ScriptedChip:
 
     def write(self, offset: int, value: int) -> None:
         self.trace.append(("write", offset, value))
-        if offset in (regs.PENDING, regs.CORES_DONE):
+        if offset in (regs.PENDING, regs.CORES_DONE, regs.DOORBELLS):
             self.words[offset] &= ~value
             return
         self.words[offset] = value
@@ -65,7 +65,7 @@ class ScriptedChip:
         yield
         self.words[regs.QUEUES_BASE_LOW], self.words[regs.QUEUES_COMPLETION_BASE_LOW] = RING, COMPLETIONS
         self.words[regs.QUEUES_CONTROL] = 4 << 1 | 1
-        self.words[regs.PENDING] |= regs.PENDING_QUEUE_CONTROL.mask
+        self.words[regs.PENDING] |= regs.PENDING_CONTROL.mask
         yield
         block = descriptors.pack_session(Kind.ENCODE, width=64, height=64, bit_rate=500_000, rate_numerator=30)
         self.submit(Command.OPEN_SESSION, block)
@@ -98,7 +98,7 @@ class ScriptedChip:
         self.words[regs.PENDING] |= regs.PENDING_TIMER.mask
         yield
         self.words[regs.QUEUES_CONTROL] = 0
-        self.words[regs.PENDING] |= regs.PENDING_QUEUE_CONTROL.mask
+        self.words[regs.PENDING] |= regs.PENDING_CONTROL.mask
         yield
 
     def submit(self, command: Command, block: bytes | None = None, **fields: int) -> int:
@@ -109,7 +109,8 @@ class ScriptedChip:
         record = descriptors.pack_command(command, index + 1, **fields)
         self.memory[RING + index % 16 * 64 : RING + index % 16 * 64 + 64] = record
         self.words[regs.QUEUES_TAIL] = index + 1
-        self.words[regs.PENDING] |= 1
+        self.words[regs.DOORBELLS] |= 1
+        self.words[regs.PENDING] |= regs.PENDING_DOORBELL.mask
         return index + 1
 
     def completion(self, index: int) -> dict[str, int]:

@@ -91,7 +91,7 @@ def test_jobs_that_must_not_run_do_not_run_ahead(changes):
     places = {"ring": queue.base, "completions": queue.completion_base & ~4095, "source": encoder.source + 4096}
     values = {name: places.get(value, value) for name, value in changes.items()}
     encoder.submit(**values)
-    assert queue.finish(1)[0]["status"] == Status.BAD_FIELD
+    assert queue.finish(1)[0]["status"] in (Status.BAD_FIELD, Status.ACCESS_VIOLATION)
     assert not seen
 
 

@@ -73,10 +73,11 @@ def test_bridge_in_verilog_lets_the_same_writes_pass():
     expected = set()
     for address, register in regs.REGISTERS.items():
         if register.host_write:
-            count, stride = (4, regs.QUEUES_STRIDE) if register.name.startswith("queues.") else (1, 0)
+            arrays = {"queues": (16, regs.QUEUES_STRIDE), "functions": (12, regs.FUNCTIONS_STRIDE)}
+            count, stride = arrays.get(register.name.partition(".")[0], (1, 0))
             expected |= {address + n * stride for n in range(count)}
     assert found == expected
-    assert len(found) == 32
+    assert len(found) == 7 + 16 * 7 + 12 * 5
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)

@@ -28,7 +28,9 @@ class Context:
     area: int
     cores: dict[int, int]
     picture: tuple[int, int]
-    rings: list[tuple[int, int]] = field(default_factory=list)  # (address, bytes) of queues that count
+    rings: list[tuple[int, int]] = field(default_factory=list)  # (address in device memory, bytes) of queues that count
+    # (base, bytes, first address that may be named) by queue; others have all of the memory
+    windows: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     sessions: dict[int, Session] = field(default_factory=dict)
 
 
@@ -51,8 +53,9 @@ def later(one: int, other: int) -> bool:
     return 0 < (one - other) % 2**32 < 2**31
 
 
-def reachable(context: Context, address: int, size: int, alignment: int) -> bool:
-    return address % alignment == 0 and context.area <= address and address + size <= context.memory
+def inside(context: Context, queue: int, address: int, size: int) -> bool:
+    _, room, least = context.windows.get(queue, (0, context.memory, context.area))
+    return least <= address and address + size <= room
 
 
 def surface_bytes(width: int, height: int) -> int:
@@ -83,13 +86,21 @@ def _command(context: Context, queue: int, record: bytes, block: bytes) -> None:
         raise Refused(Status.BAD_COMMAND, 255)
     command = Command(c["type"])
     kind = JOBS.get(command)
+    if c["core"] and (queue > 3 or not kind or c["core"] > 32):
+        raise bad("core")
+    if c["deadline_us"] and not kind:
+        raise bad("deadline_us")
     if command in (Command.OPEN_SESSION, Command.RECONFIGURE) or kind:
-        if not reachable(context, c["block_address"], 256, 256):
+        if c["block_address"] % 256:
             raise Refused(Status.BAD_BLOCK, 0)
+        if not inside(context, queue, c["block_address"], 256):
+            raise Refused(Status.ACCESS_VIOLATION, names.index("block_address"))
     elif c["block_address"]:
         raise bad("block_address")
     if kind and not context.cores[kind]:
         raise Refused(Status.NO_CORE, kind)
+    if c["core"]:
+        raise bad("core")  # in this context no core is of any kind
     if command is Command.OPEN_SESSION or (command is Command.NOP and not c["session"]):
         for name in ("session", "wait_session", "wait_sequence"):
             if c[name]:
@@ -161,8 +172,8 @@ def _session_block(context: Context, block: bytes) -> dict[str, int]:
 class _Regions:
     """Addresses of a job, checked one by one, and against each other at the end."""
 
-    def __init__(self, context: Context, layout: Layout, values: dict[str, int]) -> None:
-        self.context, self.layout, self.values = context, layout, values
+    def __init__(self, context: Context, session: Session, layout: Layout, values: dict[str, int]) -> None:
+        self.context, self.queue, self.layout, self.values = context, session.queue, layout, values
         self.taken: list[tuple[str, int, int, bool]] = []
 
     def fail(self, name: str) -> None:
@@ -177,7 +188,9 @@ class _Regions:
         if not used:
             self.need(address != 0, name)
             return
-        self.need(not reachable(self.context, address, size, alignment), name)
+        self.need(address % alignment != 0, name)
+        if not inside(self.context, self.queue, address, size):
+            raise Refused(Status.ACCESS_VIOLATION, place(self.layout, name))
         self.taken.append((name, address, size, write))
 
     def overlaps(self) -> None:
@@ -189,7 +202,8 @@ class _Regions:
                 continue
             others = [r for j, r in enumerate(self.taken) if j != i and not (r[3] and j > i)]
             self.need(any(meet(address, size, r[1], r[2]) for r in others), name)
-            self.need(any(meet(address, size, *ring) for ring in self.context.rings), name)
+            base = self.context.windows.get(self.queue, (0, 0, 0))[0]
+            self.need(any(meet(base + address, size, *ring) for ring in self.context.rings), name)
 
 
 def _window(r: _Regions, b: dict[str, int]) -> int:
@@ -210,7 +224,7 @@ def _window(r: _Regions, b: dict[str, int]) -> int:
 
 def _encode(context: Context, session: Session, block: bytes) -> None:
     b = _header(descriptors.ENCODE_BLOCK, block, (Kind.ENCODE,), 1)
-    r = _Regions(context, descriptors.ENCODE_BLOCK, b)
+    r = _Regions(context, session, descriptors.ENCODE_BLOCK, b)
     intra = b["slice_type"] == 2
     r.need(b["width"] % 2 == 1 or b["width"] != session.width, "width")
     r.need(b["height"] % 2 == 1 or b["height"] != session.height, "height")
@@ -237,7 +251,7 @@ def _encode(context: Context, session: Session, block: bytes) -> None:
 
 def _scale(context: Context, session: Session, block: bytes) -> None:
     b = _header(descriptors.SCALE_BLOCK, block, (Kind.SCALE,), 1)
-    r = _Regions(context, descriptors.SCALE_BLOCK, b)
+    r = _Regions(context, session, descriptors.SCALE_BLOCK, b)
     quality = b["mode"] == 1
     r.need(b["width"] > session.width, "width")
     r.need(b["height"] > session.height, "height")
@@ -260,7 +274,7 @@ def _scale(context: Context, session: Session, block: bytes) -> None:
 
 def _decode(context: Context, session: Session, block: bytes) -> None:
     b = _header(descriptors.DECODE_BLOCK, block, (Kind.DECODE,), 1)
-    r = _Regions(context, descriptors.DECODE_BLOCK, b)
+    r = _Regions(context, session, descriptors.DECODE_BLOCK, b)
     frame = b["structure"] == 3
     r.need(b["width"] % 16 != 0 or b["width"] > session.width, "width")
     r.need(b["height"] % (16 if frame and not b["mbaff"] else 32) != 0 or b["height"] > session.height, "height")

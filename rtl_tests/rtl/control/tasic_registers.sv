@@ -254,6 +254,13 @@ module tasic_registers (
         logic session_limit;
         logic picture_limit;
         logic encode_rate_limit;
+        logic firmware_features;
+        logic host_features;
+        logic cores_out;
+        logic core_reset;
+        logic reset_count;
+        logic encode_rate_left;
+        logic function_;
         logic commands_accepted;
         logic commands_rejected;
         logic jobs_finished;
@@ -263,6 +270,13 @@ module tasic_registers (
         logic memory_read_kib;
         logic memory_write_kib;
         logic host_writes_dropped;
+        logic jobs_retried;
+        logic jobs_timed_out;
+        logic deadlines_missed;
+        logic access_violations;
+        logic core_violations;
+        logic ecc_corrected;
+        logic ecc_uncorrected;
         logic wait_pending;
         logic pending;
         logic cores_done;
@@ -274,6 +288,17 @@ module tasic_registers (
         logic mover_status;
         logic prefetch_low;
         logic prefetch_high;
+        logic doorbells;
+        struct {
+            logic control;
+            logic window_base;
+            logic window_size;
+            logic session_limit;
+            logic encode_rate_limit;
+            logic event_status;
+            logic event_enable;
+            logic violations;
+        } functions[12];
         struct {
             logic control;
             logic status;
@@ -285,7 +310,7 @@ module tasic_registers (
             logic head;
             logic completion_tail;
             logic completion_head;
-        } queues[4];
+        } queues[16];
         struct {
             logic kind;
             logic job_low;
@@ -299,6 +324,8 @@ module tasic_registers (
             logic finished_low;
             logic finished_high;
             logic busy_ticks;
+            logic function_;
+            logic reset;
         } cores[32];
     } decoded_reg_strb_t;
     decoded_reg_strb_t decoded_reg_strb;
@@ -343,6 +370,13 @@ module tasic_registers (
         decoded_reg_strb.session_limit = cpuif_req_masked & (cpuif_addr == 12'h68) & !cpuif_req_is_wr;
         decoded_reg_strb.picture_limit = cpuif_req_masked & (cpuif_addr == 12'h6c) & !cpuif_req_is_wr;
         decoded_reg_strb.encode_rate_limit = cpuif_req_masked & (cpuif_addr == 12'h70) & !cpuif_req_is_wr;
+        decoded_reg_strb.firmware_features = cpuif_req_masked & (cpuif_addr == 12'h74);
+        decoded_reg_strb.host_features = cpuif_req_masked & (cpuif_addr == 12'h78);
+        decoded_reg_strb.cores_out = cpuif_req_masked & (cpuif_addr == 12'h7c);
+        decoded_reg_strb.core_reset = cpuif_req_masked & (cpuif_addr == 12'h80);
+        decoded_reg_strb.reset_count = cpuif_req_masked & (cpuif_addr == 12'h84) & !cpuif_req_is_wr;
+        decoded_reg_strb.encode_rate_left = cpuif_req_masked & (cpuif_addr == 12'h88);
+        decoded_reg_strb.function_ = cpuif_req_masked & (cpuif_addr == 12'h8c) & !cpuif_req_is_wr;
         decoded_reg_strb.commands_accepted = cpuif_req_masked & (cpuif_addr == 12'h100);
         decoded_reg_strb.commands_rejected = cpuif_req_masked & (cpuif_addr == 12'h104);
         decoded_reg_strb.jobs_finished = cpuif_req_masked & (cpuif_addr == 12'h108);
@@ -352,6 +386,13 @@ module tasic_registers (
         decoded_reg_strb.memory_read_kib = cpuif_req_masked & (cpuif_addr == 12'h118) & !cpuif_req_is_wr;
         decoded_reg_strb.memory_write_kib = cpuif_req_masked & (cpuif_addr == 12'h11c) & !cpuif_req_is_wr;
         decoded_reg_strb.host_writes_dropped = cpuif_req_masked & (cpuif_addr == 12'h120) & !cpuif_req_is_wr;
+        decoded_reg_strb.jobs_retried = cpuif_req_masked & (cpuif_addr == 12'h124);
+        decoded_reg_strb.jobs_timed_out = cpuif_req_masked & (cpuif_addr == 12'h128);
+        decoded_reg_strb.deadlines_missed = cpuif_req_masked & (cpuif_addr == 12'h12c);
+        decoded_reg_strb.access_violations = cpuif_req_masked & (cpuif_addr == 12'h130);
+        decoded_reg_strb.core_violations = cpuif_req_masked & (cpuif_addr == 12'h134) & !cpuif_req_is_wr;
+        decoded_reg_strb.ecc_corrected = cpuif_req_masked & (cpuif_addr == 12'h138) & !cpuif_req_is_wr;
+        decoded_reg_strb.ecc_uncorrected = cpuif_req_masked & (cpuif_addr == 12'h13c) & !cpuif_req_is_wr;
         decoded_reg_strb.wait_pending = cpuif_req_masked & (cpuif_addr == 12'h200) & !cpuif_req_is_wr;
         decoded_reg_strb.pending = cpuif_req_masked & (cpuif_addr == 12'h204);
         decoded_reg_strb.cores_done = cpuif_req_masked & (cpuif_addr == 12'h208);
@@ -363,7 +404,18 @@ module tasic_registers (
         decoded_reg_strb.mover_status = cpuif_req_masked & (cpuif_addr == 12'h220) & !cpuif_req_is_wr;
         decoded_reg_strb.prefetch_low = cpuif_req_masked & (cpuif_addr == 12'h224);
         decoded_reg_strb.prefetch_high = cpuif_req_masked & (cpuif_addr == 12'h228);
-        for(int i0=0; i0<4; i0++) begin
+        decoded_reg_strb.doorbells = cpuif_req_masked & (cpuif_addr == 12'h22c);
+        for(int i0=0; i0<12; i0++) begin
+            decoded_reg_strb.functions[i0].control = cpuif_req_masked & (cpuif_addr == 12'h240 + (12)'(i0) * 12'h20);
+            decoded_reg_strb.functions[i0].window_base = cpuif_req_masked & (cpuif_addr == 12'h244 + (12)'(i0) * 12'h20);
+            decoded_reg_strb.functions[i0].window_size = cpuif_req_masked & (cpuif_addr == 12'h248 + (12)'(i0) * 12'h20);
+            decoded_reg_strb.functions[i0].session_limit = cpuif_req_masked & (cpuif_addr == 12'h24c + (12)'(i0) * 12'h20);
+            decoded_reg_strb.functions[i0].encode_rate_limit = cpuif_req_masked & (cpuif_addr == 12'h250 + (12)'(i0) * 12'h20);
+            decoded_reg_strb.functions[i0].event_status = cpuif_req_masked & (cpuif_addr == 12'h254 + (12)'(i0) * 12'h20) & !cpuif_req_is_wr;
+            decoded_reg_strb.functions[i0].event_enable = cpuif_req_masked & (cpuif_addr == 12'h258 + (12)'(i0) * 12'h20) & !cpuif_req_is_wr;
+            decoded_reg_strb.functions[i0].violations = cpuif_req_masked & (cpuif_addr == 12'h25c + (12)'(i0) * 12'h20);
+        end
+        for(int i0=0; i0<16; i0++) begin
             decoded_reg_strb.queues[i0].control = cpuif_req_masked & (cpuif_addr == 12'h400 + (12)'(i0) * 12'h40);
             decoded_reg_strb.queues[i0].status = cpuif_req_masked & (cpuif_addr == 12'h404 + (12)'(i0) * 12'h40);
             decoded_reg_strb.queues[i0].base_low = cpuif_req_masked & (cpuif_addr == 12'h408 + (12)'(i0) * 12'h40);
@@ -388,6 +440,8 @@ module tasic_registers (
             decoded_reg_strb.cores[i0].finished_low = cpuif_req_masked & (cpuif_addr == 12'h824 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
             decoded_reg_strb.cores[i0].finished_high = cpuif_req_masked & (cpuif_addr == 12'h828 + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
             decoded_reg_strb.cores[i0].busy_ticks = cpuif_req_masked & (cpuif_addr == 12'h82c + (12)'(i0) * 12'h40) & !cpuif_req_is_wr;
+            decoded_reg_strb.cores[i0].function_ = cpuif_req_masked & (cpuif_addr == 12'h830 + (12)'(i0) * 12'h40);
+            decoded_reg_strb.cores[i0].reset = cpuif_req_masked & (cpuif_addr == 12'h834 + (12)'(i0) * 12'h40) & cpuif_req_is_wr;
         end
         decoded_err = '0;
     end
@@ -502,6 +556,10 @@ module tasic_registers (
                 logic next;
                 logic load_next;
             } queue;
+            struct {
+                logic [7:0] next;
+                logic load_next;
+            } function_;
         } event_set;
         struct {
             struct {
@@ -533,6 +591,52 @@ module tasic_registers (
         } sessions;
         struct {
             struct {
+                logic next;
+                logic load_next;
+            } priority_;
+            struct {
+                logic next;
+                logic load_next;
+            } deadline;
+            struct {
+                logic next;
+                logic load_next;
+            } watchdog;
+            struct {
+                logic next;
+                logic load_next;
+            } translation;
+            struct {
+                logic next;
+                logic load_next;
+            } core_select;
+        } firmware_features;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
+            } bits;
+        } host_features;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
+            } bits;
+        } cores_out;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
+            } bits;
+        } core_reset;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
+            } kilosamples;
+        } encode_rate_left;
+        struct {
+            struct {
                 logic [31:0] next;
                 logic load_next;
             } count;
@@ -557,21 +661,33 @@ module tasic_registers (
         } jobs_failed;
         struct {
             struct {
-                logic next;
+                logic [31:0] next;
                 logic load_next;
-            } doorbell_0;
+            } count;
+        } jobs_retried;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
+            } count;
+        } jobs_timed_out;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
+            } count;
+        } deadlines_missed;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
+            } count;
+        } access_violations;
+        struct {
             struct {
                 logic next;
                 logic load_next;
-            } doorbell_1;
-            struct {
-                logic next;
-                logic load_next;
-            } doorbell_2;
-            struct {
-                logic next;
-                logic load_next;
-            } doorbell_3;
+            } doorbell;
             struct {
                 logic next;
                 logic load_next;
@@ -587,7 +703,7 @@ module tasic_registers (
             struct {
                 logic next;
                 logic load_next;
-            } queue_control;
+            } control;
         } pending;
         struct {
             struct {
@@ -637,14 +753,78 @@ module tasic_registers (
         } prefetch_low;
         struct {
             struct {
-                logic [23:0] next;
+                logic [15:0] next;
                 logic load_next;
             } address;
             struct {
                 logic [7:0] next;
                 logic load_next;
+            } function_;
+            struct {
+                logic [7:0] next;
+                logic load_next;
             } kind;
         } prefetch_high;
+        struct {
+            struct {
+                logic [15:0] next;
+                logic load_next;
+            } bits;
+        } doorbells;
+        struct {
+            struct {
+                struct {
+                    logic next;
+                    logic load_next;
+                } enable;
+                struct {
+                    logic [1:0] next;
+                    logic load_next;
+                } priority_;
+            } control;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } base;
+            } window_base;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } size;
+            } window_size;
+            struct {
+                struct {
+                    logic [15:0] next;
+                    logic load_next;
+                } most;
+            } session_limit;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } kilosamples;
+            } encode_rate_limit;
+            struct {
+                struct {
+                    logic [3:0] next;
+                    logic load_next;
+                } events;
+            } event_status;
+            struct {
+                struct {
+                    logic [3:0] next;
+                    logic load_next;
+                } events;
+            } event_enable;
+            struct {
+                struct {
+                    logic [31:0] next;
+                    logic load_next;
+                } count;
+            } violations;
+        } functions[12];
         struct {
             struct {
                 struct {
@@ -655,6 +835,10 @@ module tasic_registers (
                     logic [3:0] next;
                     logic load_next;
                 } size_log2;
+                struct {
+                    logic [1:0] next;
+                    logic load_next;
+                } priority_;
             } control;
             struct {
                 struct {
@@ -710,7 +894,7 @@ module tasic_registers (
                     logic load_next;
                 } index;
             } completion_head;
-        } queues[4];
+        } queues[16];
         struct {
             struct {
                 struct {
@@ -730,6 +914,18 @@ module tasic_registers (
                     logic load_next;
                 } start;
             } start;
+            struct {
+                struct {
+                    logic [7:0] next;
+                    logic load_next;
+                } index;
+            } function_;
+            struct {
+                struct {
+                    logic next;
+                    logic load_next;
+                } reset;
+            } reset;
         } cores[32];
     } field_combo_t;
     field_combo_t field_combo;
@@ -814,6 +1010,9 @@ module tasic_registers (
             struct {
                 logic value;
             } queue;
+            struct {
+                logic [7:0] value;
+            } function_;
         } event_set;
         struct {
             struct {
@@ -840,6 +1039,43 @@ module tasic_registers (
         } sessions;
         struct {
             struct {
+                logic value;
+            } priority_;
+            struct {
+                logic value;
+            } deadline;
+            struct {
+                logic value;
+            } watchdog;
+            struct {
+                logic value;
+            } translation;
+            struct {
+                logic value;
+            } core_select;
+        } firmware_features;
+        struct {
+            struct {
+                logic [31:0] value;
+            } bits;
+        } host_features;
+        struct {
+            struct {
+                logic [31:0] value;
+            } bits;
+        } cores_out;
+        struct {
+            struct {
+                logic [31:0] value;
+            } bits;
+        } core_reset;
+        struct {
+            struct {
+                logic [31:0] value;
+            } kilosamples;
+        } encode_rate_left;
+        struct {
+            struct {
                 logic [31:0] value;
             } count;
         } commands_accepted;
@@ -860,17 +1096,28 @@ module tasic_registers (
         } jobs_failed;
         struct {
             struct {
-                logic value;
-            } doorbell_0;
+                logic [31:0] value;
+            } count;
+        } jobs_retried;
+        struct {
+            struct {
+                logic [31:0] value;
+            } count;
+        } jobs_timed_out;
+        struct {
+            struct {
+                logic [31:0] value;
+            } count;
+        } deadlines_missed;
+        struct {
+            struct {
+                logic [31:0] value;
+            } count;
+        } access_violations;
+        struct {
             struct {
                 logic value;
-            } doorbell_1;
-            struct {
-                logic value;
-            } doorbell_2;
-            struct {
-                logic value;
-            } doorbell_3;
+            } doorbell;
             struct {
                 logic value;
             } core;
@@ -882,7 +1129,7 @@ module tasic_registers (
             } host_version;
             struct {
                 logic value;
-            } queue_control;
+            } control;
         } pending;
         struct {
             struct {
@@ -924,12 +1171,65 @@ module tasic_registers (
         } prefetch_low;
         struct {
             struct {
-                logic [23:0] value;
+                logic [15:0] value;
             } address;
+            struct {
+                logic [7:0] value;
+            } function_;
             struct {
                 logic [7:0] value;
             } kind;
         } prefetch_high;
+        struct {
+            struct {
+                logic [15:0] value;
+            } bits;
+        } doorbells;
+        struct {
+            struct {
+                struct {
+                    logic value;
+                } enable;
+                struct {
+                    logic [1:0] value;
+                } priority_;
+            } control;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } base;
+            } window_base;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } size;
+            } window_size;
+            struct {
+                struct {
+                    logic [15:0] value;
+                } most;
+            } session_limit;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } kilosamples;
+            } encode_rate_limit;
+            struct {
+                struct {
+                    logic [3:0] value;
+                } events;
+            } event_status;
+            struct {
+                struct {
+                    logic [3:0] value;
+                } events;
+            } event_enable;
+            struct {
+                struct {
+                    logic [31:0] value;
+                } count;
+            } violations;
+        } functions[12];
         struct {
             struct {
                 struct {
@@ -938,6 +1238,9 @@ module tasic_registers (
                 struct {
                     logic [3:0] value;
                 } size_log2;
+                struct {
+                    logic [1:0] value;
+                } priority_;
             } control;
             struct {
                 struct {
@@ -984,7 +1287,7 @@ module tasic_registers (
                     logic [31:0] value;
                 } index;
             } completion_head;
-        } queues[4];
+        } queues[16];
         struct {
             struct {
                 struct {
@@ -1001,6 +1304,16 @@ module tasic_registers (
                     logic value;
                 } start;
             } start;
+            struct {
+                struct {
+                    logic [7:0] value;
+                } index;
+            } function_;
+            struct {
+                struct {
+                    logic value;
+                } reset;
+            } reset;
         } cores[32];
     } field_storage_t;
     field_storage_t field_storage;
@@ -1486,6 +1799,29 @@ module tasic_registers (
         end
     end
     assign hwif_out.event_set.queue.value = field_storage.event_set.queue.value;
+    // Field: tasic.event_set.function
+    always_comb begin
+        automatic logic [7:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.event_set.function_.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.event_set && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.event_set.function_.value & ~decoded_wr_biten[11:4]) | (decoded_wr_data[11:4] & decoded_wr_biten[11:4]);
+            load_next_c = '1;
+        end
+        field_combo.event_set.function_.next = next_c;
+        field_combo.event_set.function_.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.event_set.function_.value <= 8'h0;
+        end else begin
+            if(field_combo.event_set.function_.load_next) begin
+                field_storage.event_set.function_.value <= field_combo.event_set.function_.next;
+            end
+        end
+    end
+    assign hwif_out.event_set.function_.value = field_storage.event_set.function_.value;
     assign hwif_out.time_low.ticks.swacc = decoded_reg_strb.time_low;
     // Field: tasic.log_base.address
     always_comb begin
@@ -1597,6 +1933,214 @@ module tasic_registers (
             end
         end
     end
+    // Field: tasic.firmware_features.priority
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.firmware_features.priority_.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.firmware_features && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.firmware_features.priority_.value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end
+        field_combo.firmware_features.priority_.next = next_c;
+        field_combo.firmware_features.priority_.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.firmware_features.priority_.value <= 1'h0;
+        end else begin
+            if(field_combo.firmware_features.priority_.load_next) begin
+                field_storage.firmware_features.priority_.value <= field_combo.firmware_features.priority_.next;
+            end
+        end
+    end
+    // Field: tasic.firmware_features.deadline
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.firmware_features.deadline.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.firmware_features && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.firmware_features.deadline.value & ~decoded_wr_biten[1:1]) | (decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
+            load_next_c = '1;
+        end
+        field_combo.firmware_features.deadline.next = next_c;
+        field_combo.firmware_features.deadline.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.firmware_features.deadline.value <= 1'h0;
+        end else begin
+            if(field_combo.firmware_features.deadline.load_next) begin
+                field_storage.firmware_features.deadline.value <= field_combo.firmware_features.deadline.next;
+            end
+        end
+    end
+    // Field: tasic.firmware_features.watchdog
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.firmware_features.watchdog.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.firmware_features && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.firmware_features.watchdog.value & ~decoded_wr_biten[2:2]) | (decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
+            load_next_c = '1;
+        end
+        field_combo.firmware_features.watchdog.next = next_c;
+        field_combo.firmware_features.watchdog.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.firmware_features.watchdog.value <= 1'h0;
+        end else begin
+            if(field_combo.firmware_features.watchdog.load_next) begin
+                field_storage.firmware_features.watchdog.value <= field_combo.firmware_features.watchdog.next;
+            end
+        end
+    end
+    // Field: tasic.firmware_features.translation
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.firmware_features.translation.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.firmware_features && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.firmware_features.translation.value & ~decoded_wr_biten[3:3]) | (decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
+            load_next_c = '1;
+        end
+        field_combo.firmware_features.translation.next = next_c;
+        field_combo.firmware_features.translation.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.firmware_features.translation.value <= 1'h0;
+        end else begin
+            if(field_combo.firmware_features.translation.load_next) begin
+                field_storage.firmware_features.translation.value <= field_combo.firmware_features.translation.next;
+            end
+        end
+    end
+    // Field: tasic.firmware_features.core_select
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.firmware_features.core_select.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.firmware_features && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.firmware_features.core_select.value & ~decoded_wr_biten[4:4]) | (decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            load_next_c = '1;
+        end
+        field_combo.firmware_features.core_select.next = next_c;
+        field_combo.firmware_features.core_select.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.firmware_features.core_select.value <= 1'h0;
+        end else begin
+            if(field_combo.firmware_features.core_select.load_next) begin
+                field_storage.firmware_features.core_select.value <= field_combo.firmware_features.core_select.next;
+            end
+        end
+    end
+    // Field: tasic.host_features.bits
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.host_features.bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.host_features && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.host_features.bits.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo.host_features.bits.next = next_c;
+        field_combo.host_features.bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.host_features.bits.value <= 32'h0;
+        end else begin
+            if(field_combo.host_features.bits.load_next) begin
+                field_storage.host_features.bits.value <= field_combo.host_features.bits.next;
+            end
+        end
+    end
+    // Field: tasic.cores_out.bits
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.cores_out.bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.cores_out && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.cores_out.bits.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end else begin // HW Write
+            next_c = hwif_in.cores_out.bits.next;
+            load_next_c = '1;
+        end
+        field_combo.cores_out.bits.next = next_c;
+        field_combo.cores_out.bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.cores_out.bits.value <= 32'h0;
+        end else begin
+            if(field_combo.cores_out.bits.load_next) begin
+                field_storage.cores_out.bits.value <= field_combo.cores_out.bits.next;
+            end
+        end
+    end
+    assign hwif_out.cores_out.bits.value = field_storage.cores_out.bits.value;
+    assign hwif_out.cores_out.bits.swmod = decoded_reg_strb.cores_out && decoded_req_is_wr && |(decoded_wr_biten[31:0]);
+    // Field: tasic.core_reset.bits
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.core_reset.bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.core_reset && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.core_reset.bits.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end else begin // HW Write
+            next_c = hwif_in.core_reset.bits.next;
+            load_next_c = '1;
+        end
+        field_combo.core_reset.bits.next = next_c;
+        field_combo.core_reset.bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.core_reset.bits.value <= 32'h0;
+        end else begin
+            if(field_combo.core_reset.bits.load_next) begin
+                field_storage.core_reset.bits.value <= field_combo.core_reset.bits.next;
+            end
+        end
+    end
+    assign hwif_out.core_reset.bits.value = field_storage.core_reset.bits.value;
+    assign hwif_out.core_reset.bits.swmod = decoded_reg_strb.core_reset && decoded_req_is_wr && |(decoded_wr_biten[31:0]);
+    // Field: tasic.encode_rate_left.kilosamples
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.encode_rate_left.kilosamples.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.encode_rate_left && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.encode_rate_left.kilosamples.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo.encode_rate_left.kilosamples.next = next_c;
+        field_combo.encode_rate_left.kilosamples.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.encode_rate_left.kilosamples.value <= 32'h0;
+        end else begin
+            if(field_combo.encode_rate_left.kilosamples.load_next) begin
+                field_storage.encode_rate_left.kilosamples.value <= field_combo.encode_rate_left.kilosamples.next;
+            end
+        end
+    end
     // Field: tasic.commands_accepted.count
     always_comb begin
         automatic logic [31:0] next_c;
@@ -1685,110 +2229,120 @@ module tasic_registers (
             end
         end
     end
-    // Field: tasic.pending.doorbell_0
+    // Field: tasic.jobs_retried.count
     always_comb begin
-        automatic logic [0:0] next_c;
+        automatic logic [31:0] next_c;
         automatic logic load_next_c;
-        next_c = field_storage.pending.doorbell_0.value;
+        next_c = field_storage.jobs_retried.count.value;
         load_next_c = '0;
-        if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.pending.doorbell_0.value & ~(decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
-            load_next_c = '1;
-        end else if(hwif_in.pending.doorbell_0.hwset) begin // HW Set
-            next_c = '1;
+        if(decoded_reg_strb.jobs_retried && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.jobs_retried.count.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
             load_next_c = '1;
         end
-        field_combo.pending.doorbell_0.next = next_c;
-        field_combo.pending.doorbell_0.load_next = load_next_c;
+        field_combo.jobs_retried.count.next = next_c;
+        field_combo.jobs_retried.count.load_next = load_next_c;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) begin
-            field_storage.pending.doorbell_0.value <= 1'h0;
+            field_storage.jobs_retried.count.value <= 32'h0;
         end else begin
-            if(field_combo.pending.doorbell_0.load_next) begin
-                field_storage.pending.doorbell_0.value <= field_combo.pending.doorbell_0.next;
+            if(field_combo.jobs_retried.count.load_next) begin
+                field_storage.jobs_retried.count.value <= field_combo.jobs_retried.count.next;
             end
         end
     end
-    assign hwif_out.pending.doorbell_0.value = field_storage.pending.doorbell_0.value;
-    // Field: tasic.pending.doorbell_1
+    // Field: tasic.jobs_timed_out.count
     always_comb begin
-        automatic logic [0:0] next_c;
+        automatic logic [31:0] next_c;
         automatic logic load_next_c;
-        next_c = field_storage.pending.doorbell_1.value;
+        next_c = field_storage.jobs_timed_out.count.value;
         load_next_c = '0;
-        if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.pending.doorbell_1.value & ~(decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
-            load_next_c = '1;
-        end else if(hwif_in.pending.doorbell_1.hwset) begin // HW Set
-            next_c = '1;
+        if(decoded_reg_strb.jobs_timed_out && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.jobs_timed_out.count.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
             load_next_c = '1;
         end
-        field_combo.pending.doorbell_1.next = next_c;
-        field_combo.pending.doorbell_1.load_next = load_next_c;
+        field_combo.jobs_timed_out.count.next = next_c;
+        field_combo.jobs_timed_out.count.load_next = load_next_c;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) begin
-            field_storage.pending.doorbell_1.value <= 1'h0;
+            field_storage.jobs_timed_out.count.value <= 32'h0;
         end else begin
-            if(field_combo.pending.doorbell_1.load_next) begin
-                field_storage.pending.doorbell_1.value <= field_combo.pending.doorbell_1.next;
+            if(field_combo.jobs_timed_out.count.load_next) begin
+                field_storage.jobs_timed_out.count.value <= field_combo.jobs_timed_out.count.next;
             end
         end
     end
-    assign hwif_out.pending.doorbell_1.value = field_storage.pending.doorbell_1.value;
-    // Field: tasic.pending.doorbell_2
+    // Field: tasic.deadlines_missed.count
     always_comb begin
-        automatic logic [0:0] next_c;
+        automatic logic [31:0] next_c;
         automatic logic load_next_c;
-        next_c = field_storage.pending.doorbell_2.value;
+        next_c = field_storage.deadlines_missed.count.value;
         load_next_c = '0;
-        if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.pending.doorbell_2.value & ~(decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
-            load_next_c = '1;
-        end else if(hwif_in.pending.doorbell_2.hwset) begin // HW Set
-            next_c = '1;
+        if(decoded_reg_strb.deadlines_missed && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.deadlines_missed.count.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
             load_next_c = '1;
         end
-        field_combo.pending.doorbell_2.next = next_c;
-        field_combo.pending.doorbell_2.load_next = load_next_c;
+        field_combo.deadlines_missed.count.next = next_c;
+        field_combo.deadlines_missed.count.load_next = load_next_c;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) begin
-            field_storage.pending.doorbell_2.value <= 1'h0;
+            field_storage.deadlines_missed.count.value <= 32'h0;
         end else begin
-            if(field_combo.pending.doorbell_2.load_next) begin
-                field_storage.pending.doorbell_2.value <= field_combo.pending.doorbell_2.next;
+            if(field_combo.deadlines_missed.count.load_next) begin
+                field_storage.deadlines_missed.count.value <= field_combo.deadlines_missed.count.next;
             end
         end
     end
-    assign hwif_out.pending.doorbell_2.value = field_storage.pending.doorbell_2.value;
-    // Field: tasic.pending.doorbell_3
+    // Field: tasic.access_violations.count
     always_comb begin
-        automatic logic [0:0] next_c;
+        automatic logic [31:0] next_c;
         automatic logic load_next_c;
-        next_c = field_storage.pending.doorbell_3.value;
+        next_c = field_storage.access_violations.count.value;
         load_next_c = '0;
-        if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.pending.doorbell_3.value & ~(decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
-            load_next_c = '1;
-        end else if(hwif_in.pending.doorbell_3.hwset) begin // HW Set
-            next_c = '1;
+        if(decoded_reg_strb.access_violations && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.access_violations.count.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
             load_next_c = '1;
         end
-        field_combo.pending.doorbell_3.next = next_c;
-        field_combo.pending.doorbell_3.load_next = load_next_c;
+        field_combo.access_violations.count.next = next_c;
+        field_combo.access_violations.count.load_next = load_next_c;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) begin
-            field_storage.pending.doorbell_3.value <= 1'h0;
+            field_storage.access_violations.count.value <= 32'h0;
         end else begin
-            if(field_combo.pending.doorbell_3.load_next) begin
-                field_storage.pending.doorbell_3.value <= field_combo.pending.doorbell_3.next;
+            if(field_combo.access_violations.count.load_next) begin
+                field_storage.access_violations.count.value <= field_combo.access_violations.count.next;
             end
         end
     end
-    assign hwif_out.pending.doorbell_3.value = field_storage.pending.doorbell_3.value;
+    // Field: tasic.pending.doorbell
+    always_comb begin
+        automatic logic [0:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.pending.doorbell.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage.pending.doorbell.value & ~(decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+            load_next_c = '1;
+        end else if(hwif_in.pending.doorbell.hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo.pending.doorbell.next = next_c;
+        field_combo.pending.doorbell.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.pending.doorbell.value <= 1'h0;
+        end else begin
+            if(field_combo.pending.doorbell.load_next) begin
+                field_storage.pending.doorbell.value <= field_combo.pending.doorbell.next;
+            end
+        end
+    end
+    assign hwif_out.pending.doorbell.value = field_storage.pending.doorbell.value;
     // Field: tasic.pending.core
     always_comb begin
         automatic logic [0:0] next_c;
@@ -1796,7 +2350,7 @@ module tasic_registers (
         next_c = field_storage.pending.core.value;
         load_next_c = '0;
         if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.pending.core.value & ~(decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
+            next_c = field_storage.pending.core.value & ~(decoded_wr_data[1:1] & decoded_wr_biten[1:1]);
             load_next_c = '1;
         end else if(hwif_in.pending.core.hwset) begin // HW Set
             next_c = '1;
@@ -1822,7 +2376,7 @@ module tasic_registers (
         next_c = field_storage.pending.timer.value;
         load_next_c = '0;
         if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.pending.timer.value & ~(decoded_wr_data[5:5] & decoded_wr_biten[5:5]);
+            next_c = field_storage.pending.timer.value & ~(decoded_wr_data[2:2] & decoded_wr_biten[2:2]);
             load_next_c = '1;
         end else if(hwif_in.pending.timer.hwset) begin // HW Set
             next_c = '1;
@@ -1848,7 +2402,7 @@ module tasic_registers (
         next_c = field_storage.pending.host_version.value;
         load_next_c = '0;
         if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.pending.host_version.value & ~(decoded_wr_data[6:6] & decoded_wr_biten[6:6]);
+            next_c = field_storage.pending.host_version.value & ~(decoded_wr_data[3:3] & decoded_wr_biten[3:3]);
             load_next_c = '1;
         end else if(hwif_in.pending.host_version.hwset) begin // HW Set
             next_c = '1;
@@ -1867,32 +2421,32 @@ module tasic_registers (
         end
     end
     assign hwif_out.pending.host_version.value = field_storage.pending.host_version.value;
-    // Field: tasic.pending.queue_control
+    // Field: tasic.pending.control
     always_comb begin
         automatic logic [0:0] next_c;
         automatic logic load_next_c;
-        next_c = field_storage.pending.queue_control.value;
+        next_c = field_storage.pending.control.value;
         load_next_c = '0;
         if(decoded_reg_strb.pending && decoded_req_is_wr) begin // SW write 1 clear
-            next_c = field_storage.pending.queue_control.value & ~(decoded_wr_data[7:7] & decoded_wr_biten[7:7]);
+            next_c = field_storage.pending.control.value & ~(decoded_wr_data[4:4] & decoded_wr_biten[4:4]);
             load_next_c = '1;
-        end else if(hwif_in.pending.queue_control.hwset) begin // HW Set
+        end else if(hwif_in.pending.control.hwset) begin // HW Set
             next_c = '1;
             load_next_c = '1;
         end
-        field_combo.pending.queue_control.next = next_c;
-        field_combo.pending.queue_control.load_next = load_next_c;
+        field_combo.pending.control.next = next_c;
+        field_combo.pending.control.load_next = load_next_c;
     end
     always_ff @(posedge clk) begin
         if(~rst_n) begin
-            field_storage.pending.queue_control.value <= 1'h0;
+            field_storage.pending.control.value <= 1'h0;
         end else begin
-            if(field_combo.pending.queue_control.load_next) begin
-                field_storage.pending.queue_control.value <= field_combo.pending.queue_control.next;
+            if(field_combo.pending.control.load_next) begin
+                field_storage.pending.control.value <= field_combo.pending.control.next;
             end
         end
     end
-    assign hwif_out.pending.queue_control.value = field_storage.pending.queue_control.value;
+    assign hwif_out.pending.control.value = field_storage.pending.control.value;
     // Field: tasic.cores_done.bits
     always_comb begin
         automatic logic [31:0] next_c;
@@ -2084,12 +2638,12 @@ module tasic_registers (
     assign hwif_out.prefetch_low.address.value = field_storage.prefetch_low.address.value;
     // Field: tasic.prefetch_high.address
     always_comb begin
-        automatic logic [23:0] next_c;
+        automatic logic [15:0] next_c;
         automatic logic load_next_c;
         next_c = field_storage.prefetch_high.address.value;
         load_next_c = '0;
         if(decoded_reg_strb.prefetch_high && decoded_req_is_wr) begin // SW write
-            next_c = (field_storage.prefetch_high.address.value & ~decoded_wr_biten[23:0]) | (decoded_wr_data[23:0] & decoded_wr_biten[23:0]);
+            next_c = (field_storage.prefetch_high.address.value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
             load_next_c = '1;
         end
         field_combo.prefetch_high.address.next = next_c;
@@ -2097,7 +2651,7 @@ module tasic_registers (
     end
     always_ff @(posedge clk) begin
         if(~rst_n) begin
-            field_storage.prefetch_high.address.value <= 24'h0;
+            field_storage.prefetch_high.address.value <= 16'h0;
         end else begin
             if(field_combo.prefetch_high.address.load_next) begin
                 field_storage.prefetch_high.address.value <= field_combo.prefetch_high.address.next;
@@ -2105,6 +2659,29 @@ module tasic_registers (
         end
     end
     assign hwif_out.prefetch_high.address.value = field_storage.prefetch_high.address.value;
+    // Field: tasic.prefetch_high.function
+    always_comb begin
+        automatic logic [7:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.prefetch_high.function_.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.prefetch_high && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.prefetch_high.function_.value & ~decoded_wr_biten[23:16]) | (decoded_wr_data[23:16] & decoded_wr_biten[23:16]);
+            load_next_c = '1;
+        end
+        field_combo.prefetch_high.function_.next = next_c;
+        field_combo.prefetch_high.function_.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.prefetch_high.function_.value <= 8'h0;
+        end else begin
+            if(field_combo.prefetch_high.function_.load_next) begin
+                field_storage.prefetch_high.function_.value <= field_combo.prefetch_high.function_.next;
+            end
+        end
+    end
+    assign hwif_out.prefetch_high.function_.value = field_storage.prefetch_high.function_.value;
     // Field: tasic.prefetch_high.kind
     always_comb begin
         automatic logic [7:0] next_c;
@@ -2129,7 +2706,231 @@ module tasic_registers (
     end
     assign hwif_out.prefetch_high.kind.value = field_storage.prefetch_high.kind.value;
     assign hwif_out.prefetch_high.kind.swmod = decoded_reg_strb.prefetch_high && decoded_req_is_wr && |(decoded_wr_biten[31:24]);
-    for(genvar i0=0; i0<4; i0++) begin
+    // Field: tasic.doorbells.bits
+    always_comb begin
+        automatic logic [15:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.doorbells.bits.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.doorbells && decoded_req_is_wr) begin // SW write 1 clear
+            next_c = field_storage.doorbells.bits.value & ~(decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+            load_next_c = '1;
+        end else if(hwif_in.doorbells.bits.hwset) begin // HW Set
+            next_c = '1;
+            load_next_c = '1;
+        end
+        field_combo.doorbells.bits.next = next_c;
+        field_combo.doorbells.bits.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.doorbells.bits.value <= 16'h0;
+        end else begin
+            if(field_combo.doorbells.bits.load_next) begin
+                field_storage.doorbells.bits.value <= field_combo.doorbells.bits.next;
+            end
+        end
+    end
+    assign hwif_out.doorbells.bits.value = field_storage.doorbells.bits.value;
+    for(genvar i0=0; i0<12; i0++) begin
+        // Field: tasic.functions[].control.enable
+        always_comb begin
+            automatic logic [0:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].control.enable.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.functions[i0].control && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.functions[i0].control.enable.value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+                load_next_c = '1;
+            end
+            field_combo.functions[i0].control.enable.next = next_c;
+            field_combo.functions[i0].control.enable.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.functions[i0].control.enable.value <= 1'h0;
+            end else begin
+                if(field_combo.functions[i0].control.enable.load_next) begin
+                    field_storage.functions[i0].control.enable.value <= field_combo.functions[i0].control.enable.next;
+                end
+            end
+        end
+        assign hwif_out.functions[i0].control.enable.value = field_storage.functions[i0].control.enable.value;
+        // Field: tasic.functions[].control.priority
+        always_comb begin
+            automatic logic [1:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].control.priority_.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.functions[i0].control && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.functions[i0].control.priority_.value & ~decoded_wr_biten[2:1]) | (decoded_wr_data[2:1] & decoded_wr_biten[2:1]);
+                load_next_c = '1;
+            end
+            field_combo.functions[i0].control.priority_.next = next_c;
+            field_combo.functions[i0].control.priority_.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.functions[i0].control.priority_.value <= 2'h0;
+            end else begin
+                if(field_combo.functions[i0].control.priority_.load_next) begin
+                    field_storage.functions[i0].control.priority_.value <= field_combo.functions[i0].control.priority_.next;
+                end
+            end
+        end
+        assign hwif_out.functions[i0].control.priority_.value = field_storage.functions[i0].control.priority_.value;
+        // Field: tasic.functions[].window_base.base
+        always_comb begin
+            automatic logic [31:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].window_base.base.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.functions[i0].window_base && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.functions[i0].window_base.base.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                load_next_c = '1;
+            end
+            field_combo.functions[i0].window_base.base.next = next_c;
+            field_combo.functions[i0].window_base.base.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.functions[i0].window_base.base.value <= 32'h0;
+            end else begin
+                if(field_combo.functions[i0].window_base.base.load_next) begin
+                    field_storage.functions[i0].window_base.base.value <= field_combo.functions[i0].window_base.base.next;
+                end
+            end
+        end
+        assign hwif_out.functions[i0].window_base.base.value = field_storage.functions[i0].window_base.base.value;
+        // Field: tasic.functions[].window_size.size
+        always_comb begin
+            automatic logic [31:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].window_size.size.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.functions[i0].window_size && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.functions[i0].window_size.size.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                load_next_c = '1;
+            end
+            field_combo.functions[i0].window_size.size.next = next_c;
+            field_combo.functions[i0].window_size.size.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.functions[i0].window_size.size.value <= 32'h0;
+            end else begin
+                if(field_combo.functions[i0].window_size.size.load_next) begin
+                    field_storage.functions[i0].window_size.size.value <= field_combo.functions[i0].window_size.size.next;
+                end
+            end
+        end
+        assign hwif_out.functions[i0].window_size.size.value = field_storage.functions[i0].window_size.size.value;
+        // Field: tasic.functions[].session_limit.most
+        always_comb begin
+            automatic logic [15:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].session_limit.most.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.functions[i0].session_limit && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.functions[i0].session_limit.most.value & ~decoded_wr_biten[15:0]) | (decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
+                load_next_c = '1;
+            end
+            field_combo.functions[i0].session_limit.most.next = next_c;
+            field_combo.functions[i0].session_limit.most.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.functions[i0].session_limit.most.value <= 16'h0;
+            end else begin
+                if(field_combo.functions[i0].session_limit.most.load_next) begin
+                    field_storage.functions[i0].session_limit.most.value <= field_combo.functions[i0].session_limit.most.next;
+                end
+            end
+        end
+        // Field: tasic.functions[].encode_rate_limit.kilosamples
+        always_comb begin
+            automatic logic [31:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].encode_rate_limit.kilosamples.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.functions[i0].encode_rate_limit && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.functions[i0].encode_rate_limit.kilosamples.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                load_next_c = '1;
+            end
+            field_combo.functions[i0].encode_rate_limit.kilosamples.next = next_c;
+            field_combo.functions[i0].encode_rate_limit.kilosamples.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.functions[i0].encode_rate_limit.kilosamples.value <= 32'h0;
+            end else begin
+                if(field_combo.functions[i0].encode_rate_limit.kilosamples.load_next) begin
+                    field_storage.functions[i0].encode_rate_limit.kilosamples.value <= field_combo.functions[i0].encode_rate_limit.kilosamples.next;
+                end
+            end
+        end
+        // Field: tasic.functions[].event_status.events
+        always_comb begin
+            automatic logic [3:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].event_status.events.value;
+            load_next_c = '0;
+
+            // HW Write
+            next_c = hwif_in.functions[i0].event_status.events.next;
+            load_next_c = '1;
+            field_combo.functions[i0].event_status.events.next = next_c;
+            field_combo.functions[i0].event_status.events.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(field_combo.functions[i0].event_status.events.load_next) begin
+                field_storage.functions[i0].event_status.events.value <= field_combo.functions[i0].event_status.events.next;
+            end
+        end
+        assign hwif_out.functions[i0].event_status.events.value = field_storage.functions[i0].event_status.events.value;
+        // Field: tasic.functions[].event_enable.events
+        always_comb begin
+            automatic logic [3:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].event_enable.events.value;
+            load_next_c = '0;
+
+            // HW Write
+            next_c = hwif_in.functions[i0].event_enable.events.next;
+            load_next_c = '1;
+            field_combo.functions[i0].event_enable.events.next = next_c;
+            field_combo.functions[i0].event_enable.events.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(field_combo.functions[i0].event_enable.events.load_next) begin
+                field_storage.functions[i0].event_enable.events.value <= field_combo.functions[i0].event_enable.events.next;
+            end
+        end
+        assign hwif_out.functions[i0].event_enable.events.value = field_storage.functions[i0].event_enable.events.value;
+        // Field: tasic.functions[].violations.count
+        always_comb begin
+            automatic logic [31:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.functions[i0].violations.count.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.functions[i0].violations && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.functions[i0].violations.count.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+                load_next_c = '1;
+            end else begin // HW Write
+                next_c = hwif_in.functions[i0].violations.count.next;
+                load_next_c = '1;
+            end
+            field_combo.functions[i0].violations.count.next = next_c;
+            field_combo.functions[i0].violations.count.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(field_combo.functions[i0].violations.count.load_next) begin
+                field_storage.functions[i0].violations.count.value <= field_combo.functions[i0].violations.count.next;
+            end
+        end
+        assign hwif_out.functions[i0].violations.count.value = field_storage.functions[i0].violations.count.value;
+    end
+    for(genvar i0=0; i0<16; i0++) begin
         // Field: tasic.queues[].control.enable
         always_comb begin
             automatic logic [0:0] next_c;
@@ -2177,6 +2978,29 @@ module tasic_registers (
             end
         end
         assign hwif_out.queues[i0].control.size_log2.value = field_storage.queues[i0].control.size_log2.value;
+        // Field: tasic.queues[].control.priority
+        always_comb begin
+            automatic logic [1:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.queues[i0].control.priority_.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.queues[i0].control && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.queues[i0].control.priority_.value & ~decoded_wr_biten[6:5]) | (decoded_wr_data[6:5] & decoded_wr_biten[6:5]);
+                load_next_c = '1;
+            end
+            field_combo.queues[i0].control.priority_.next = next_c;
+            field_combo.queues[i0].control.priority_.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.queues[i0].control.priority_.value <= 2'h0;
+            end else begin
+                if(field_combo.queues[i0].control.priority_.load_next) begin
+                    field_storage.queues[i0].control.priority_.value <= field_combo.queues[i0].control.priority_.next;
+                end
+            end
+        end
+        assign hwif_out.queues[i0].control.priority_.value = field_storage.queues[i0].control.priority_.value;
         // Field: tasic.queues[].status.state
         always_comb begin
             automatic logic [7:0] next_c;
@@ -2457,6 +3281,55 @@ module tasic_registers (
             end
         end
         assign hwif_out.cores[i0].start.start.value = field_storage.cores[i0].start.start.value;
+        // Field: tasic.cores[].function.index
+        always_comb begin
+            automatic logic [7:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.cores[i0].function_.index.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.cores[i0].function_ && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.cores[i0].function_.index.value & ~decoded_wr_biten[7:0]) | (decoded_wr_data[7:0] & decoded_wr_biten[7:0]);
+                load_next_c = '1;
+            end
+            field_combo.cores[i0].function_.index.next = next_c;
+            field_combo.cores[i0].function_.index.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.cores[i0].function_.index.value <= 8'h0;
+            end else begin
+                if(field_combo.cores[i0].function_.index.load_next) begin
+                    field_storage.cores[i0].function_.index.value <= field_combo.cores[i0].function_.index.next;
+                end
+            end
+        end
+        assign hwif_out.cores[i0].function_.index.value = field_storage.cores[i0].function_.index.value;
+        // Field: tasic.cores[].reset.reset
+        always_comb begin
+            automatic logic [0:0] next_c;
+            automatic logic load_next_c;
+            next_c = field_storage.cores[i0].reset.reset.value;
+            load_next_c = '0;
+            if(decoded_reg_strb.cores[i0].reset && decoded_req_is_wr) begin // SW write
+                next_c = (field_storage.cores[i0].reset.reset.value & ~decoded_wr_biten[0:0]) | (decoded_wr_data[0:0] & decoded_wr_biten[0:0]);
+                load_next_c = '1;
+            end else begin // singlepulse clears back to 0
+                next_c = '0;
+                load_next_c = '1;
+            end
+            field_combo.cores[i0].reset.reset.next = next_c;
+            field_combo.cores[i0].reset.reset.load_next = load_next_c;
+        end
+        always_ff @(posedge clk) begin
+            if(~rst_n) begin
+                field_storage.cores[i0].reset.reset.value <= 1'h0;
+            end else begin
+                if(field_combo.cores[i0].reset.reset.load_next) begin
+                    field_storage.cores[i0].reset.reset.value <= field_combo.cores[i0].reset.reset.next;
+                end
+            end
+        end
+        assign hwif_out.cores[i0].reset.reset.value = field_storage.cores[i0].reset.reset.value;
     end
 
     //--------------------------------------------------------------------------
@@ -2483,7 +3356,7 @@ module tasic_registers (
             readback_data_var[31:0] = 32'h43534154;
         end
         if(rd_mux_addr == 12'h4) begin
-            readback_data_var[15:0] = 16'h0;
+            readback_data_var[15:0] = 16'h1;
             readback_data_var[31:16] = 16'h1;
         end
         if(rd_mux_addr == 12'h8) begin
@@ -2496,7 +3369,7 @@ module tasic_registers (
             readback_data_var[7:0] = hwif_in.capacity.encode_cores.next;
             readback_data_var[15:8] = hwif_in.capacity.scale_cores.next;
             readback_data_var[23:16] = hwif_in.capacity.decode_cores.next;
-            readback_data_var[31:24] = 8'h4;
+            readback_data_var[31:24] = hwif_in.capacity.queues.next;
         end
         if(rd_mux_addr == 12'h10) begin
             readback_data_var[31:0] = hwif_in.memory_size.mib.next;
@@ -2576,6 +3449,31 @@ module tasic_registers (
         if(rd_mux_addr == 12'h70) begin
             readback_data_var[31:0] = hwif_in.encode_rate_limit.kilosamples.next;
         end
+        if(rd_mux_addr == 12'h74) begin
+            readback_data_var[0] = field_storage.firmware_features.priority_.value;
+            readback_data_var[1] = field_storage.firmware_features.deadline.value;
+            readback_data_var[2] = field_storage.firmware_features.watchdog.value;
+            readback_data_var[3] = field_storage.firmware_features.translation.value;
+            readback_data_var[4] = field_storage.firmware_features.core_select.value;
+        end
+        if(rd_mux_addr == 12'h78) begin
+            readback_data_var[31:0] = field_storage.host_features.bits.value;
+        end
+        if(rd_mux_addr == 12'h7c) begin
+            readback_data_var[31:0] = field_storage.cores_out.bits.value;
+        end
+        if(rd_mux_addr == 12'h80) begin
+            readback_data_var[31:0] = field_storage.core_reset.bits.value;
+        end
+        if(rd_mux_addr == 12'h84) begin
+            readback_data_var[31:0] = hwif_in.reset_count.count.next;
+        end
+        if(rd_mux_addr == 12'h88) begin
+            readback_data_var[31:0] = field_storage.encode_rate_left.kilosamples.value;
+        end
+        if(rd_mux_addr == 12'h8c) begin
+            readback_data_var[7:0] = hwif_in.function_.index.next;
+        end
         if(rd_mux_addr == 12'h100) begin
             readback_data_var[31:0] = field_storage.commands_accepted.count.value;
         end
@@ -2603,18 +3501,36 @@ module tasic_registers (
         if(rd_mux_addr == 12'h120) begin
             readback_data_var[31:0] = hwif_in.host_writes_dropped.count.next;
         end
+        if(rd_mux_addr == 12'h124) begin
+            readback_data_var[31:0] = field_storage.jobs_retried.count.value;
+        end
+        if(rd_mux_addr == 12'h128) begin
+            readback_data_var[31:0] = field_storage.jobs_timed_out.count.value;
+        end
+        if(rd_mux_addr == 12'h12c) begin
+            readback_data_var[31:0] = field_storage.deadlines_missed.count.value;
+        end
+        if(rd_mux_addr == 12'h130) begin
+            readback_data_var[31:0] = field_storage.access_violations.count.value;
+        end
+        if(rd_mux_addr == 12'h134) begin
+            readback_data_var[31:0] = hwif_in.core_violations.count.next;
+        end
+        if(rd_mux_addr == 12'h138) begin
+            readback_data_var[31:0] = hwif_in.ecc_corrected.count.next;
+        end
+        if(rd_mux_addr == 12'h13c) begin
+            readback_data_var[31:0] = hwif_in.ecc_uncorrected.count.next;
+        end
         if(rd_mux_addr == 12'h200) begin
             readback_data_var[7:0] = hwif_in.wait_pending.pending.next;
         end
         if(rd_mux_addr == 12'h204) begin
-            readback_data_var[0] = field_storage.pending.doorbell_0.value;
-            readback_data_var[1] = field_storage.pending.doorbell_1.value;
-            readback_data_var[2] = field_storage.pending.doorbell_2.value;
-            readback_data_var[3] = field_storage.pending.doorbell_3.value;
-            readback_data_var[4] = field_storage.pending.core.value;
-            readback_data_var[5] = field_storage.pending.timer.value;
-            readback_data_var[6] = field_storage.pending.host_version.value;
-            readback_data_var[7] = field_storage.pending.queue_control.value;
+            readback_data_var[0] = field_storage.pending.doorbell.value;
+            readback_data_var[1] = field_storage.pending.core.value;
+            readback_data_var[2] = field_storage.pending.timer.value;
+            readback_data_var[3] = field_storage.pending.host_version.value;
+            readback_data_var[4] = field_storage.pending.control.value;
         end
         if(rd_mux_addr == 12'h208) begin
             readback_data_var[31:0] = field_storage.cores_done.bits.value;
@@ -2642,13 +3558,45 @@ module tasic_registers (
             readback_data_var[31:0] = field_storage.prefetch_low.address.value;
         end
         if(rd_mux_addr == 12'h228) begin
-            readback_data_var[23:0] = field_storage.prefetch_high.address.value;
+            readback_data_var[15:0] = field_storage.prefetch_high.address.value;
+            readback_data_var[23:16] = field_storage.prefetch_high.function_.value;
             readback_data_var[31:24] = field_storage.prefetch_high.kind.value;
         end
-        for(int i0=0; i0<4; i0++) begin
+        if(rd_mux_addr == 12'h22c) begin
+            readback_data_var[15:0] = field_storage.doorbells.bits.value;
+        end
+        for(int i0=0; i0<12; i0++) begin
+            if(rd_mux_addr == 12'h240 + (12)'(i0) * 12'h20) begin
+                readback_data_var[0] = field_storage.functions[i0].control.enable.value;
+                readback_data_var[2:1] = field_storage.functions[i0].control.priority_.value;
+            end
+            if(rd_mux_addr == 12'h244 + (12)'(i0) * 12'h20) begin
+                readback_data_var[31:0] = field_storage.functions[i0].window_base.base.value;
+            end
+            if(rd_mux_addr == 12'h248 + (12)'(i0) * 12'h20) begin
+                readback_data_var[31:0] = field_storage.functions[i0].window_size.size.value;
+            end
+            if(rd_mux_addr == 12'h24c + (12)'(i0) * 12'h20) begin
+                readback_data_var[15:0] = field_storage.functions[i0].session_limit.most.value;
+            end
+            if(rd_mux_addr == 12'h250 + (12)'(i0) * 12'h20) begin
+                readback_data_var[31:0] = field_storage.functions[i0].encode_rate_limit.kilosamples.value;
+            end
+            if(rd_mux_addr == 12'h254 + (12)'(i0) * 12'h20) begin
+                readback_data_var[3:0] = field_storage.functions[i0].event_status.events.value;
+            end
+            if(rd_mux_addr == 12'h258 + (12)'(i0) * 12'h20) begin
+                readback_data_var[3:0] = field_storage.functions[i0].event_enable.events.value;
+            end
+            if(rd_mux_addr == 12'h25c + (12)'(i0) * 12'h20) begin
+                readback_data_var[31:0] = field_storage.functions[i0].violations.count.value;
+            end
+        end
+        for(int i0=0; i0<16; i0++) begin
             if(rd_mux_addr == 12'h400 + (12)'(i0) * 12'h40) begin
                 readback_data_var[0] = field_storage.queues[i0].control.enable.value;
                 readback_data_var[4:1] = field_storage.queues[i0].control.size_log2.value;
+                readback_data_var[6:5] = field_storage.queues[i0].control.priority_.value;
             end
             if(rd_mux_addr == 12'h404 + (12)'(i0) * 12'h40) begin
                 readback_data_var[7:0] = field_storage.queues[i0].status.state.value;
@@ -2712,6 +3660,9 @@ module tasic_registers (
             end
             if(rd_mux_addr == 12'h82c + (12)'(i0) * 12'h40) begin
                 readback_data_var[31:0] = hwif_in.cores[i0].busy_ticks.ticks.next;
+            end
+            if(rd_mux_addr == 12'h830 + (12)'(i0) * 12'h40) begin
+                readback_data_var[7:0] = field_storage.cores[i0].function_.index.value;
             end
         end
         readback_data = readback_data_var;

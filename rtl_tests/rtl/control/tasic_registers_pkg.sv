@@ -43,9 +43,14 @@ package tasic_registers_pkg;
     } tasic__capacity__decode_cores__in_t;
 
     typedef struct {
+        logic [7:0] next;
+    } tasic__capacity__queues__in_t;
+
+    typedef struct {
         tasic__capacity__encode_cores__in_t encode_cores;
         tasic__capacity__scale_cores__in_t scale_cores;
         tasic__capacity__decode_cores__in_t decode_cores;
+        tasic__capacity__queues__in_t queues;
     } tasic__capacity__in_t;
 
     typedef struct {
@@ -175,6 +180,38 @@ package tasic_registers_pkg;
 
     typedef struct {
         logic [31:0] next;
+    } tasic__cores_out__bits__in_t;
+
+    typedef struct {
+        tasic__cores_out__bits__in_t bits;
+    } tasic__cores_out__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } tasic__core_reset__bits__in_t;
+
+    typedef struct {
+        tasic__core_reset__bits__in_t bits;
+    } tasic__core_reset__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } tasic__reset_count__count__in_t;
+
+    typedef struct {
+        tasic__reset_count__count__in_t count;
+    } tasic__reset_count__in_t;
+
+    typedef struct {
+        logic [7:0] next;
+    } tasic__function__index__in_t;
+
+    typedef struct {
+        tasic__function__index__in_t index;
+    } tasic__function__in_t;
+
+    typedef struct {
+        logic [31:0] next;
     } tasic__instructions_low__count__in_t;
 
     typedef struct {
@@ -214,6 +251,30 @@ package tasic_registers_pkg;
     } tasic__host_writes_dropped__in_t;
 
     typedef struct {
+        logic [31:0] next;
+    } tasic__core_violations__count__in_t;
+
+    typedef struct {
+        tasic__core_violations__count__in_t count;
+    } tasic__core_violations__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } tasic__ecc_corrected__count__in_t;
+
+    typedef struct {
+        tasic__ecc_corrected__count__in_t count;
+    } tasic__ecc_corrected__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } tasic__ecc_uncorrected__count__in_t;
+
+    typedef struct {
+        tasic__ecc_uncorrected__count__in_t count;
+    } tasic__ecc_uncorrected__in_t;
+
+    typedef struct {
         logic [7:0] next;
     } tasic__wait_pending__pending__in_t;
 
@@ -223,19 +284,7 @@ package tasic_registers_pkg;
 
     typedef struct {
         logic hwset;
-    } tasic__pending__doorbell_0__in_t;
-
-    typedef struct {
-        logic hwset;
-    } tasic__pending__doorbell_1__in_t;
-
-    typedef struct {
-        logic hwset;
-    } tasic__pending__doorbell_2__in_t;
-
-    typedef struct {
-        logic hwset;
-    } tasic__pending__doorbell_3__in_t;
+    } tasic__pending__doorbell__in_t;
 
     typedef struct {
         logic hwset;
@@ -251,17 +300,14 @@ package tasic_registers_pkg;
 
     typedef struct {
         logic hwset;
-    } tasic__pending__queue_control__in_t;
+    } tasic__pending__control__in_t;
 
     typedef struct {
-        tasic__pending__doorbell_0__in_t doorbell_0;
-        tasic__pending__doorbell_1__in_t doorbell_1;
-        tasic__pending__doorbell_2__in_t doorbell_2;
-        tasic__pending__doorbell_3__in_t doorbell_3;
+        tasic__pending__doorbell__in_t doorbell;
         tasic__pending__core__in_t core;
         tasic__pending__timer__in_t timer;
         tasic__pending__host_version__in_t host_version;
-        tasic__pending__queue_control__in_t queue_control;
+        tasic__pending__control__in_t control;
     } tasic__pending__in_t;
 
     typedef struct {
@@ -279,6 +325,44 @@ package tasic_registers_pkg;
     typedef struct {
         tasic__mover_status__refused__in_t refused;
     } tasic__mover_status__in_t;
+
+    typedef struct {
+        logic hwset;
+    } tasic__doorbells__bits__in_t;
+
+    typedef struct {
+        tasic__doorbells__bits__in_t bits;
+    } tasic__doorbells__in_t;
+
+    typedef struct {
+        logic [3:0] next;
+    } tasic__functionsx__event_status__events__in_t;
+
+    typedef struct {
+        tasic__functionsx__event_status__events__in_t events;
+    } tasic__functionsx__event_status__in_t;
+
+    typedef struct {
+        logic [3:0] next;
+    } tasic__functionsx__event_enable__events__in_t;
+
+    typedef struct {
+        tasic__functionsx__event_enable__events__in_t events;
+    } tasic__functionsx__event_enable__in_t;
+
+    typedef struct {
+        logic [31:0] next;
+    } tasic__functionsx__violations__count__in_t;
+
+    typedef struct {
+        tasic__functionsx__violations__count__in_t count;
+    } tasic__functionsx__violations__in_t;
+
+    typedef struct {
+        tasic__functionsx__event_status__in_t event_status;
+        tasic__functionsx__event_enable__in_t event_enable;
+        tasic__functionsx__violations__in_t violations;
+    } tasic__functionsx__in_t;
 
     typedef struct {
         logic [7:0] next;
@@ -385,15 +469,24 @@ package tasic_registers_pkg;
         tasic__session_limit__in_t session_limit;
         tasic__picture_limit__in_t picture_limit;
         tasic__encode_rate_limit__in_t encode_rate_limit;
+        tasic__cores_out__in_t cores_out;
+        tasic__core_reset__in_t core_reset;
+        tasic__reset_count__in_t reset_count;
+        tasic__function__in_t function_;
         tasic__instructions_low__in_t instructions_low;
         tasic__instructions_high__in_t instructions_high;
         tasic__memory_read_kib__in_t memory_read_kib;
         tasic__memory_write_kib__in_t memory_write_kib;
         tasic__host_writes_dropped__in_t host_writes_dropped;
+        tasic__core_violations__in_t core_violations;
+        tasic__ecc_corrected__in_t ecc_corrected;
+        tasic__ecc_uncorrected__in_t ecc_uncorrected;
         tasic__wait_pending__in_t wait_pending;
         tasic__pending__in_t pending;
         tasic__cores_done__in_t cores_done;
         tasic__mover_status__in_t mover_status;
+        tasic__doorbells__in_t doorbells;
+        tasic__functionsx__in_t functions[12];
         tasic__coresx__in_t cores[32];
     } tasic__in_t;
 
@@ -461,10 +554,15 @@ package tasic_registers_pkg;
     } tasic__event_set__queue__out_t;
 
     typedef struct {
+        logic [7:0] value;
+    } tasic__event_set__function__out_t;
+
+    typedef struct {
         tasic__event_set__completion__out_t completion;
         tasic__event_set__state__out_t state;
         tasic__event_set__fault__out_t fault;
         tasic__event_set__queue__out_t queue;
+        tasic__event_set__function__out_t function_;
     } tasic__event_set__out_t;
 
     typedef struct {
@@ -476,20 +574,26 @@ package tasic_registers_pkg;
     } tasic__time_low__out_t;
 
     typedef struct {
-        logic value;
-    } tasic__pending__doorbell_0__out_t;
+        logic [31:0] value;
+        logic swmod;
+    } tasic__cores_out__bits__out_t;
+
+    typedef struct {
+        tasic__cores_out__bits__out_t bits;
+    } tasic__cores_out__out_t;
+
+    typedef struct {
+        logic [31:0] value;
+        logic swmod;
+    } tasic__core_reset__bits__out_t;
+
+    typedef struct {
+        tasic__core_reset__bits__out_t bits;
+    } tasic__core_reset__out_t;
 
     typedef struct {
         logic value;
-    } tasic__pending__doorbell_1__out_t;
-
-    typedef struct {
-        logic value;
-    } tasic__pending__doorbell_2__out_t;
-
-    typedef struct {
-        logic value;
-    } tasic__pending__doorbell_3__out_t;
+    } tasic__pending__doorbell__out_t;
 
     typedef struct {
         logic value;
@@ -505,17 +609,14 @@ package tasic_registers_pkg;
 
     typedef struct {
         logic value;
-    } tasic__pending__queue_control__out_t;
+    } tasic__pending__control__out_t;
 
     typedef struct {
-        tasic__pending__doorbell_0__out_t doorbell_0;
-        tasic__pending__doorbell_1__out_t doorbell_1;
-        tasic__pending__doorbell_2__out_t doorbell_2;
-        tasic__pending__doorbell_3__out_t doorbell_3;
+        tasic__pending__doorbell__out_t doorbell;
         tasic__pending__core__out_t core;
         tasic__pending__timer__out_t timer;
         tasic__pending__host_version__out_t host_version;
-        tasic__pending__queue_control__out_t queue_control;
+        tasic__pending__control__out_t control;
     } tasic__pending__out_t;
 
     typedef struct {
@@ -582,8 +683,12 @@ package tasic_registers_pkg;
     } tasic__prefetch_low__out_t;
 
     typedef struct {
-        logic [23:0] value;
+        logic [15:0] value;
     } tasic__prefetch_high__address__out_t;
+
+    typedef struct {
+        logic [7:0] value;
+    } tasic__prefetch_high__function__out_t;
 
     typedef struct {
         logic [7:0] value;
@@ -592,8 +697,79 @@ package tasic_registers_pkg;
 
     typedef struct {
         tasic__prefetch_high__address__out_t address;
+        tasic__prefetch_high__function__out_t function_;
         tasic__prefetch_high__kind__out_t kind;
     } tasic__prefetch_high__out_t;
+
+    typedef struct {
+        logic [15:0] value;
+    } tasic__doorbells__bits__out_t;
+
+    typedef struct {
+        tasic__doorbells__bits__out_t bits;
+    } tasic__doorbells__out_t;
+
+    typedef struct {
+        logic value;
+    } tasic__functionsx__control__enable__out_t;
+
+    typedef struct {
+        logic [1:0] value;
+    } tasic__functionsx__control__priority__out_t;
+
+    typedef struct {
+        tasic__functionsx__control__enable__out_t enable;
+        tasic__functionsx__control__priority__out_t priority_;
+    } tasic__functionsx__control__out_t;
+
+    typedef struct {
+        logic [31:0] value;
+    } tasic__functionsx__window_base__base__out_t;
+
+    typedef struct {
+        tasic__functionsx__window_base__base__out_t base;
+    } tasic__functionsx__window_base__out_t;
+
+    typedef struct {
+        logic [31:0] value;
+    } tasic__functionsx__window_size__size__out_t;
+
+    typedef struct {
+        tasic__functionsx__window_size__size__out_t size;
+    } tasic__functionsx__window_size__out_t;
+
+    typedef struct {
+        logic [3:0] value;
+    } tasic__functionsx__event_status__events__out_t;
+
+    typedef struct {
+        tasic__functionsx__event_status__events__out_t events;
+    } tasic__functionsx__event_status__out_t;
+
+    typedef struct {
+        logic [3:0] value;
+    } tasic__functionsx__event_enable__events__out_t;
+
+    typedef struct {
+        tasic__functionsx__event_enable__events__out_t events;
+    } tasic__functionsx__event_enable__out_t;
+
+    typedef struct {
+        logic [31:0] value;
+    } tasic__functionsx__violations__count__out_t;
+
+    typedef struct {
+        tasic__functionsx__violations__count__out_t count;
+    } tasic__functionsx__violations__out_t;
+
+    typedef struct {
+        tasic__functionsx__control__out_t control;
+        tasic__functionsx__window_base__out_t window_base;
+        tasic__functionsx__window_size__out_t window_size;
+        tasic__functionsx__event_status__out_t event_status;
+        tasic__functionsx__event_enable__out_t event_enable;
+        tasic__functionsx__violations__out_t violations;
+    } tasic__functionsx__out_t;
 
     typedef struct {
         logic value;
@@ -605,8 +781,13 @@ package tasic_registers_pkg;
     } tasic__queuesx__control__size_log2__out_t;
 
     typedef struct {
+        logic [1:0] value;
+    } tasic__queuesx__control__priority__out_t;
+
+    typedef struct {
         tasic__queuesx__control__enable__out_t enable;
         tasic__queuesx__control__size_log2__out_t size_log2;
+        tasic__queuesx__control__priority__out_t priority_;
     } tasic__queuesx__control__out_t;
 
     typedef struct {
@@ -694,9 +875,27 @@ package tasic_registers_pkg;
     } tasic__coresx__start__out_t;
 
     typedef struct {
+        logic [7:0] value;
+    } tasic__coresx__function__index__out_t;
+
+    typedef struct {
+        tasic__coresx__function__index__out_t index;
+    } tasic__coresx__function__out_t;
+
+    typedef struct {
+        logic value;
+    } tasic__coresx__reset__reset__out_t;
+
+    typedef struct {
+        tasic__coresx__reset__reset__out_t reset;
+    } tasic__coresx__reset__out_t;
+
+    typedef struct {
         tasic__coresx__job_low__out_t job_low;
         tasic__coresx__job_high__out_t job_high;
         tasic__coresx__start__out_t start;
+        tasic__coresx__function__out_t function_;
+        tasic__coresx__reset__out_t reset;
     } tasic__coresx__out_t;
 
     typedef struct {
@@ -706,6 +905,8 @@ package tasic_registers_pkg;
         tasic__event_enable__out_t event_enable;
         tasic__event_set__out_t event_set;
         tasic__time_low__out_t time_low;
+        tasic__cores_out__out_t cores_out;
+        tasic__core_reset__out_t core_reset;
         tasic__pending__out_t pending;
         tasic__cores_done__out_t cores_done;
         tasic__timer__out_t timer;
@@ -715,7 +916,9 @@ package tasic_registers_pkg;
         tasic__mover_go__out_t mover_go;
         tasic__prefetch_low__out_t prefetch_low;
         tasic__prefetch_high__out_t prefetch_high;
-        tasic__queuesx__out_t queues[4];
+        tasic__doorbells__out_t doorbells;
+        tasic__functionsx__out_t functions[12];
+        tasic__queuesx__out_t queues[16];
         tasic__coresx__out_t cores[32];
     } tasic__out_t;
 
@@ -729,7 +932,8 @@ package tasic_registers_pkg;
     typedef enum logic [1:0] {
         tasic__negotiation__negotiation_e__NONE = 'h0,
         tasic__negotiation__negotiation_e__ACCEPTED = 'h1,
-        tasic__negotiation__negotiation_e__REFUSED = 'h2
+        tasic__negotiation__negotiation_e__REFUSED = 'h2,
+        tasic__negotiation__negotiation_e__NO_FEATURE = 'h3
     } tasic__negotiation__negotiation_e_e;
 
     typedef enum logic [2:0] {
