@@ -9,6 +9,7 @@ from types import FrameType
 import click
 
 from cli.chips import chips
+from cli.decode import decode
 from cli.encode import encode
 from cli.hrd import hrd
 from cli.info import doctor, info, version
@@ -27,7 +28,7 @@ def tasic() -> None:
     """A virtual video-transcoding chip: exact streams out, and what the chip did for them."""
 
 
-for command in (transcode, encode, scale, chips, hrd, info, doctor, version):
+for command in (transcode, encode, decode, scale, chips, hrd, info, doctor, version):
     tasic.add_command(command)
 
 

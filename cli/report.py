@@ -6,6 +6,8 @@ absent from the record and from the page. Of the `run` part these keys are shown
   source    {path, width, height, frame_rate, decoded}      frames    int
   outputs   list of {path, width, height, frames, bytes, duration_seconds, mean_qp, quality: {psnr_y_db, ssim_y}}
   host      {seconds, frames_s}                             warnings  list of str
+  decode    {frames, by_type: {I, P, B: {pictures, macroblocks, bits, core_ps}}, damaged_pictures,
+             concealed_macroblocks}: `driver.decode_session.DecodeSession.stats`
 """
 
 import io
@@ -171,6 +173,44 @@ def _outputs(record: Record) -> Chapter | None:
                 right=frozenset(at for at, i in enumerate(kept) if i >= 2),
             )
         ],
+    )
+
+
+def _decoding(record: Record) -> Chapter | None:
+    """What the driver counted of the chip's decode jobs, by picture type."""
+    decode = record.get("run", {}).get("decode")
+    if not decode or not decode["by_type"]:
+        return None
+    by_type: Mapping[str, Mapping[str, int]] = decode["by_type"]
+    period_ps = 1e6 / record["chip"]["core_mhz"]
+    rows = []
+    whole = {key: sum(figures[key] for figures in by_type.values()) for key in next(iter(by_type.values()))}
+    for letter, figures in (*by_type.items(), ("all", whole)):
+        macroblocks = max(1, figures["macroblocks"])
+        rows.append(
+            [
+                letter,
+                f"{figures['pictures']:,}",
+                number(figures["bits"] / max(1, figures["pictures"]) / 1000),
+                number(figures["bits"] / macroblocks),
+                number(figures["core_ps"] / period_ps / macroblocks),
+            ]
+        )
+    blocks: list[Block] = []
+    source = record.get("run", {}).get("source", {})
+    if source.get("frame_rate") and decode.get("frames"):
+        rate = whole["bits"] / decode["frames"] * source["frame_rate"]
+        blocks.append(Words([f"The slices of the input have {scaled(rate, 'bit/s')} at its frame rate."]))
+    head = ("pictures", "", "kbit a picture", "bits a macroblock", "cycles a macroblock")
+    blocks.append(Table(head, rows, right=frozenset({1, 2, 3, 4})))
+    if decode.get("concealed_macroblocks"):
+        damaged = _plural(decode["damaged_pictures"], "picture")
+        blocks.append(Words([f"{_plural(decode['concealed_macroblocks'], 'macroblock')} of {damaged} concealed."]))
+    return Chapter(
+        "Decoding",
+        blocks,
+        note="A field counts as a picture of half the macroblocks. Cycles: from the start of a job to its end, stalls "
+        "included.",
     )
 
 
@@ -404,6 +444,7 @@ def document(record: Record) -> Document:
     made = [
         _summary(record),
         _outputs(record),
+        _decoding(record),
         _cycles(record),
         _bottlenecks(record),
         _occupation(record),

@@ -277,7 +277,7 @@ class H264Decoder:
         sps = self._sequences[pps.seq_parameter_set_id]
         feature = refusal(sps, pps)
         if feature is not None:
-            raise UnsupportedInput(f"{feature} is not supported", feature=feature)
+            raise UnsupportedInput(f"not supported: {feature}", feature=feature)
         # another size takes an IDR picture: a sequence starts with one
         return self._sps is None or header.idr or self._geometry(sps) == self._geometry(self._sps)
 

@@ -378,15 +378,19 @@ class DecodeSession(Session):
         A picture is released when the next one is asked for; `hold()` keeps it.
         """
         ahead: deque[DecodedPicture] = deque()
-        for packet in chain(packets, (None,)):
-            data, pts = packet if isinstance(packet, tuple) else (packet, None)
-            self.send_packet(data, pts)
-            while not self._used_up():
-                while ahead and self.held >= self.frames_in_flight:
-                    yield from self._yielded(ahead.popleft())
-                ahead.append(self.next_frame())
-        while ahead:
-            yield from self._yielded(ahead.popleft())
+        try:
+            for packet in chain(packets, (None,)):
+                data, pts = packet if isinstance(packet, tuple) else (packet, None)
+                self.send_packet(data, pts)
+                while not self._used_up():
+                    while ahead and self.held >= self.frames_in_flight:
+                        yield from self._yielded(ahead.popleft())
+                    ahead.append(self.next_frame())
+            while ahead:
+                yield from self._yielded(ahead.popleft())
+        finally:  # whoever stops early holds none of them
+            for picture in ahead:
+                picture.release()
 
     @staticmethod
     def _yielded(picture: DecodedPicture) -> Iterator[DecodedPicture]:

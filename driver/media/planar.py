@@ -30,7 +30,9 @@ class PlanarWriter:
         rate: Fraction,
         aspect: Fraction | None = None,
         full_range: bool = False,
+        scan: str = "p",
     ) -> None:
+        """scan: YUV4MPEG2's word for it: p progressive, t top field first, b bottom field first."""
         check_suffix(path)
         self._file = OutputFile(path)
         self.path = path
@@ -40,7 +42,7 @@ class PlanarWriter:
             colour = " XCOLORRANGE=FULL" if full_range else ""
             shape = f"{aspect.numerator}:{aspect.denominator}" if aspect else "0:0"  # 0:0: not said
             self._write(
-                f"YUV4MPEG2 W{width} H{height} F{rate.numerator}:{rate.denominator} Ip A{shape} "
+                f"YUV4MPEG2 W{width} H{height} F{rate.numerator}:{rate.denominator} I{scan} A{shape} "
                 f"C420mpeg2 XYSCSS=420MPEG2{colour}\n".encode()
             )
             self._header = b"FRAME\n"

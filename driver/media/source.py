@@ -5,6 +5,7 @@ import re
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -37,16 +38,19 @@ INTERLACED_NOTE = "interlaced input is deinterlaced (bwdif), one picture a frame
 AUDIO_TAIL_SECONDS = 10
 
 
+@dataclass(slots=True)
 class CodedPacket:
-    """One video packet as the container holds it, for the chip's decoder; times are in `Source.time_base`."""
+    """Whole NAL units of video as the file holds them, for the chip's decoder; times are in the stream's time base."""
 
-    __slots__ = ("data", "discard", "duration", "pts")
+    data: bytes
+    pts: int | None = None
+    duration: int = 0
+    discard: bool = False  # decoded, but not shown: an edit list says so
 
-    def __init__(self, packet: Any) -> None:
-        self.data = bytes(packet)
-        self.pts: int | None = packet.pts
-        self.duration: int = packet.duration or 0
-        self.discard: bool = packet.is_discard  # decoded, but not shown: an edit list says so
+    @classmethod
+    def of(cls, packet: Any) -> "CodedPacket":
+        """Copy a PyAV packet."""
+        return cls(bytes(packet), packet.pts, packet.duration or 0, packet.is_discard)
 
 
 class AudioPacket:
@@ -62,7 +66,7 @@ class AudioPacket:
         self.side_data = list(packet.iter_sidedata())  # the first packet's says how many samples of priming to skip
 
 
-def _open(path: str, raw_size: tuple[int, int] | None, rate: Fraction | None) -> Any:
+def open_container(path: str, raw_size: tuple[int, int] | None = None, rate: Fraction | None = None) -> Any:
     """Open the container or raise BadMedia with one line that says what is wrong."""
     if "://" not in path:
         file = Path(path)
@@ -92,6 +96,17 @@ def _open(path: str, raw_size: tuple[int, int] | None, rate: Fraction | None) ->
             raise BadMedia(f"{path}: {why}{said}") from None
         finally:
             av.logging.set_level(former)
+
+
+def first_video(container: Any, path: str) -> Any:
+    """Return the first video stream that is no cover picture; BadMedia says what there is instead."""
+    streams = container.streams
+    pictured = av.stream.Disposition.attached_pic
+    for stream in streams.video:
+        if not stream.disposition & pictured:
+            return stream
+    held = sorted({stream.type for stream in streams})
+    raise BadMedia(f"{path}: has no video stream ({', '.join(held) or 'no stream at all'} only)")
 
 
 @contextmanager
@@ -127,7 +142,7 @@ class Source:
         self.decode_errors = 0  # packets and pictures that the decoder complained about
         self.retimed = 0  # pictures whose time did not lie after their predecessor's
         self.limit = limit
-        self._container = _open(path, raw_size, rate)
+        self._container = open_container(path, raw_size, rate)
         try:
             self._select_streams()
             self._start()
@@ -139,12 +154,7 @@ class Source:
 
     def _select_streams(self) -> None:
         streams = self._container.streams
-        pictured = av.stream.Disposition.attached_pic
-        video = [stream for stream in streams.video if not stream.disposition & pictured]
-        if not video:
-            held = sorted({stream.type for stream in streams})
-            raise BadMedia(f"{self.path}: has no video stream ({', '.join(held) or 'no stream at all'} only)")
-        self._video = video[0]
+        self._video = first_video(self._container, self.path)
         context = self._video.codec_context
         if context is None or context.codec is None:
             raise UnsupportedInput(f"{self.path}: FFmpeg has no decoder for its video")
@@ -153,7 +163,9 @@ class Source:
         self.codec_name: str = context.codec.name
         self.audio = [stream for stream in streams.audio if stream.codec_context is not None]
         self._audio_index = {stream.index: number for number, stream in enumerate(self.audio)}
-        left_out = len(streams.subtitles) + len(streams.data) + len(video) - 1 + len(streams.audio) - len(self.audio)
+        left_out = (
+            len(streams.subtitles) + len(streams.data) + len(streams.video) - 1 + len(streams.audio) - len(self.audio)
+        )
         if left_out:
             self.warnings.append(f"{left_out} further stream(s) (subtitles, data, more video) left out")
         self.metadata: dict[str, str] = dict(self._container.metadata)
@@ -281,7 +293,7 @@ class Source:
         kept, self._kept = self._kept or [], None
         for packet in chain(kept, self._packets):
             number = self._audio_index.get(packet.stream_index)
-            yield CodedPacket(packet) if number is None else AudioPacket(packet, number)
+            yield CodedPacket.of(packet) if number is None else AudioPacket(packet, number)
 
     def items(self) -> Iterator[Picture | AudioPacket]:
         """Yield pictures and audio packets; at most `limit` pictures, and the audio up to their end."""

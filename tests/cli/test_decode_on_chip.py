@@ -73,7 +73,7 @@ def test_auto_takes_the_chip_where_it_can_and_says_why_not(tmp_path: Path, capfd
     for name, words in (
         ("h264", None),
         ("mpeg4", "decoding on the host: the chip decodes H.264, the input is mpeg4"),
-        ("deep", "decoding on the host: 10-bit luma"),
+        ("deep", "decoding on the host: not supported: 10-bit luma"),
     ):
         command = ["transcode", str(tmp_path / f"{name}.mkv"), str(tmp_path / "out.mp4"), "--chip", CHIP]
         assert run(command) == 0
@@ -111,7 +111,7 @@ def test_a_stream_that_turns_undecodable_begins_again_on_the_host(
     both.write_bytes((tmp_path / "a.264").read_bytes() + (tmp_path / "b.264").read_bytes())
     report = tmp_path / "r.json"
     assert transcode(both, tmp_path / "out.mp4", "--report", str(report)) == 0
-    assert "beginning again, decoding on the host: chroma format 4:2:2" in capfd.readouterr().err
+    assert "beginning again, decoding on the host: not supported: chroma format 4:2:2" in capfd.readouterr().err
     assert len(frames(tmp_path / "out.mp4")) == 20
     record = json.loads(report.read_text())
     assert record["run"]["source"]["decoded"] == "on the host"
