@@ -48,6 +48,18 @@ class Bench:
         return [RTL / source for source in self.sources]
 
 
+_ENTROPY = (
+    "common/sram_1r1w.sv",
+    "common/fifo.sv",
+    "entropy/entropy_tables_pkg.sv",
+    "entropy/entropy_pkg.sv",
+    "entropy/entropy_syntax.sv",
+    "entropy/entropy_emitter.sv",
+    "entropy/entropy_arithmetic.sv",
+    "entropy/entropy_packer.sv",
+    "entropy/entropy.sv",
+)
+
 BENCHES: dict[str, Bench] = {
     bench.engine: bench
     for bench in (
@@ -56,6 +68,19 @@ BENCHES: dict[str, Bench] = {
             top="transform",
             sources=("transform/transform_pkg.sv", "transform/transform.sv"),
             module="rtl_tests.transform.bench_transform",
+        ),
+        Bench(
+            engine="entropy",
+            top="entropy",
+            sources=_ENTROPY,
+            module="rtl_tests.entropy.bench_entropy",
+        ),
+        Bench(
+            engine="entropy_two_bins",
+            top="entropy",
+            sources=_ENTROPY,
+            module="rtl_tests.entropy.bench_entropy",
+            parameters={"BINS": 2},
         ),
     )
 }

@@ -384,8 +384,8 @@ def test_cycles_follow_bins_and_output_width() -> None:
     work["slice_start"] = (1, 0, 0)
     cfg = EntropyConfig(cabac_bins_per_cycle=2, output_bits_per_cycle=32, overhead_cycles=8, slice_cycles=100)
     assert cycles(cfg, work).tolist() == [1 + 8 + 100, 51 + 8, 97 + 8]
-    cfg = EntropyConfig(cavlc_codewords_per_cycle=1, overhead_cycles=0, slice_cycles=0)
-    assert cycles(cfg, work, cabac=False).tolist() == [2, 101, 97]
+    cfg = EntropyConfig(cavlc_codewords_per_cycle=1, cavlc_overhead_cycles=3)
+    assert cycles(cfg, work, cabac=False).tolist() == [2 + 3, 101 + 3, 97 + 3]
 
 
 def test_zero_words_bring_a_picture_below_its_bin_limit() -> None:

@@ -134,11 +134,12 @@ class EntropyConfig(Section):
         default=32, ge=8, le=256, description="width of the path to the stream buffer, bits"
     )
     overhead_cycles: int = Field(
-        default=8, ge=0, le=64, description="per macroblock: neighbour fetch, pipeline fill, cycles"
+        default=8, ge=0, le=64, description="CABAC, per macroblock: what the queue of bins does not hide, cycles"
     )
-    slice_cycles: int = Field(
-        default=160, ge=0, le=2048, description="per slice: context initialisation and header, cycles"
+    cavlc_overhead_cycles: int = Field(
+        default=2, ge=0, le=64, description="CAVLC, per macroblock: its record taken, its neighbours' kept, cycles"
     )
+    slice_cycles: int = Field(default=160, ge=0, le=2048, description="CABAC, per slice: contexts initialised, cycles")
 
 
 def cycles(cfg: EntropyConfig, work: np.ndarray, cabac: bool = True) -> np.ndarray:
@@ -147,11 +148,14 @@ def cycles(cfg: EntropyConfig, work: np.ndarray, cabac: bool = True) -> np.ndarr
     Binariser (or codeword tables), coder and packer run as a pipeline with a queue between them. The coder takes
     `cabac_bins_per_cycle` bins a cycle whatever their kind, the packer puts out `output_bits_per_cycle`: the slower
     of the two decides. The last group of a macroblock may be short, since the next macroblock's contexts depend on
-    it. `overhead_cycles` cover the fetch of neighbour data and the fill; the first macroblock of a slice
-    also waits for 1024 contexts to be initialised, several a cycle, and for the header.
+    it. The queue of bins hides from CABAC what a macroblock's change costs (`overhead_cycles` is what it does not);
+    codewords have no queue before them and wait. In CABAC the first macroblock of a slice also waits for 1024
+    contexts to be initialised, several a cycle; the header passes meanwhile.
     """
     rate = cfg.cabac_bins_per_cycle if cabac else cfg.cavlc_codewords_per_cycle
     elements = work["entropy_bins"].astype(np.int64)
     bits = work["entropy_bits"].astype(np.int64)
     busy = np.maximum(-(-elements // rate), -(-bits // cfg.output_bits_per_cycle))
+    if not cabac:
+        return busy + cfg.cavlc_overhead_cycles
     return busy + cfg.overhead_cycles + cfg.slice_cycles * (work["slice_start"] != 0)

@@ -1,0 +1,145 @@
+"""Vectors from clips: small pictures that the model's encode core codes, with what its engines saw on the way.
+
+The clip is a crop of the test media where there is a media folder (TASIC_MEDIA, by default ../shared/media beside the
+project), else generated texture in motion; `source_name()` says which, benches print it.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from asic_model.config import load_chip
+from asic_model.cores.encode import core
+from asic_model.engines.entropy import SliceParameters
+from tests.cores import encoding
+
+WIDTH, HEIGHT = 176, 144
+MEDIA_CLIP = "park_joy_720p50_60f.y4m"
+
+
+@dataclass
+class CodedPicture:
+    """One picture of a clip as the model coded it. Planes are (Y, Cb, Cr), uint8, at coded size."""
+
+    job: Any  # EncodeJob
+    parameters: SliceParameters  # of the picture as one slice
+    mbs: Any  # Macroblocks
+    work: np.ndarray
+    source: tuple[np.ndarray, ...]
+    unfiltered: tuple[np.ndarray, ...] = ()  # before deblocking
+    filtered: tuple[np.ndarray, ...] = ()
+    search: dict[str, Any] = field(default_factory=dict)  # arguments of `search_row` but its row, for P pictures
+    stream: bytes = b""  # slices, with start codes
+
+
+def media_folder() -> Path | None:
+    folder = Path(os.environ.get("TASIC_MEDIA") or Path(__file__).resolve().parents[2] / "shared" / "media")
+    return folder if folder.is_dir() else None
+
+
+def _media_clip() -> Path | None:
+    folder = media_folder()
+    if folder is None:
+        return None
+    found = sorted(folder.rglob("*park_joy*")) + sorted(folder.rglob("*.y4m"))
+    return found[0] if found else None
+
+
+def source_name() -> str:
+    clip = _media_clip()
+    return clip.name if clip else "generated texture (no media folder)"
+
+
+@lru_cache(maxsize=2)
+def pictures(count: int) -> tuple[tuple[np.ndarray, ...], ...]:
+    """`count` QCIF pictures in motion."""
+    clip = _media_clip()
+    if clip is None:
+        return tuple(encoding.natural(WIDTH, HEIGHT, count, seed=5))
+    import av
+
+    found = []
+    with av.open(str(clip)) as container:
+        for frame in container.decode(video=0):
+            luma, chroma_u, chroma_v = (
+                frame.reformat(width=WIDTH, height=HEIGHT, format="yuv420p").to_ndarray().reshape(-1),
+            ) * 3
+            area = WIDTH * HEIGHT
+            found.append(
+                (
+                    luma[:area].reshape(HEIGHT, WIDTH).copy(),
+                    chroma_u[area : area * 5 // 4].reshape(HEIGHT // 2, WIDTH // 2).copy(),
+                    chroma_v[area * 5 // 4 :].reshape(HEIGHT // 2, WIDTH // 2).copy(),
+                )
+            )
+            if len(found) == count:
+                break
+    return tuple(found)
+
+
+def _planes(memory: np.ndarray, job: Any) -> tuple[np.ndarray, ...]:
+    views = encoding._planes(memory, job.reconstruction, job.coded_width, job.coded_height)
+    return tuple(view.copy() for view in views)
+
+
+def coded_pictures(
+    *, cabac: int = 1, qp: int = 27, count: int = 2, effort: int = 1, clip: Any = None, **fields: int
+) -> Iterator[CodedPicture]:
+    """Code the first `count` pictures (I, P, ...) on the `tiny` chip's core and yield each with what was recorded."""
+    found: list[CodedPicture] = []
+    code_picture, deblock, write_slices = core.code_picture, core._deblock, core._write_slices
+
+    def note_search(*arguments: Any) -> None:
+        code_picture(*arguments)
+        found.append(_searched(arguments))
+
+    def note_planes(memory: np.ndarray, job: Any, mbs: Any, work: np.ndarray) -> None:
+        found[-1].job = job
+        found[-1].unfiltered = _planes(memory, job)
+        deblock(memory, job, mbs, work)
+        found[-1].filtered = _planes(memory, job)
+
+    def note_slices(memory: np.ndarray, job: Any, mbs: Any, *rest: Any) -> int:
+        size = write_slices(memory, job, mbs, *rest)
+        found[-1].mbs = type(mbs)(*(array.copy() for array in mbs))
+        found[-1].work = rest[-1].copy()
+        found[-1].stream = memory[job.out_address : job.out_address + size].tobytes()
+        return size
+
+    config = load_chip("tiny").encode.core
+    with (
+        mock.patch.object(core, "code_picture", note_search),
+        mock.patch.object(core, "_deblock", note_planes),
+        mock.patch.object(core, "_write_slices", note_slices),
+        mock.patch.object(encoding, "CONFIG", config),
+    ):
+        encoding.encode(list(clip or pictures(count)), qp=qp, entropy=cabac, effort=effort, **fields)
+    yield from found
+
+
+def _searched(arguments: tuple[Any, ...]) -> CodedPicture:
+    """What `code_picture` was called with, in its own order."""
+    (p, _t, _q, _settings, search_settings, entropy, _scratch, mbs, _levels, _coded, references, quarters, search,
+     source, source_quarter, current, _recon, _rows, _qp_map, colocated, work) = arguments  # fmt: skip
+    height, width = 16 * p.mb_height, 16 * p.mb_width
+    luma = source.data[source.y : source.y + width * height].reshape(height, width)
+    chroma = [
+        source.data[at : at + width * height // 4].reshape(height // 2, width // 2) for at in (source.u, source.v)
+    ]
+    return CodedPicture(
+        job=None,
+        parameters=entropy,
+        mbs=mbs,
+        work=work,
+        source=(luma.copy(), chroma[0].copy(), chroma[1].copy()),
+        search={
+            "references": references, "quarters": quarters, "results": search, "current": current,
+            "current_quarter": source_quarter, "settings": search_settings, "colocated": colocated.copy(),
+        },
+    )  # fmt: skip
