@@ -57,10 +57,10 @@ def model(
     data: list[bytes], extradata: bytes | None, chip: str | None, keep: bool = False
 ) -> tuple[float, TimedTarget]:
     """(CPU seconds, the target) of decoding all packets."""
-    started = time.process_time()
     target = TimedTarget(keep_results=keep)
     if chip:
         target.fabric = Fabric(load_chip(chip))
+    started = time.process_time()
     decoder = H264Decoder(target, extradata)
 
     def take(frames: Iterator[DecodedFrame]) -> None:

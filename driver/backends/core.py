@@ -27,11 +27,15 @@ class CoreSurfaces:
     count: int
     base: int
 
+    def __post_init__(self) -> None:
+        self._surface_bytes = _aligned(surface(self.width, self.height).size_bytes)
+        self._motion_bytes = _aligned(motion_bytes(self.width, self.height))
+
     def surface_address(self, number: int) -> int:
-        return self.base + number * _aligned(surface(self.width, self.height).size_bytes)
+        return self.base + number * self._surface_bytes
 
     def motion_address(self, number: int) -> int:
-        return self.surface_address(self.count) + number * _aligned(motion_bytes(self.width, self.height))
+        return self.base + self.count * self._surface_bytes + number * self._motion_bytes
 
     @property
     def end(self) -> int:

@@ -78,12 +78,17 @@ class BitReader:
         return bool(self.bits(field, 1))
 
     def _code_num(self, field: str) -> int:
-        zeros = 0
-        while not self.bits(field, 1):
-            zeros += 1
-            if zeros > 31:
-                raise SyntaxFault(field, None, "an Exp-Golomb code of at most 31 leading zeros")
-        return (1 << zeros) - 1 + self.bits(field, zeros)
+        first = self.position >> 3
+        window = self.data[first : first + 9]  # the longest code has 63 bits
+        left = 8 * len(window) - (self.position & 7)
+        value = int.from_bytes(window, "big") & ((1 << max(left, 0)) - 1)
+        zeros = left - value.bit_length()
+        if value and zeros > 31:
+            raise SyntaxFault(field, None, "an Exp-Golomb code of at most 31 leading zeros")
+        if not value or 2 * zeros + 1 > left:
+            raise SyntaxFault(field, None, "more bits")
+        self.position += 2 * zeros + 1
+        return (value >> (left - 2 * zeros - 1)) - 1
 
     def ue(self, field: str, value: int = 0, low: int = 0, high: int = MAX_UE) -> int:
         return check(field, self._code_num(field), low, high)

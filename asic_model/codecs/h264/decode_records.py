@@ -39,6 +39,7 @@ SLICE = np.dtype(
         ("weight", "<i2", (2, LIST_SIZE, 3, 2)),  # explicit weight and offset of luma, Cb, Cr
     ]
 )
+SLICE_SCALARS = [name for name in SLICE.names or () if not SLICE[name].shape]
 
 MATRICES = np.dtype(
     [

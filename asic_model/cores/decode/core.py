@@ -21,6 +21,7 @@ from asic_model.cores.decode.job import (
     NO_ENTRY,
     REFERENCE,
     SLICE,
+    SLICE_SCALARS,
     DecodeJob,
     bad_field,
     bad_parameters,
@@ -234,14 +235,16 @@ def decode(memory: np.ndarray, job: DecodeJob) -> Decoded:
     fetch_count = 0
     faults = replaced = stream_bytes = 0
     starts: list[int] = []
+    heads = slices[SLICE_SCALARS].tolist()
     for number, parameters in enumerate(slices):
+        head = dict(zip(SLICE_SCALARS, heads[number], strict=True))
         fetch_count, fault, wrong = _slice(
-            memory, job, b, geometry, number, parameters, matrices, references, rows, conceal, fetch_count, starts,
-            filters.pictures,
+            memory, job, b, geometry, number, head, parameters, matrices, references, rows, conceal, fetch_count,
+            starts, filters.pictures,
         )  # fmt: skip
         faults += fault
         replaced += wrong
-        stream_bytes += int(parameters["data_bytes"])
+        stream_bytes += head["data_bytes"]
     lost = np.zeros(len(KINDS), np.int64)
     if (record.slice_id < 0).any():
         row = rows[conceal]
@@ -347,6 +350,7 @@ def _slice(
     b: _Buffers,
     geometry: Geometry,
     number: int,
+    p: dict[str, int],
     parameters: np.void,
     matrices: np.ndarray,
     references: np.ndarray,
@@ -356,39 +360,42 @@ def _slice(
     starts: list[int],
     pictures: np.ndarray,
 ) -> tuple[int, int, int]:
-    """Decode slice `number`. Returns (rectangles fetched so far, 1 if it was damaged, intra modes replaced)."""
-    p = {name: parameters[name] for name in SLICE.names or ()}
-    begin = job.stream_address + int(p["data_offset"])
-    size = int(p["data_bytes"])
+    """Decode slice `number`; p: the plain numbers of its record `parameters`.
+
+    Returns (rectangles fetched so far, 1 if it was damaged, intra modes replaced).
+    """
+    begin = job.stream_address + p["data_offset"]
+    size = p["data_bytes"]
     if size == 0:
         return fetch_count, 0, 0
     b.hold_stream(size)
     count = unescape_into(memory, begin, begin + size, b.rbsp)
     last_word, end = rbsp_words(b.rbsp[:count], b.words)
     b.state[LAST_WORD], b.state[END] = last_word, end
-    kind = int(p["kind"])
-    counts = (int(p["ref_count"][0]) if kind != _I else 0, int(p["ref_count"][1]) if kind == _B else 0)
-    first_mb = int(p["first_mb"]) << job.mbaff
-    if int(p["first_bit"]) >= end:
+    kind = p["kind"]
+    ref_counts = parameters["ref_count"].tolist()
+    counts = (ref_counts[0] if kind != _I else 0, ref_counts[1] if kind == _B else 0)
+    first_mb = p["first_mb"] << job.mbaff
+    if p["first_bit"] >= end:
         return fetch_count, 1, 0
     syntax = SliceSyntax(
         slice_id=number,
         slice_type=kind,
-        cabac=int(p["cabac"]),
+        cabac=p["cabac"],
         first_mb=first_mb,
         mb_width=job.mb_width,
         mb_count=job.mb_count,
         mbaff=job.mbaff,
         field_picture=geometry.field_picture,
-        qp=int(p["qp"]),
-        cabac_table=0 if kind == _I else int(p["cabac_init_idc"]) + 1,
+        qp=p["qp"],
+        cabac_table=0 if kind == _I else p["cabac_init_idc"] + 1,
         ref_count_0=counts[0],
         ref_count_1=counts[1],
-        transform_8x8=int(p["transform_8x8"]),
+        transform_8x8=p["transform_8x8"],
         direct_8x8_inference=job.direct_8x8_inference,
         chroma=job.chroma,
-        constrained_intra=int(p["constrained_intra"]),
-        first_bit=int(p["first_bit"]),
+        constrained_intra=p["constrained_intra"],
+        first_bit=p["first_bit"],
     )
     parsed, fault = parse_slice(
         b.words, syntax, b.flat, b.state, b.contexts, b.neighbours, b.cache, b.found, b.dc_flags, b.stats
@@ -398,10 +405,10 @@ def _slice(
     starts.append(first_mb)
 
     col, structure, parity, col_mbs, short_term = _NO_MOTION, COL_NONE, 0, 0, 0
-    weights = int(p["weights"]) if kind != _I else 0
+    weights = p["weights"] if kind != _I else 0
     if kind != _I:
-        entries = p["ref"].astype(np.int64).reshape(-1)
-        structures = p["ref_structure"].astype(np.int64).reshape(-1)
+        entries = parameters["ref"].astype(np.int64).reshape(-1)
+        structures = parameters["ref_structure"].astype(np.int64).reshape(-1)
         whole = job.structure == FRAME
         structures[structures == 0] = FRAME if whole else job.structure
         if whole:
@@ -409,7 +416,7 @@ def _slice(
         else:
             structures[structures == FRAME] = job.structure
         entries[entries == NO_ENTRY] = conceal
-        b.reference_tables.weighting[: inter.IMPLICIT] = p["weight"].reshape(-1)
+        b.reference_tables.weighting[: inter.IMPLICIT] = parameters["weight"].reshape(-1)
         tables.fill_tables(
             rows.reshape(-1), entries, structures, counts[0] | counts[1] << 8, job.mbaff, job.structure, job.poc_top,
             job.poc_bottom, geometry.pitch, geometry.chroma_pitch, weights, b.motion_tables, b.reference_tables,
@@ -423,7 +430,7 @@ def _slice(
     motion = MotionSlice(
         slice_id=number,
         is_b=int(kind == _B),
-        spatial=int(p["direct_spatial"]),
+        spatial=p["direct_spatial"],
         inference=job.direct_8x8_inference,
         mbaff=job.mbaff,
         field_picture=geometry.field_picture,
@@ -443,17 +450,17 @@ def _slice(
         slice_id=number,
         first_mb=first_mb,
         macroblocks=int(parsed),
-        constrained_intra=int(p["constrained_intra"]),
-        cb_qp_offset=int(p["cb_qp_offset"]),
-        cr_qp_offset=int(p["cr_qp_offset"]),
+        constrained_intra=p["constrained_intra"],
+        cb_qp_offset=p["cb_qp_offset"],
+        cr_qp_offset=p["cr_qp_offset"],
         bypass=job.bypass,
         weights=weights,
-        luma_log2_denominator=int(p["luma_log2_denominator"]),
-        chroma_log2_denominator=int(p["chroma_log2_denominator"]),
+        luma_log2_denominator=p["luma_log2_denominator"],
+        chroma_log2_denominator=p["chroma_log2_denominator"],
     )
     fetch_count, wrong = reconstruct_slice(
         memory, geometry, samples, b.flat, b.record.total_coeff, b.uniform, b.reference_tables,
-        _quantiser(matrices[int(p["matrices"])].tobytes()), b.scratch, b.figures, b.fetches, fetch_count,
+        _quantiser(matrices[p["matrices"]].tobytes()), b.scratch, b.figures, b.fetches, fetch_count,
     )  # fmt: skip
     return fetch_count, int(fault != 0), wrong
 

@@ -25,14 +25,15 @@ from asic_model.codecs.h264.decode_records import (
     NO_ENTRY,
     REFERENCE,
     SLICE,
+    SLICE_SCALARS,
     TOP,
     motion_bytes,
 )
 from asic_model.memory.surface import Surface, surface
 
 __all__ = [
-    "BOTTOM", "FIELD_NUMBER", "FRAME", "MATRICES", "NO_ENTRY", "REFERENCE", "SLICE", "TOP", "DecodeJob", "bad_field",
-    "bad_parameters", "motion_bytes",
+    "BOTTOM", "FIELD_NUMBER", "FRAME", "MATRICES", "NO_ENTRY", "REFERENCE", "SLICE", "SLICE_SCALARS", "TOP",
+    "DecodeJob", "bad_field", "bad_parameters", "motion_bytes",
 ]  # fmt: skip
 MAX_SIDE = 16384
 
@@ -127,6 +128,12 @@ _SLICE_LIMITS = {
     "ref_structure": (0, FRAME),
     "weight": (-128, 128),
 }
+# Of the plain numbers in the order of the record; of those that are not limited for themselves, that of their type.
+_LOW, _HIGH = np.array(
+    [_SLICE_LIMITS.get(name, (np.iinfo(SLICE[name]).min, np.iinfo(SLICE[name]).max)) for name in SLICE_SCALARS],
+    np.int64,
+).T
+_ARRAYS = [name for name in _SLICE_LIMITS if name not in SLICE_SCALARS]
 
 
 def bad_field(job: DecodeJob, memory_bytes: int) -> str | None:
@@ -160,9 +167,13 @@ def bad_field(job: DecodeJob, memory_bytes: int) -> str | None:
 
 def bad_parameters(job: DecodeJob, slices: np.ndarray, references: np.ndarray, memory_bytes: int) -> bool:
     """Whether a record of the parameter block is outside its range."""
-    for name, (low, high) in _SLICE_LIMITS.items():
+    numbers = np.array(slices[SLICE_SCALARS].tolist(), np.int64)
+    if (numbers < _LOW).any() or (numbers > _HIGH).any():
+        return True
+    for name in _ARRAYS:
+        low, high = _SLICE_LIMITS[name]
         values = slices[name]
-        if values.size and (values.min() < low or values.max() > high):
+        if values.min() < low or values.max() > high:
             return True
     ends = slices["data_offset"].astype(np.int64) + slices["data_bytes"]
     if (ends > job.stream_bytes).any() or (slices["first_bit"] > 8 * slices["data_bytes"].astype(np.int64)).any():
