@@ -232,6 +232,10 @@ class Emitter:
         """a / b for a >= 0 and b a power of two."""
         return self.builder.lshr(self.i64(a), self.i64(b.bit_length() - 1))
 
+    def nonzero(self, value: Any) -> Any:
+        """1 where `value` is not 0, else 0."""
+        return self.builder.zext(self.builder.icmp_signed("!=", self.i64(value), self.i64(0)), I64)
+
     def smaller(self, a: Any, b: Any) -> Any:
         a, b = self.i64(a), self.i64(b)
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)

@@ -189,36 +189,67 @@ def luma_4xn(dst, dst_offset, dst_stride, src, src_offset, src_stride, fraction,
 
 
 def _chroma_emission(width: int, together: int) -> Any:
-    """Bilinear samples, `together` rows of a narrow block in one vector."""
+    """Bilinear samples, `together` rows of a narrow block in one vector; one or no filter where a fraction is 0."""
 
     def emission(emitter, dst, dst_offset, dst_stride, src, src_offset, src_stride, x_fraction, y_fraction, rows):
-        builder, lanes = emitter.builder, width * together
+        lanes = width * together
 
-        def distance(fraction: Any, step: Any) -> Any:
-            """The neighbour's distance, 0 where the position is whole: nothing beyond the block is read then."""
-            whole = builder.icmp_signed("==", fraction, emitter.i64(0))
-            return builder.select(whole, emitter.i64(0), emitter.i64(step))
+        def samples(row: Any, extra: Any = 0) -> Vector:
+            """Rows from `row` on, `extra` bytes further."""
+            at = emitter.add(emitter.row(src_offset, src_stride, row), extra)
+            return emitter.stack([src.load(emitter.row(at, src_stride, each), width) for each in range(together)])
 
-        right, below = distance(x_fraction, 1), distance(y_fraction, src_stride)
-        x_rest, y_rest = builder.sub(emitter.i64(8), x_fraction), builder.sub(emitter.i64(8), y_fraction)
-        weights = [
-            emitter.splat(emitter.mul(x, y), lanes, 16) for y in (y_rest, y_fraction) for x in (x_rest, x_fraction)
+        def rows_of(make: Callable[[Any], Vector]) -> None:
+            with emitter.rows(emitter.divide(rows, together)) as step:
+                row = emitter.mul(step, together)
+                found = make(row)
+                for each in range(together):
+                    at = emitter.row(dst_offset, dst_stride, emitter.add(row, each))
+                    dst.store(at, found.part(each * width, width))
+
+        def weighted(parts: list[tuple[Any, Any]]) -> Callable[[], None]:
+            """Mean of samples `extra` bytes on, by weights whose sum is 64."""
+
+            def emit() -> None:
+                by = [(emitter.splat(weight, lanes, 16), extra) for extra, weight in parts]
+
+                def make(row: Any) -> Vector:
+                    total = None
+                    for weight, extra in by:
+                        part = samples(row, extra).widen_unsigned(16) * weight
+                        total = part + 32 if total is None else total + part
+                    assert total is not None
+                    return (total >> 6).narrow(8)
+
+                rows_of(make)
+
+            return emit
+
+        def rest(fraction: Any) -> Any:
+            return emitter.builder.sub(emitter.i64(8), fraction)
+
+        eighths = [
+            emitter.mul(fraction, 8) for fraction in (rest(x_fraction), x_fraction, rest(y_fraction), y_fraction)
         ]
-        with emitter.rows(emitter.divide(rows, together)) as step:
-            total = None
-            for index, (down, across) in enumerate(((0, 0), (0, right), (below, 0), (below, right))):
-                lines = []
-                for extra in range(together):
-                    row = emitter.add(emitter.mul(step, together), extra)
-                    at = emitter.add(emitter.row(src_offset, src_stride, row), emitter.add(down, across))
-                    lines.append(src.load(at, width))
-                part = emitter.stack(lines).widen_unsigned(16) * weights[index]
-                total = part if total is None else total + part
-            assert total is not None
-            samples = ((total + 32) >> 6).narrow(8)
-            for extra in range(together):
-                row = emitter.add(emitter.mul(step, together), extra)
-                dst.store(emitter.row(dst_offset, dst_stride, row), samples.part(extra * width, width))
+        both = [
+            (extra, emitter.mul(x, y))
+            for extra, x, y in (
+                (0, rest(x_fraction), rest(y_fraction)),
+                (1, x_fraction, rest(y_fraction)),
+                (src_stride, rest(x_fraction), y_fraction),
+                (emitter.add(src_stride, 1), x_fraction, y_fraction),
+            )
+        ]
+        # Nothing beyond the block is read where the position is whole.
+        emitter.switch(
+            emitter.add(emitter.nonzero(x_fraction), emitter.mul(emitter.nonzero(y_fraction), 2)),
+            {
+                (0,): lambda: rows_of(samples),
+                (1,): weighted([(0, eighths[0]), (1, eighths[1])]),
+                (2,): weighted([(0, eighths[2]), (src_stride, eighths[3])]),
+                (3,): weighted(both),
+            },
+        )
 
     return emission
 

@@ -83,7 +83,7 @@ class BitReader:
         left = 8 * len(window) - (self.position & 7)
         value = int.from_bytes(window, "big") & ((1 << max(left, 0)) - 1)
         zeros = left - value.bit_length()
-        if value and zeros > 31:
+        if zeros > 31:
             raise SyntaxFault(field, None, "an Exp-Golomb code of at most 31 leading zeros")
         if not value or 2 * zeros + 1 > left:
             raise SyntaxFault(field, None, "more bits")

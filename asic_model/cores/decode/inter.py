@@ -11,7 +11,7 @@ from asic_model.engines.inter_prediction import (
     weight_prediction,
     weight_prediction_bi,
 )
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 
 WEIGHT_NONE, WEIGHT_EXPLICIT, WEIGHT_IMPLICIT = 0, 1, 2
 
@@ -60,7 +60,7 @@ def _weights(weighting, weights, variant, ref_0, ref_1, component, log2_denomina
     return w0, w1, offsets, np.int64(log2_denominator)
 
 
-@kernel
+@inlined
 def predict_partition(
     mem, scratch, planes, weighting, weights, luma_log2, chroma_log2, variant, plane_width, plane_height, pitch,
     chroma_pitch, has_chroma, luma, cb, cr, stride, chroma_stride, x_qpel, y_qpel, width, height,

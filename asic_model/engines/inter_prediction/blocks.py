@@ -9,7 +9,7 @@ Positions outside the plane repeat its edge (8-239, 8-240).
 
 import numpy as np
 
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.blocks import average_2xn, average_4xn, average_8xn, average_16xn, copy_8xn, copy_16xn, fill_16xn
 from asic_model.simd.interpolation import (
     chroma_2xn,
@@ -72,7 +72,7 @@ def _luma_block(dst, dst_offset, dst_stride, src, src_offset, src_stride, fracti
         luma_4xn(dst, dst_offset, dst_stride, src, src_offset, src_stride, fraction, block_height)
 
 
-@kernel
+@inlined
 def predict_luma(
     dst, dst_offset, dst_stride, ref, ref_offset, ref_stride, width, height, x_qpel, y_qpel, block_width, block_height,
     scratch,
@@ -109,7 +109,7 @@ def _chroma_block(dst, dst_offset, dst_stride, src, src_offset, src_stride, x_fr
         chroma_2xn(dst, dst_offset, dst_stride, src, src_offset, src_stride, x_fraction, y_fraction, height)
 
 
-@kernel
+@inlined
 def predict_chroma(
     dst, dst_offset, dst_stride, ref, ref_offset, ref_stride, width, height, x_epel, y_epel, block_width, block_height,
     scratch,
