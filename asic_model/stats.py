@@ -19,14 +19,12 @@ from asic_model import power
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import KINDS, Fabric, StageStats
 from asic_model.memory.dram import fast
+from asic_model.rtl_checks import RTL_CHECKS
 
 SCHEMA = "tasic-report"
 SCHEMA_VERSION = 1
 
 EXACT, CHECKED, APPROXIMATE = "exact", "checked against RTL", "approximate"
-
-# Engines whose cycle counts a bench under rtl_tests/ asserts, by the name of their stage.
-CHECKED_STAGES: frozenset[str] = frozenset()
 
 # Real-time streams that a rate is expressed in: macroblocks a second (H.264 codes 1080 lines as 68 rows).
 STREAMS = {"1080p30": 120 * 68 * 30, "2160p60": 240 * 135 * 60}
@@ -160,6 +158,12 @@ def report(
     }
 
 
+def exactness_of(stage: str) -> str:
+    """How exact the cycles of a stage are: checked only where a bench asserts the whole law."""
+    check = RTL_CHECKS.get(stage)
+    return CHECKED if check is not None and check.whole else APPROXIMATE
+
+
 def percentile(histogram: np.ndarray, share: float) -> int:
     """Smallest bin that has at least `share` of all entries at or below it; 0 of an empty histogram."""
     total = int(histogram.sum())
@@ -191,7 +195,8 @@ def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int
                 "bottleneck_share": sum(b.get(name, 0) for b in bottlenecks) / bounded,
                 **{f"{cause}_share": value / whole_ps for cause, value in sums.items()},
                 "idle_share": max(0.0, 1 - sum(sums.values()) / whole_ps),
-                "exactness": CHECKED if name in CHECKED_STAGES else APPROXIMATE,
+                "exactness": exactness_of(name),
+                **({"rtl_bench": RTL_CHECKS[name]._asdict()} if name in RTL_CHECKS else {}),
             }
         )
     latency, width = fabric.latency_histogram(kind)

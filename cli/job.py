@@ -20,6 +20,9 @@ from driver.options import EncoderConfig, PlannedRung, Rung, parse_fraction, par
 from driver.transcode import TranscodeSession
 
 CHIP, HOST = "on the chip", "on the host"
+# A mean rate off its target by more than this factor is told.
+RATE_TOLERANCE = 1.1
+FINEST_QP_OF_NOTE = 12
 
 
 class HostDecodeNeeded(UnsupportedInput):
@@ -67,6 +70,8 @@ def plan(
     else:
         rungs = [PlannedRung(f"{min(source.width, source.height)}p", source.width, source.height, None)]
         warnings = []
+    if "qp" in values and all(rung.bit_rate is not None for rung in rungs):
+        raise InvalidConfig("option qp: every rung of the ladder has a bit rate of its own", option="qp")
     config = encoder_config(source, values, rungs[0].width, rungs[0].height)
     return config, share_rate(rungs, config.bit_rate), warnings
 
@@ -180,6 +185,7 @@ def transcode(
     for rung, path in zip(stats, paths, strict=True):
         rung["path"] = path
         rung["duration_seconds"] = float(seconds)
+    warner(missed_rates(stats))
     return JobResult(
         stats, source.pictures, time.monotonic() - began, chip_seconds, describe_source(source, on_chip),
         CHIP if on_chip else HOST, decode, list(warner.lines),
@@ -223,6 +229,24 @@ def _decoded_on_chip(reader: ChipReader) -> Iterator[TimedPicture | AudioPacket]
         yield from reader.items()
     except UnsupportedInput as refused:
         raise HostDecodeNeeded(str(refused)) from None
+
+
+def missed_rates(rungs: list[dict[str, Any]]) -> list[str]:
+    """Return a warning for each output whose mean rate is far from the bit rate that was asked for."""
+    found = []
+    for rung in rungs:
+        wanted, seconds = rung["bit_rate"], rung["duration_seconds"]
+        if not wanted or not seconds:
+            continue
+        rate = 8 * rung["bytes"] / seconds
+        # at the finest QP there is nothing left to spend bits on
+        below = rate < wanted / RATE_TOLERANCE and rung["mean_qp"] > FINEST_QP_OF_NOTE
+        if rate > wanted * RATE_TOLERANCE or below:
+            found.append(
+                f"{rung['path']}: {rate / 1000:.0f} kbit/s over {rung['frames']} picture(s), "
+                f"{wanted / 1000:.0f} kbit/s were asked for"
+            )
+    return found
 
 
 def describe_source(source: Source, on_chip: bool = False) -> dict[str, Any]:

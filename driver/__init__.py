@@ -10,13 +10,55 @@ with driver.Device.open("model:vcu") as device:
 
 from typing import TYPE_CHECKING, Any
 
-from driver.errors import TasicError
+from driver.errors import (
+    BadJob,
+    BadMedia,
+    CapacityExceeded,
+    DeviceLost,
+    EndOfStream,
+    FirmwareHang,
+    FirmwareVersionMismatch,
+    InvalidConfig,
+    JobFailed,
+    NoSuchDevice,
+    OutputError,
+    OutputOverflow,
+    QueueFull,
+    SessionClosed,
+    TasicError,
+    TryAgain,
+    UnsupportedInput,
+)
 from driver.options import EncoderConfig, Rung, ScalerConfig, parse_ladder
 
 if TYPE_CHECKING:
     from driver.device import Device, devices
 
-__all__ = ["Device", "EncoderConfig", "Rung", "ScalerConfig", "TasicError", "devices", "parse_ladder"]
+__all__ = [
+    "BadJob",
+    "BadMedia",
+    "CapacityExceeded",
+    "Device",
+    "DeviceLost",
+    "EncoderConfig",
+    "EndOfStream",
+    "FirmwareHang",
+    "FirmwareVersionMismatch",
+    "InvalidConfig",
+    "JobFailed",
+    "NoSuchDevice",
+    "OutputError",
+    "OutputOverflow",
+    "QueueFull",
+    "Rung",
+    "ScalerConfig",
+    "SessionClosed",
+    "TasicError",
+    "TryAgain",
+    "UnsupportedInput",
+    "devices",
+    "parse_ladder",
+]
 
 
 def __getattr__(name: str) -> Any:

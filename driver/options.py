@@ -64,6 +64,17 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def parse_integer(text: "str | int | float") -> int:
+    """Return a whole number from its digits or from a number without fraction."""
+    try:
+        number = int(text)
+        if isinstance(text, str) or number == text:
+            return number
+        raise ValueError
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"{text!r} is not a whole number") from None
+
+
 def _flag(text: "str | int | bool") -> bool:
     if str(text).lower() in ("1", "true", "yes", "on"):
         return True
@@ -76,7 +87,7 @@ def option(
     default: Any = MISSING,
     *,
     names: tuple[str, ...] = (),
-    parse: Callable[[Any], Any] = int,
+    parse: Callable[[Any], Any] = parse_integer,
     low: Any = None,
     high: Any = None,
     choices: tuple[str, ...] = (),
@@ -146,10 +157,15 @@ class _Config:
             if plain not in known:
                 raise InvalidConfig(f"unknown option {name}{near(plain, list(known))}", option=name)
             values[known[plain]] = value
+        cls._check_together(values)
         missing = [item.name for item in fields(cls) if item.default is MISSING and item.name not in values]
         if missing:
             raise InvalidConfig(f"option {missing[0]} is missing", option=missing[0])
         return cls(**values)
+
+    @classmethod
+    def _check_together(cls, given: Mapping[str, Any]) -> None:
+        """Refuse options that contradict each other; `given` has those that were named, by field."""
 
     def replace(self, **changes: Any) -> Any:
         """Return a copy with `changes`, checked again."""
@@ -232,6 +248,13 @@ class EncoderConfig(_Config):
             raise InvalidConfig(
                 f"option slices: {self.slices} is more than the {-(-self.height // 16)} macroblock rows",
                 option="slices",
+            )
+
+    @classmethod
+    def _check_together(cls, given: Mapping[str, Any]) -> None:
+        if given.get("qp") is not None and given.get("bit_rate") is not None:
+            raise InvalidConfig(
+                "option qp: does not go with b:v; a constant QP or a bit rate, one of the two", option="qp"
             )
 
     @property

@@ -13,10 +13,12 @@ from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from asic_model.descriptors import Command, Kind, pack_job, pack_session
 from driver.device import Device
 from driver.errors import DeviceLost, EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
-from driver.media.picture import Picture
+from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
 from driver.options import EncoderConfig, ScalerConfig
 from driver.quality import QualityMeter
@@ -29,6 +31,7 @@ from driver.surfaces import PooledSurface, Span, SurfacePool, Uploader, download
 STREAM_BYTES_PER_MB = 600
 STREAM_BYTES_MORE = 8192
 MAX_SCALE_OUTPUTS = 4
+ARRAY_RATE = Fraction(25)  # frames/s of bare arrays in a session that has no rate
 
 
 class Session:
@@ -143,6 +146,7 @@ class EncodeSession(Session):
         super().__init__(device, queue)
         self.config = config
         self.frames = self.bytes = self.qp_sum = 0
+        self._sent = 0
         self.reconstructions: deque[Picture] = deque()
         self._keep_reconstruction = keep_reconstruction
         self._order = PictureOrder(config.gop_size, config.references)
@@ -201,6 +205,8 @@ class EncodeSession(Session):
     def reconfigure(self, *, bit_rate: int | None = None, qp: int | None = None) -> None:
         """Change the target of the pictures sent from now on: a bit rate, or a constant QP."""
         self._check_open()
+        if bit_rate is not None and qp is not None:
+            raise InvalidConfig("option qp: does not go with bit_rate; one of the two", option="qp")
         changes: dict[str, Any] = {}
         if bit_rate is not None:
             changes["bit_rate"] = bit_rate
@@ -214,20 +220,22 @@ class EncodeSession(Session):
 
     # -- pictures in ----------------------------------------------------------------------------------------------
 
-    def send_frame(self, picture: Picture | None, timeout_us: int = 0) -> Fence | None:
+    def send_frame(self, frame: Picture | np.ndarray | None, timeout_us: int = 0) -> Fence | None:
         """Upload one picture and submit it; None: no more will come. Return the fence of its job.
 
-        Raises TryAgain when `queue_depth` pictures are on their way and none finished in `timeout_us`.
+        An array is uint8[height * 3 / 2, width]: Y, Cb, Cr; its time follows from `config.fps`. Raises InvalidConfig
+        for frames that do not fit the session,
+        TryAgain when `queue_depth` pictures are on their way and none finished in `timeout_us`.
         """
         self._check_open()
-        if picture is None:
+        if frame is None:
             self._draining = True
             return None
         if self._draining:
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
         if self._source_pool is None or self._uploader is None:
             raise InvalidConfig("this session takes its pictures from the chip")
-        check_picture(picture, self.config.width, self.config.height)
+        picture = as_picture(frame, self.config.width, self.config.height, self._sent, self.config.fps)
         if not self.has_room:
             if self._ready and not self._flights:
                 raise TryAgain("packets are waiting: receive them first")
@@ -237,6 +245,7 @@ class EncodeSession(Session):
             source = self._source_pool.acquire()
             self._uploader.upload(self.device.backend, source.layout, picture)
             fence = self.submit(source, picture.pts, picture.duration, picture.time_base)
+            self._sent += 1
             self.queue.ring()
         return fence
 
@@ -342,7 +351,7 @@ class EncodeSession(Session):
         """Return a finished packet without any waiting, None when there is none."""
         return self._ready.popleft() if self._ready else None
 
-    def encode(self, pictures: Iterable[Picture]) -> Iterator[EncodedPacket]:
+    def encode(self, pictures: Iterable[Picture | np.ndarray]) -> Iterator[EncodedPacket]:
         """Code all pictures, keeping the chip busy; yield the packets in order, then drain."""
         for picture in pictures:
             while not self.has_room:
@@ -376,12 +385,6 @@ def check_limits(device: Device, width: int, height: int) -> None:
         )  # fmt: skip
 
 
-def check_picture(picture: Picture, width: int, height: int) -> None:
-    """Raise InvalidConfig when a picture is not of the session's size."""
-    if (picture.width, picture.height) != (width, height):
-        raise InvalidConfig(f"a picture of {picture.width}x{picture.height} in a session of {width}x{height}")
-
-
 class ScaleSession(Session):
     """Pictures in, the same pictures at other sizes out, in order."""
 
@@ -389,6 +392,7 @@ class ScaleSession(Session):
         check_limits(device, config.width, config.height)
         super().__init__(device, queue)
         self.config = config
+        self._sent = 0
         self._flights: deque[tuple[Picture, list[Fence], list[PooledSurface]]] = deque()
         try:
             self.scaler = LadderScaler(self, config.width, config.height, config.sizes, config.queue_depth)
@@ -402,10 +406,13 @@ class ScaleSession(Session):
     def in_flight(self) -> int:
         return sum(not fence.done for _, fences, _ in self._flights for fence in fences)
 
-    def send_frame(self, picture: Picture) -> None:
-        """Upload one picture and submit its scale jobs; TryAgain when `queue_depth` pictures wait to be received."""
+    def send_frame(self, frame: Picture | np.ndarray) -> None:
+        """Upload one picture and submit its scale jobs; TryAgain when `queue_depth` pictures wait to be received.
+
+        An array is uint8[height * 3 / 2, width]: Y, Cb, Cr. Raises InvalidConfig for frames that do not fit.
+        """
         self._check_open()
-        check_picture(picture, self.config.width, self.config.height)
+        picture = as_picture(frame, self.config.width, self.config.height, self._sent, ARRAY_RATE)
         if len(self._flights) >= self.config.queue_depth:
             raise TryAgain(f"{len(self._flights)} pictures wait to be received")
         with self.device.lock:
@@ -414,6 +421,7 @@ class ScaleSession(Session):
             outputs, fences = self.scaler.submit(source)
             source.release()
             self._flights.append((picture, fences, outputs))
+            self._sent += 1
             self.queue.ring()
 
     def receive_frame(self, timeout_us: int | None = 0) -> list[Picture]:
@@ -437,7 +445,7 @@ class ScaleSession(Session):
             output.release()
         return scaled
 
-    def scale(self, pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    def scale(self, pictures: Iterable[Picture | np.ndarray]) -> Iterator[list[Picture]]:
         """Scale all pictures; yield each at all sizes, in order."""
         for picture in pictures:
             if len(self._flights) >= self.config.queue_depth:

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from driver.decode_session import DecodedPicture, DecodeSession
 from driver.device import Device
 from driver.errors import EndOfStream, InvalidConfig, TryAgain, UnsupportedInput
-from driver.media.picture import Picture
+from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
 from driver.options import EncoderConfig, PlannedRung
-from driver.session import EncodeSession, LadderScaler, Session, check_limits, check_picture, scaled_aspect
+from driver.session import EncodeSession, LadderScaler, Session, check_limits, scaled_aspect
 from driver.surfaces import PooledSurface, SurfacePool, Uploader
 
 
@@ -29,6 +31,7 @@ class TranscodeSession(Session):
         super().__init__(device)
         self.config, self.rungs = config, rungs
         self.width, self.height = size = (width, height)
+        self._sent = 0
         self.encoders: list[EncodeSession] = []
         others = [(rung.width, rung.height) for rung in rungs if (rung.width, rung.height) != size]
         try:
@@ -69,25 +72,27 @@ class TranscodeSession(Session):
             pools.append(self._source_pool)
         return all(pool.idle for pool in pools) and all(encoder.has_room for encoder in self.encoders)
 
-    def send_frame(self, picture: Picture | None, timeout_us: int = 0) -> None:
+    def send_frame(self, frame: Picture | np.ndarray | None, timeout_us: int = 0) -> None:
         """Upload one picture and submit its scale and encode jobs with one doorbell; None: no more will come.
 
-        Raises TryAgain when there is no room and none came free in `timeout_us`.
+        An array is uint8[height * 3 / 2, width]: Y, Cb, Cr; its time follows from `config.fps`. Raises InvalidConfig
+        for frames that do not fit,  TryAgain when there is no room and none came free in `timeout_us`.
         """
         self._check_open()
-        if picture is None:
+        if frame is None:
             self._draining = True
             return
         if self._draining:
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
         if self._source_pool is None:
             raise InvalidConfig("this session takes its pictures from the chip's decoder")
-        check_picture(picture, self.width, self.height)
+        picture = as_picture(frame, self.width, self.height, self._sent, self.config.fps)
         self._wait_for_room(timeout_us)
         with self.device.lock:
             source = self._source_pool.acquire()
             self._uploader.upload(self.device.backend, source.layout, picture)
             self._submit(source, (0, 0), self._scaler, picture.pts, picture.duration, picture.time_base)
+            self._sent += 1
             source.release()
 
     def send_decoded(
@@ -180,7 +185,7 @@ class TranscodeSession(Session):
                 raise EndOfStream("all packets were received") if self._draining else TryAgain("nothing on its way")
         return ready
 
-    def transcode(self, pictures: Iterable[Picture]) -> Iterator[tuple[int, EncodedPacket]]:
+    def transcode(self, pictures: Iterable[Picture | np.ndarray]) -> Iterator[tuple[int, EncodedPacket]]:
         """Code all pictures at all sizes, keeping the chip busy; yield (rung, packet)."""
         for picture in pictures:
             while not self.has_room:

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from driver.decode_session import DecodedPicture, DecodeSession
 from driver.errors import EndOfStream, TryAgain, UnsupportedInput
-from driver.media.source import AUDIO_TAIL_SECONDS, AudioPacket, CodedPacket, Source
+from driver.media.source import AudioGate, AudioPacket, CodedPacket, Source
 
 WOVEN_NOTE = (
     "interlaced input: the two fields of a frame stay woven (the chip does not deinterlace; --decode host does)"
@@ -64,26 +64,27 @@ class ChipReader:
 
     def _until_end(self) -> Iterator[TimedPicture | AudioPacket]:
         source = self._source
-        end_seconds: Fraction | None = None
-        open_audio = set(range(len(source.audio)))
+        gate = AudioGate(len(source.audio), source.limit)
         for item in source.coded_items():
             if isinstance(item, AudioPacket):
-                if end_seconds is None or item.pts is None or item.pts * item.time_base < end_seconds:
-                    yield item
-                else:
-                    open_audio.discard(item.stream)
-            elif end_seconds is None:
-                for shown in self._decoded(item):
-                    yield shown
-                    if source.pictures == source.limit:
-                        end_seconds = (shown.pts + shown.duration) * shown.time_base
-                        break
-            elif item.pts is not None and item.pts * source.time_base > end_seconds + AUDIO_TAIL_SECONDS:
+                yield from gate.audio(item)
+            elif not gate.closed:
+                yield from self._gated(self._decoded(item), gate)
+            elif item.pts is not None and gate.is_past(item.pts * source.time_base):
                 return
-            if end_seconds is not None and not open_audio:
+            if gate.complete:
                 return
-        if end_seconds is None:
-            yield from self._rest()
+        if not gate.closed:
+            yield from self._gated(self._rest(), gate)
+        yield from gate.rest()
+
+    @staticmethod
+    def _gated(pictures: Iterator[TimedPicture], gate: AudioGate) -> Iterator[TimedPicture | AudioPacket]:
+        for shown in pictures:
+            yield shown
+            yield from gate.picture((shown.pts + shown.duration) * shown.time_base)
+            if gate.closed:
+                return
 
     def _decoded(self, packet: CodedPacket) -> Iterator[TimedPicture]:
         """Decode one packet; yield the pictures that come out, whichever they are."""

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+
+from driver.errors import InvalidConfig
 
 
 @dataclass(slots=True)
@@ -29,6 +32,40 @@ class Picture:
     @property
     def height(self) -> int:
         return int(self.y.shape[0])
+
+
+def as_picture(frame: Any, width: int, height: int, number: int, rate: Fraction) -> Picture:
+    """Return `frame` as a Picture of `width` x `height`: it is one, or uint8[height * 3 / 2, width].
+
+    Such an array is Y, then Cb and Cr packed one after the other (as PyAV's `to_ndarray(format="yuv420p")` gives it);
+    its time is that of picture `number` at `rate` frames/s. Raises InvalidConfig, naming the field, for anything else.
+    """
+    if isinstance(frame, Picture):
+        picture = frame
+    elif isinstance(frame, np.ndarray):
+        if frame.dtype != np.uint8:
+            raise InvalidConfig(f"frame.dtype: {frame.dtype}, must be uint8", option="frame.dtype", value=frame.dtype)
+        wanted = (height * 3 // 2, width)
+        if frame.shape != wanted:
+            raise InvalidConfig(
+                f"frame.shape: {frame.shape}, must be {wanted}: Y, Cb and Cr of {width}x{height} in 4:2:0",
+                option="frame.shape", value=frame.shape,
+            )  # fmt: skip
+        chroma = np.ascontiguousarray(frame[height:]).reshape(2, height // 2, width // 2)
+        return Picture(frame[:height], chroma[0], chroma[1], number, 1, 1 / rate)
+    else:
+        raise InvalidConfig(f"frame: {type(frame).__name__}, must be a Picture or an array of uint8", option="frame")
+    if (picture.width, picture.height) != (width, height):
+        raise InvalidConfig(
+            f"frame: a picture of {picture.width}x{picture.height} in a session of {width}x{height}", option="frame"
+        )
+    for name, plane in (("y", picture.y), ("cb", picture.cb), ("cr", picture.cr)):
+        shape = (height, width) if name == "y" else (height // 2, width // 2)
+        if plane.dtype != np.uint8 or plane.shape != shape:
+            raise InvalidConfig(
+                f"frame.{name}: {plane.dtype}{list(plane.shape)}, must be uint8{list(shape)}", option=f"frame.{name}"
+            )
+    return picture
 
 
 def even_planes(y: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,8 +24,13 @@ FORMATS = {
 RAW = ""
 # MPEG-TS has stream types for these (ISO/IEC 13818-1, ETSI TS 101 154); FFmpeg's muxer does not list what it takes.
 MPEGTS_AUDIO = frozenset(("aac", "aac_latm", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus"))
-# Tags of the whole file that make sense on the copy.
-KEPT_METADATA = ("title", "artist", "album", "date", "comment", "description", "copyright", "language")
+# Tags that describe the input's container or what wrote it, not its content: FFmpeg makes them, they stay behind.
+OWN_METADATA = frozenset((
+    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "bps", "number_of_frames",
+    "number_of_bytes", "handler_name", "vendor_id", "rotate", "variant_bitrate",
+))  # fmt: skip
+MOV_FORMATS = ("mp4", "mov")
+MAX_MOVIE_TIMESCALE = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,14 @@ class EncodedPacket:
     is_keyframe: bool
     qp: int = 0
     latency_ps: int = 0  # from submission to completion, on the chip's clock
+
+
+def _content_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Leave out what the container says about itself; `-eng` and the like after a key is its language."""
+    return {
+        key: value for key, value in tags.items()
+        if key.lower().partition("-")[0] not in OWN_METADATA and not key.startswith("_STATISTICS")
+    }  # fmt: skip
 
 
 def format_of(path: str) -> str:
@@ -109,7 +123,7 @@ class Sink:
         # FFmpeg reads size, profile, level, aspect and colour from the stream itself
         with av.open(io.BytesIO(first.data), format="h264") as probe:
             # bitexact: no random identifiers, no version of the library, so the same input gives the same bytes
-            options = {"fflags": "+bitexact"}
+            options = {"fflags": "+bitexact", **self._mov_options(first.time_base)}
             container = av.open(self._file, "w", format=self._format, options=options)
             self._container = container
             self._video = container.add_stream_from_template(probe.streams.video[0])
@@ -121,9 +135,21 @@ class Sink:
             self._video.set_display_matrix(source.display_matrix)
             if self._format == "mpegts" and source.rotation:
                 self.warnings.append(f"{self.path}: MPEG-TS carries no rotation ({source.rotation} degrees lost)")
-        container.metadata.update({key: value for key, value in source.metadata.items() if key in KEPT_METADATA})
+        container.metadata.update(_content_tags(source.metadata))
+        self._video.metadata.update(_content_tags(source.video_metadata))
+        self._video.disposition = source.video_disposition
+        with contextlib.suppress(ValueError, NotImplementedError):  # a container without chapters
+            container.set_chapters(source.chapters)
         for number, stream in enumerate(source.audio):
             self._add_audio(number, stream)
+
+    def _mov_options(self, time_base: Fraction) -> dict[str, str]:
+        """Count a movie's edits in units that video and audio share, else their start is rounded to milliseconds."""
+        if self._format not in MOV_FORMATS:
+            return {}
+        audio = self._source.audio if self._source is not None else []
+        scale = math.lcm(time_base.denominator, *(stream.time_base.denominator for stream in audio))
+        return {"movie_timescale": str(scale if scale <= MAX_MOVIE_TIMESCALE else time_base.denominator)}
 
     def _add_audio(self, number: int, stream: Any) -> None:
         codec = stream.codec_context.codec
@@ -134,8 +160,8 @@ class Sink:
             return
         copy = self._container.add_stream_from_template(stream)
         copy.time_base = stream.time_base
-        if stream.language:
-            copy.metadata["language"] = stream.language
+        copy.metadata.update(_content_tags(dict(stream.metadata)))
+        copy.disposition = stream.disposition
         self._audio[number] = copy
 
     def _mux_audio(self, packet: AudioPacket) -> None:

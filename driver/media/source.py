@@ -66,6 +66,60 @@ class AudioPacket:
         self.side_data = list(packet.iter_sidedata())  # the first packet's says how many samples of priming to skip
 
 
+class AudioGate:
+    """Lets the audio of a job through: all of it, or where pictures are limited, what begins before their end.
+
+    Containers interleave loosely, so with a limit a packet waits until a picture as late as it was shown.
+    """
+
+    def __init__(self, streams: int, limit: int | None) -> None:
+        self._open = set(range(streams))
+        self._left = limit
+        self._shown = Fraction(-(1 << 62))  # end of the last picture, seconds
+        self._waiting: deque[AudioPacket] = deque()
+
+    @property
+    def closed(self) -> bool:
+        """Whether all pictures that are wanted were shown."""
+        return self._left == 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more is wanted, audio included."""
+        return self.closed and not self._open
+
+    def is_past(self, seconds: Fraction) -> bool:
+        """Whether a picture at `seconds`, after the last one, is so late that no wanted audio can follow."""
+        return seconds > self._shown + AUDIO_TAIL_SECONDS
+
+    def _is_early(self, packet: AudioPacket) -> bool:
+        return self._left is None or packet.pts is None or packet.pts * packet.time_base < self._shown
+
+    def audio(self, packet: AudioPacket) -> Iterator[AudioPacket]:
+        """Yield the packet if it is known to be wanted."""
+        if self._is_early(packet):
+            yield packet
+        elif self.closed:
+            self._open.discard(packet.stream)
+        else:
+            self._waiting.append(packet)
+
+    def picture(self, end_seconds: Fraction) -> Iterator[AudioPacket]:
+        """A picture was shown until `end_seconds`: yield the packets that waited for it."""
+        if self._left is None:
+            return
+        self._left -= 1
+        self._shown = max(self._shown, end_seconds)
+        waiting, self._waiting = self._waiting, deque()
+        for packet in waiting:
+            yield from self.audio(packet)
+
+    def rest(self) -> Iterator[AudioPacket]:
+        """The input ended before the limit: yield what still waits."""
+        if not self.closed:
+            yield from self._waiting
+
+
 def open_container(path: str, raw_size: tuple[int, int] | None = None, rate: Fraction | None = None) -> Any:
     """Open the container or raise BadMedia with one line that says what is wrong."""
     if "://" not in path:
@@ -163,12 +217,15 @@ class Source:
         self.codec_name: str = context.codec.name
         self.audio = [stream for stream in streams.audio if stream.codec_context is not None]
         self._audio_index = {stream.index: number for number, stream in enumerate(self.audio)}
+        self.chapters: list[Any] = self._container.chapters()
         left_out = (
             len(streams.subtitles) + len(streams.data) + len(streams.video) - 1 + len(streams.audio) - len(self.audio)
         )
         if left_out:
             self.warnings.append(f"{left_out} further stream(s) (subtitles, data, more video) left out")
         self.metadata: dict[str, str] = dict(self._container.metadata)
+        self.video_disposition = self._video.disposition
+        self.video_metadata: dict[str, str] = dict(self._video.metadata)
 
     def _check_size(self, width: int, height: int) -> None:
         """Refuse sizes that the chip cannot take; (0, 0) is a size that the container does not tell."""
@@ -306,23 +363,19 @@ class Source:
         return (item for item in self.items() if isinstance(item, Picture))
 
     def _until_end(self, items: Iterator[Picture | AudioPacket]) -> Iterator[Picture | AudioPacket]:
-        end_seconds: Fraction | None = None
-        open_audio = set(range(len(self.audio)))
+        gate = AudioGate(len(self.audio), self.limit)
         for item in items:
-            if isinstance(item, Picture):
-                if end_seconds is None:
-                    yield item
-                    self.pictures += 1
-                    if self.pictures == self.limit:
-                        end_seconds = (item.pts + item.duration) * item.time_base
-                elif item.pts * item.time_base > end_seconds + AUDIO_TAIL_SECONDS:
-                    return
-            elif end_seconds is None or item.pts is None or item.pts * item.time_base < end_seconds:
+            if isinstance(item, AudioPacket):
+                yield from gate.audio(item)
+            elif not gate.closed:
                 yield item
-            else:
-                open_audio.discard(item.stream)
-            if end_seconds is not None and not open_audio:
+                self.pictures += 1
+                yield from gate.picture((item.pts + item.duration) * item.time_base)
+            elif gate.is_past(item.pts * item.time_base):
                 return
+            if gate.complete:
+                return
+        yield from gate.rest()
 
     def _ordered(self) -> Iterator[Picture | AudioPacket]:
         """Yield the early audio, then pictures with lost ones filled in, each later than the one before."""
@@ -481,7 +534,13 @@ class Source:
             cb = _plane(frame.planes[1], half_width, half_height)
             cr = _plane(frame.planes[2], half_width, half_height)
         y, cb, cr = even_planes(y, cb, cr)
-        return Picture(y, cb, cr, pts, frame.duration or self.frame_ticks, self.time_base)
+        return Picture(y, cb, cr, pts, self._duration_of(frame) or self.frame_ticks, self.time_base)
+
+    def _duration_of(self, frame: Any) -> int:
+        """Return the frame's duration in `time_base`; the deinterlacer's frames come in half as long units."""
+        if frame.time_base and frame.time_base != self.time_base:
+            return round(frame.duration * frame.time_base / self.time_base)
+        return int(frame.duration)
 
     def _converted(self, frame: Any, width: int, height: int) -> Any:
         """Return the frame as 8-bit 4:2:0 of the range and matrix that the output announces."""

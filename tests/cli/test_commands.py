@@ -91,6 +91,27 @@ def test_rotation_aspect_colour_and_odd_size_reach_the_output(
     assert frames(tmp_path / "odd.mp4")[0].shape == (75, 66)
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".264"])
+def test_the_stated_range_reaches_the_output(tmp_path: Path, levels: int, suffix: str) -> None:
+    """1: limited, 2: full (AVCOL_RANGE); also where nothing else of the colours is stated."""
+    write_clip(tmp_path / "in.mkv", count=2, colour=(2, 2, 2, levels))
+    out = tmp_path / f"out{suffix}"
+    assert run(["transcode", str(tmp_path / "in.mkv"), str(out), "--chip", CHIP, "-q"]) == 0
+    with av.open(str(out)) as container:
+        assert next(container.decode(video=0)).color_range == levels
+
+
+def test_a_missed_bit_rate_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Two pictures of noise cannot be coded in 1 kbit; the warning names output, rate and target."""
+    noise = np.random.default_rng(1).integers(0, 256, (2, 72, 64), np.uint8)
+    (tmp_path / "in.yuv").write_bytes(noise.tobytes())
+    words = ["encode", str(tmp_path / "in.yuv"), str(tmp_path / "out.264"), "-s", "64x48", "--chip", CHIP, "-q"]
+    assert run([*words, "-b:v", "12k"]) == 0
+    size = 8 * (tmp_path / "out.264").stat().st_size / (2 / 25)
+    assert f"out.264: {size / 1000:.0f} kbit/s over 2 picture(s), 12 kbit/s were asked for" in capfd.readouterr().err
+
+
 def test_ladder_names_sizes_and_aspect(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_clip(tmp_path / "in.mp4", width=160, height=96, count=5, audio=True)
     out = tmp_path / "out.mp4"
@@ -156,7 +177,7 @@ def test_encode_reconstruction_is_what_ffmpeg_decodes(tmp_path: Path) -> None:
 
 def test_ffmpeg_reads_profile_rate_and_cropping_from_the_bare_stream(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.y4m", width=70, height=50, count=4, codec="wrapped_avframe", rate=Fraction(30000, 1001))
-    for options, profile in (([], "Main"), (["-profile:v", "baseline"], "Constrained Baseline")):
+    for options, profile in (([], "High"), (["-profile:v", "baseline"], "Constrained Baseline")):
         out = tmp_path / "out.264"
         assert run(["encode", str(tmp_path / "in.y4m"), str(out), *options, "--chip", CHIP, "-q"]) == 0
         with av.open(str(out)) as container:
@@ -266,7 +287,9 @@ def test_absurd_sizes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
         (["-preset", "quick"], "option preset: 'quick' is not offered; one of fast, medium, slow"),
         (["-c:v", "hevc"], "option c:v: 'hevc' is not offered; one of h264"),
         (["-qp", "52"], "option qp: 52 is outside 0..51"),
-        (["-qp", "many"], "option qp"),
+        (["-qp", "many"], "option qp: 'many' is not a whole number"),
+        (["-qp", "30", "-b:v", "1M"], "option qp: does not go with b:v"),
+        (["-qp", "30", "--ladder", "360p@1M,180p@300k"], "option qp: every rung of the ladder has a bit rate"),
         (["-b:v", "2X"], "option b:v: '2X' is not a bit rate"),
         (["-g", "0"], "option g: 0 is outside 1..65535 pictures"),
         (["-level", "9"], "option level"),

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import driver
+from driver import errors
 from driver.errors import InvalidConfig, TasicError
 from driver.options import (
     EncoderConfig,
@@ -41,6 +43,9 @@ def test_ffmpeg_line() -> None:
         ("-s 65x64", "option width: 65 is odd"),
         ("-s 64x4096", "option height: 4096 is outside 16..2304"),
         ("-s 64x64 -qp 60", "option qp: 60 is outside 0..51"),
+        ("-s 64x64 -qp many", "option qp: 'many' is not a whole number"),
+        ("-s 64x64 -g 2.5", "option g: '2.5' is not a whole number"),
+        ("-s 64x64 -qp 30 -b:v 1M", "option qp: does not go with b:v"),
         ("-s 64x64 -r 0", "option r"),
         ("-s 64x64 -preset slowest", "did you mean slow"),
         ("-s 64x64 -slices 5", "slices: 5 is more than the 4 macroblock rows"),
@@ -53,6 +58,20 @@ def test_refusals_name_the_option(line: str, words: str) -> None:
     assert words in str(caught.value)
     assert isinstance(caught.value, ValueError)
     assert caught.value.code == "invalid_config"
+
+
+def test_fractions_are_not_cut_off() -> None:
+    assert EncoderConfig(width=64, height=64, qp=30.0).qp == 30  # type: ignore[arg-type]
+    with pytest.raises(InvalidConfig, match=r"option qp: 30\.5 is not a whole number"):
+        EncoderConfig(width=64, height=64, qp=30.5)  # type: ignore[arg-type]
+
+
+def test_the_package_exports_every_error() -> None:
+    """Who writes `except driver.X` needs no second import."""
+    for name, value in vars(errors).items():
+        if isinstance(value, type) and issubclass(value, TasicError):
+            assert getattr(driver, name) is value
+            assert name in driver.__all__
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from driver.errors import (
     TryAgain,
     UnsupportedInput,
 )
-from driver.media.picture import Picture, blank_picture
+from driver.media.picture import Picture, as_picture, blank_picture
 from driver.options import EncoderConfig, PlannedRung, ScalerConfig
 from driver.session import scaled_aspect
 from tests.driver.fake_chip import FakeChip
@@ -41,6 +41,59 @@ def picture(number: int, width: int = 64, height: int = 48) -> Picture:
 def opened(**options: object) -> tuple[FakeChip, Device]:
     chip = FakeChip(**options).boot()  # type: ignore[arg-type]
     return chip, Device(chip, "fake")
+
+
+def planar(number: int) -> np.ndarray:
+    """uint8[72, 64]: 64x48 in 4:2:0, Y then Cb then Cr."""
+    made = np.full((72, 64), 128, np.uint8)
+    made[:48] = number % 256
+    made[48:60], made[60:] = 30, 200
+    return made
+
+
+def test_arrays_are_pictures_at_the_session_rate() -> None:
+    """Planes arrive where they belong, times count pictures at 25 a second."""
+    _, device = opened()
+    with device, device.open_encoder(CONFIG) as encoder:
+        packets = list(encoder.encode(planar(i) for i in range(4)))
+        assert [p.pts * p.time_base for p in packets] == [Fraction(i, 25) for i in range(4)]
+    made = as_picture(planar(7), 64, 48, 3, Fraction(25))
+    assert [int(plane[0, 0]) for plane in (made.y, made.cb, made.cr)] == [7, 30, 200]
+    assert [plane.shape for plane in (made.y, made.cb, made.cr)] == [(48, 64), (24, 32), (24, 32)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (np.zeros((72, 64), np.uint16), "frame.dtype: uint16, must be uint8"),
+        (np.zeros((48, 64), np.uint8), r"frame.shape: \(48, 64\), must be \(72, 64\)"),
+        (np.zeros((3, 48, 64), np.uint8), "frame.shape"),
+        ([1, 2, 3], "frame: list, must be a Picture or an array"),
+        (blank_picture(32, 48), "frame: a picture of 32x48 in a session of 64x48"),
+        (
+            Picture(
+                np.zeros((48, 64), np.uint8),
+                np.zeros((48, 64), np.uint8),
+                np.zeros((24, 32), np.uint8),
+                0,
+                1,
+                Fraction(1),
+            ),
+            r"frame.cb: uint8\[48, 64\], must be uint8\[24, 32\]",
+        ),
+    ],
+)
+def test_frames_that_do_not_fit_are_named(frame: object, words: str) -> None:
+    _, device = opened()
+    with device:
+        rungs = [PlannedRung("48p", 64, 48, None)]
+        scaling = ScalerConfig(width=64, height=48, sizes=((32, 24),))
+        for session in (
+            device.open_encoder(CONFIG), device.open_scaler(scaling),
+            device.open_transcoder(CONFIG, rungs, width=64, height=48),
+        ):  # fmt: skip
+            with session, pytest.raises(InvalidConfig, match=words):
+                session.send_frame(frame)  # type: ignore[attr-defined]
 
 
 def test_packets_come_in_order_with_times_types_and_parameter_sets() -> None:

@@ -86,6 +86,48 @@ def test_rotation_aspect_title_and_frame_rate(tmp_path: Path) -> None:
         assert next(container.decode(video=0)).rotation == 90
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("base", [Fraction(1, 90000), Fraction(1, 30000), Fraction(1001, 30000), Fraction(1, 12800)])
+def test_a_late_start_is_kept_to_the_tick(tmp_path: Path, suffix: str, base: Fraction) -> None:
+    """Pictures that begin 33.3667 ms, 1 tick or the like after 0 do so in the file: movie edits count finely enough."""
+    write_clip(tmp_path / "in.264", count=4, options={"bf": "0", "tune": "zerolatency"})
+    with av.open(str(tmp_path / "in.264")) as container:
+        coded = [(bytes(packet), packet.is_keyframe) for packet in container.demux(video=0) if packet.size]
+    start, step = (1001, 1001) if base != Fraction(1001, 30000) else (1, 1)
+    sink = Sink(str(tmp_path / f"out{suffix}"))
+    for number, (data, key) in enumerate(coded):
+        sink.write_video(EncodedPacket(data, start + number * step, start + number * step, step, base, key))
+    sink.commit()
+    wanted = [(start + number * step) * base for number in range(4)]
+    assert video_times(tmp_path / f"out{suffix}") == wanted
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_tags_and_chapters_are_carried_over(tmp_path: Path, suffix: str) -> None:
+    """Tags of the content arrive in what the container can hold; what the input's muxer said of itself does not."""
+    write_clip(tmp_path / "plain.mkv", audio=True)
+    with av.open(str(tmp_path / "plain.mkv")) as source, av.open(str(tmp_path / "in.mkv"), "w") as out:
+        tags = {"title": "A title", "artist": "Somebody", "comment": "Words", "genre": "Test", "encoder": "Theirs"}
+        out.metadata.update(tags)
+        out.set_chapters(
+            [{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "Opening"}}]
+        )
+        copies = {stream.index: out.add_stream_from_template(stream) for stream in source.streams}
+        copies[1].metadata["language"] = "fra"
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                out.mux(packet)
+    remake(tmp_path / "in.mkv", tmp_path / f"out{suffix}")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        found = {key.lower(): value for key, value in container.metadata.items()}
+        for key in ("title", "artist", "comment", "genre"):
+            assert found[key] == tags[key]
+        assert found.get("encoder") != "Theirs"
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["Opening"]
+        assert container.streams.audio[0].language in ("fra", "fre")  # Matroska writes the bibliographic code
+
+
 def test_mpeg_ts_says_that_it_loses_rotation(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.mp4", rotation=90)
     sink = remake(tmp_path / "in.mp4", tmp_path / "out.ts")

@@ -3,14 +3,17 @@
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driver.errors import BadMedia, TasicError, UnsupportedInput
 from driver.media.picture import Picture
-from driver.media.source import AudioPacket, Source
+from driver.media.source import AudioGate, AudioPacket, Source
 from tests.driver.clips import damage, samples, write_clip
 
 
@@ -118,6 +121,38 @@ def test_frame_limit_also_ends_the_audio(tmp_path: Path) -> None:
     assert sum(isinstance(item, Picture) for item in items) == 10
     end = max((p.pts or 0) * p.time_base for p in sound)
     assert Fraction(35, 100) < end < Fraction(2, 5)  # 10 pictures at 25 a second are 0.4 s; packets are 21 ms
+
+
+class Sound(NamedTuple):
+    pts: int
+    time_base: Fraction = Fraction(1, 1000)
+    stream: int = 0
+
+
+@given(st.lists(st.integers(0, 50), max_size=25), st.lists(st.booleans(), max_size=60), st.integers(1, 30))
+def test_audio_of_a_limited_job_does_not_depend_on_the_interleaving(
+    spans: list[int], turns: list[bool], limit: int
+) -> None:
+    """20 pictures of 40 ms and audio packets, merged anyhow: what begins before the end of the last wanted picture
+    passes, in order; where the input ends first, all of it passes."""
+    sounds = [Sound(sum(spans[:index])) for index in range(len(spans))]
+    waiting, shown, passed = list(sounds), 0, []
+    gate = AudioGate(1, limit)
+    for turn in [*turns, *[True] * 20, *[False] * len(spans)]:
+        if turn and shown < min(limit, 20):
+            shown += 1
+            passed += gate.picture(Fraction(40 * shown, 1000))  # type: ignore[arg-type]
+        elif not turn and waiting:
+            passed += gate.audio(waiting.pop(0))  # type: ignore[arg-type]
+    passed += gate.rest()  # type: ignore[arg-type]
+    assert passed == (sounds if limit > 20 else [sound for sound in sounds if sound.pts < 40 * limit])
+
+
+def test_deinterlaced_pictures_last_one_frame(tmp_path: Path) -> None:
+    """bwdif counts in units of half a frame; each picture of 25 a second lasts 40 ms, the last one too."""
+    write_clip(tmp_path / "in.mkv", count=6, options={"x264-params": "interlaced=1:tff=1"})
+    _, found = pictures(tmp_path / "in.mkv")
+    assert [p.duration * p.time_base for p in found] == [Fraction(1, 25)] * 6
 
 
 def test_size_change_is_scaled_to_the_first_size(tmp_path: Path) -> None:

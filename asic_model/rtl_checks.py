@@ -1,0 +1,23 @@
+"""Which engine's cycles are checked against RTL, by which bench, and how far: the one place that says so.
+
+The report takes "checked against RTL" from here. An entry claims no more than its bench asserts: `whole` only where the
+bench compares `cycles(config, work)` of the engine with the RTL's clock, vector by vector, and fails on a difference.
+`tests/rtl/test_rtl_checks.py` holds the entries to the benches.
+"""
+
+from typing import NamedTuple
+
+
+class RtlCheck(NamedTuple):
+    """What a bench under rtl_tests/ asserts of one stage's time."""
+
+    bench: str  # folder under rtl_tests/
+    whole: bool  # all of `cycles(config, work)`
+    asserts: str
+
+
+RTL_CHECKS: dict[str, RtlCheck] = {
+    "transform": RtlCheck(
+        "transform", False, "one 4x4 block a cycle and the latency; not the cycles that DC blocks add to a macroblock"
+    ),
+}
