@@ -32,6 +32,7 @@ lint: $(VENV)/.tested
 	$(BIN)/python -m firmware.build --check
 	$(BIN)/python -m rtl_tests.transform.package --check
 	$(BIN)/python -m rtl_tests.entropy.package --check
+	$(BIN)/python -m rtl_tests.intra_prediction.package --check
 
 format: $(VENV)/.tested
 	$(BIN)/ruff check --fix .

@@ -70,6 +70,12 @@ BENCHES: dict[str, Bench] = {
             module="rtl_tests.transform.bench_transform",
         ),
         Bench(
+            engine="intra_prediction",
+            top="intra_prediction",
+            sources=("intra_prediction/intra_prediction_pkg.sv", "intra_prediction/intra_prediction.sv"),
+            module="rtl_tests.intra_prediction.bench_intra_prediction",
+        ),
+        Bench(
             engine="entropy",
             top="entropy",
             sources=_ENTROPY,
