@@ -345,10 +345,10 @@ ENCODE_BLOCK = Layout(
         _field("ref_address_1", "Q", "reference 1"),
         _field("ref_address_2", "Q", "reference 2"),
         _field("ref_address_3", "Q", "reference 3"),
-        _field("motion_in_address", "Q", "co-located motion to read; 0: none"),
+        _field("motion_in_address", "Q", "motion of the first picture of list 0 (P), list 1 (B); 0: none"),
         _field("motion_out_address", "Q", "motion to keep; 0: none"),
         _field("qp_map_address", "Q", "int8 QP offset a macroblock, raster order; 0: none"),
-        _field("slice_type", "B", "0 P, 2 I", 0, 2),
+        _field("slice_type", "B", "0 P, 1 B, 2 I", 0, 2),
         _field("idr", "B", "1: IDR picture", 0, 1),
         _field("nal_ref_idc", "B", "", 0, 3),
         _field("frame_num", "I", "", 0, 65535),
@@ -368,6 +368,20 @@ ENCODE_BLOCK = Layout(
         _field("transform_8x8", "B", "transform_8x8_mode_flag: High profile", 0, 1),
         _field("seed", "I", ""),
         *_source_window(),
+        _field("ref_l1_count", "B", "reference pictures of list 1", 0, 2),
+        _field("ref_l1_address_0", "Q", "reference 0 of list 1, coded size"),
+        _field("ref_l1_address_1", "Q", "reference 1"),
+        _field("poc", "i", "picture order count, for distances in time"),
+        *(_field(f"ref_poc_{i}", "i", "that of the reference") for i in range(4)),
+        *(_field(f"ref_l1_poc_{i}", "i", "") for i in range(2)),
+        _field("modify_lists", "B", "bit 0, 1: the header spells out list 0, 1", 0, 3),
+        *(_field(f"ref_frame_num_{i}", "H", "frame_num of the reference") for i in range(4)),
+        *(_field(f"ref_l1_frame_num_{i}", "H", "") for i in range(2)),
+        _field("unmark_count", "B", "references to forget after this picture; 0: sliding window", 0, 4),
+        *(_field(f"unmark_{i}", "H", "difference_of_pic_nums_minus1") for i in range(4)),
+        _field("direct_temporal", "B", "direct prediction: 0 spatial, 1 temporal", 0, 1),
+        _field("weighted", "B", "bit 0: explicit in P, bit 1: implicit in B", 0, 3),
+        _field("tools_off", "H", "bit set of decisions left out (TOOL_*)", 0, 4095),
     ),
 )
 
@@ -501,6 +515,8 @@ def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
         found.append(Region("out_address", fields["out_address"], fields["out_capacity"], True))
         for i in range(fields["ref_count"]):
             found.append(Region(f"ref_address_{i}", fields[f"ref_address_{i}"], coded, False))
+        for i in range(fields["ref_l1_count"]):
+            found.append(Region(f"ref_l1_address_{i}", fields[f"ref_l1_address_{i}"], coded, False))
         for name, size, write in (
             ("motion_in_address", macroblocks * MOTION_BYTES, False),
             ("motion_out_address", macroblocks * MOTION_BYTES, True),

@@ -75,7 +75,7 @@ def encode(source_path: str, output: str, **options: Any) -> None:
             begin_ps = device.now_ps()
             for packet in session.encode(source.pictures_only()):
                 sinks[0].write_video(packet)
-                if writer is not None:
+                while writer is not None and session.reconstructions:
                     writer.write(session.reconstructions.popleft())
                 progress.advance()
             if not progress.frames:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from driver.errors import InvalidConfig
+from driver.gop import B_REF_MODES, buffered_references
 
 MIN_SIDE_PX = 16
 # 4096x2304 is MaxFS of levels 5.1 and 5.2 (H.264 Table A-1).
@@ -30,7 +31,9 @@ PRESET_ALIASES = {
     "p1": "fast", "p2": "fast", "p3": "fast", "p4": "medium", "p5": "medium", "p6": "slow", "p7": "slow",
 }  # fmt: skip
 # Reference pictures by preset, unless `refs` says otherwise.
-PRESET_REFS = {"fast": 1, "medium": 1, "slow": 3}
+PRESET_REFS = {"fast": 1, "medium": 2, "slow": 4}
+# B pictures between two others, unless `bf` says otherwise; profile baseline has none.
+DEFAULT_B_FRAMES = 3
 
 CODECS = ("h264",)
 CODEC_ALIASES = {"avc": "h264", "h264_tasic": "h264", "libx264": "h264"}
@@ -190,7 +193,11 @@ class EncoderConfig(_Config):
         text="effort of the decisions: fast, medium or slow (p1..p7 accepted)",
     )  # fmt: skip
     qp: int = option(
-        27, names=("qp", "qp:v"), low=0, high=51, text="quantisation parameter of P pictures; I pictures take 3 less"
+        27,
+        names=("qp", "qp:v"),
+        low=0,
+        high=51,
+        text="quantisation parameter of P pictures; I pictures take 3 less, B pictures up to 2 more",
     )
     bit_rate: int | None = option(
         None, names=("b:v", "b"), parse=parse_rate, low=1_000, high=800_000_000, unit="bit/s",
@@ -198,6 +205,26 @@ class EncoderConfig(_Config):
     )  # fmt: skip
     gop_size: int = option(250, names=("g", "gop"), low=1, high=65535, unit="pictures", text="distance of IDR pictures")
     ref_count: int | None = option(None, names=("refs",), low=1, high=4, text="reference pictures (default: by preset)")
+    b_count: int | None = option(
+        None,
+        names=("bf",),
+        low=0,
+        high=7,
+        unit="pictures",
+        text="most B pictures in a row (default 3; baseline 0)",
+    )
+    b_ref_mode: str = option(
+        "middle", names=("b_ref_mode",), parse=str, choices=B_REF_MODES,
+        text="B pictures as references: disabled, the middle one, or each that has others on both sides",
+    )  # fmt: skip
+    refs_l1: int = option(1, names=("refs_l1",), low=1, high=2, text="references of B pictures among later pictures")
+    direct: str = option(
+        "spatial", names=("direct-pred",), parse=str, choices=("spatial", "temporal"), text="direct prediction"
+    )
+    weightb: bool = option(True, names=("weightb",), parse=_flag, text="implicit weights in bi-prediction")
+    scene_cut: int = option(
+        40, names=("sc_threshold",), low=0, high=100, text="how readily a picture counts as a scene cut; 0: never"
+    )
     slices: int = option(1, names=("slices",), low=1, high=32, text="slices a picture")
     profile: str = option("high", names=("profile:v", "profile"), parse=str, choices=PROFILES, text="H.264 profile")
     coder: str | None = option(
@@ -242,6 +269,8 @@ class EncoderConfig(_Config):
                 )
         if self.profile == "baseline" and self.coder == "cabac":
             raise InvalidConfig("option coder: cabac needs -profile:v main or high", option="coder")
+        if self.profile == "baseline" and self.b_count:
+            raise InvalidConfig(f"option bf: {self.b_count} needs -profile:v main or high", option="bf")
         if self.profile != "high" and self.dct8x8:
             raise InvalidConfig("option 8x8dct: 1 needs -profile:v high", option="8x8dct")
         if self.slices > -(-self.height // 16):
@@ -266,6 +295,26 @@ class EncoderConfig(_Config):
     def references(self) -> int:
         """Reference pictures that P pictures may use."""
         return self.ref_count or PRESET_REFS[self.preset]
+
+    @property
+    def b_frames(self) -> int:
+        """Most B pictures in a row."""
+        if self.b_count is not None:
+            return self.b_count
+        return 0 if self.profile == "baseline" else DEFAULT_B_FRAMES
+
+    @property
+    def buffered_references(self) -> int:
+        """Reference pictures that a decoder keeps."""
+        return buffered_references(self.references, self.b_frames, self.b_ref_mode)
+
+    @property
+    def weighted_p(self) -> bool:
+        return False
+
+    @property
+    def weighted_b(self) -> bool:
+        return self.weightb and self.b_frames > 0
 
     @property
     def cabac(self) -> bool:

@@ -43,8 +43,9 @@ class QualityMeter:
         return self._depth - len(self._results)
 
     @property
-    def has_room(self) -> bool:
-        return bool(self._results)
+    def room(self) -> int:
+        """Pictures that can be submitted now."""
+        return len(self._results)
 
     def submit(self, source: PooledSurface, reconstruction: PooledSurface, session: int, sequence: int) -> None:
         """Stage the comparison behind the encode job `sequence` of firmware session `session`."""

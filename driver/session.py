@@ -15,21 +15,27 @@ from typing import Any, Self
 
 import numpy as np
 
-from asic_model.descriptors import Command, Kind, pack_job, pack_session
+from asic_model.descriptors import MOTION_BYTES, Command, Kind, pack_job, pack_session
 from driver.device import Device
 from driver.errors import DeviceLost, EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
+from driver.gop import SLICE_B, SLICE_I, Kept, PictureHeader, PictureOrder, hierarchy_depth
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
 from driver.options import EncoderConfig, ScalerConfig
 from driver.quality import QualityMeter
 from driver.queue import Fence, Queue, failure
-from driver.stream import I_QP_OFFSET, PictureOrder, parameter_sets
+from driver.scene_cut import SceneCut
+from driver.stream import parameter_sets
 from driver.surfaces import PooledSurface, Span, SurfacePool, Uploader, download
 
 # Room for the worst picture: I_PCM is 384 bytes a macroblock, emulation prevention adds at most half, and slice
 # headers a little.
 STREAM_BYTES_PER_MB = 600
 STREAM_BYTES_MORE = 8192
+# What others refer to is coded finer, as encoders commonly do: steps of QP (factors of 1.4 and 1.3).
+I_QP_OFFSET = -3
+B_QP_OFFSET = 2
+B_REFERENCE_QP_OFFSET = 1
 MAX_SCALE_OUTPUTS = 4
 ARRAY_RATE = Fraction(25)  # frames/s of bare arrays in a session that has no rate
 
@@ -114,6 +120,20 @@ class Session:
                 self.close()
 
 
+@dataclass(slots=True, eq=False)
+class _Given:
+    """One picture as it came in display order; the token of the session's `PictureOrder`."""
+
+    source: PooledSurface
+    pts: int
+    duration: int
+    time_base: Fraction
+    wait_session: int
+    wait_sequence: int
+    number: int  # in display order
+    reconstruction: PooledSurface | None = None
+
+
 @dataclass(slots=True)
 class _Flight:
     """One picture on its way through an encode session."""
@@ -121,9 +141,8 @@ class _Flight:
     fence: Fence
     header: bytes  # parameter sets, before IDR pictures
     is_idr: bool
-    pts: int
-    duration: int
-    time_base: Fraction
+    given: _Given
+    dts: int
     source: PooledSurface
     reconstruction: PooledSurface
     stream: Span
@@ -131,7 +150,7 @@ class _Flight:
 
 
 class EncodeSession(Session):
-    """Pictures in, H.264 access units out, one each, in order."""
+    """Pictures in, in display order; H.264 access units out, one each, in coding order."""
 
     def __init__(
         self, device: Device, config: EncoderConfig, *, queue: Queue | None = None, upload: bool = True,
@@ -147,12 +166,20 @@ class EncodeSession(Session):
         self.config = config
         self.frames = self.bytes = self.qp_sum = 0
         self._sent = 0
-        self.reconstructions: deque[Picture] = deque()
+        self.reconstructions: deque[Picture] = deque()  # in display order
+        self._reconstructed: dict[int, Picture] = {}  # those that others come before, by place in display order
+        self._given = self._shown = 0
         self._keep_reconstruction = keep_reconstruction
-        self._order = PictureOrder(config.gop_size, config.references)
+        self._order = PictureOrder(
+            config.gop_size, config.references, config.b_frames, config.b_ref_mode, config.refs_l1
+        )
+        self._scene_cut = SceneCut(config.scene_cut)
+        self._times: deque[int] = deque()  # display times that no decoding time was taken from yet
+        self._early = hierarchy_depth(config.b_frames, config.b_ref_mode)  # decoding times before the first of them
+        self._depth = config.queue_depth + config.b_frames  # pictures between `send_frame` and `receive_packet`
         self._flights: deque[_Flight] = deque()
         self._ready: deque[EncodedPacket] = deque()
-        self._references: list[PooledSurface] = []  # newest first
+        self._references: list[Kept] = []  # those whose reconstructions the session holds
         self._qp = config.qp
         self.quality: QualityMeter | None = None
         coded_width, coded_height = -(-config.width // 16) * 16, -(-config.height // 16) * 16
@@ -160,11 +187,18 @@ class EncodeSession(Session):
             self.number = self._open_firmware_session(
                 Kind.ENCODE, config.width, config.height, **self._session_fields(config)
             )
-            depth = config.queue_depth
+            depth = self._depth
             self._source_pool = self._pool(config.width, config.height, depth + 1, "source") if upload else None
             self._uploader = Uploader(config.width, config.height) if upload else None
-            self._recon_pool = self._pool(coded_width, coded_height, config.references + depth + 1, "reconstruction")
-            capacity = coded_width * coded_height // 256 * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
+            self._recon_pool = self._pool(
+                coded_width, coded_height, config.buffered_references + depth + 1, "reconstruction"
+            )
+            macroblocks = coded_width * coded_height // 256
+            self._free_motion = [
+                self._buffer(macroblocks * MOTION_BYTES, "motion") for _ in range(self._recon_pool.count)
+            ]
+            self._motion: dict[int, Span] = {}  # by the reconstruction's address
+            capacity = macroblocks * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
             self._streams = deque(self._buffer(capacity, "stream buffer") for _ in range(depth))
             if quality:
                 self.quality = QualityMeter(self, coded_width, coded_height, depth)
@@ -194,8 +228,8 @@ class EncodeSession(Session):
         """Whether another picture can be submitted now."""
         return (
             bool(self._streams)
-            and len(self._flights) + len(self._ready) < self.config.queue_depth
-            and (self.quality is None or self.quality.has_room)
+            and len(self._flights) + len(self._ready) + self._order.waiting < self._depth
+            and (self.quality is None or self.quality.room > self._order.waiting)
         )
 
     def force_keyframe(self) -> None:
@@ -221,15 +255,16 @@ class EncodeSession(Session):
     # -- pictures in ----------------------------------------------------------------------------------------------
 
     def send_frame(self, frame: Picture | np.ndarray | None, timeout_us: int = 0) -> Fence | None:
-        """Upload one picture and submit it; None: no more will come. Return the fence of its job.
+        """Upload one picture and submit what can be coded now; None: no more will come.
 
-        An array is uint8[height * 3 / 2, width]: Y, Cb, Cr; its time follows from `config.fps`. Raises InvalidConfig
-        for frames that do not fit the session,
-        TryAgain when `queue_depth` pictures are on their way and none finished in `timeout_us`.
+        Return the fence of the last job submitted; None when the picture has to wait for those after it (it may become
+        a B picture). An array is uint8[height * 3 / 2, width]: Y, Cb, Cr; its time follows from `config.fps`. Raises
+        InvalidConfig for frames that do not fit the session, TryAgain when as many pictures as fit are on their way and
+        none finished in `timeout_us`.
         """
         self._check_open()
         if frame is None:
-            self._draining = True
+            self._drain()
             return None
         if self._draining:
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
@@ -244,30 +279,66 @@ class EncodeSession(Session):
         with self.device.lock:
             source = self._source_pool.acquire()
             self._uploader.upload(self.device.backend, source.layout, picture)
-            fence = self.submit(source, picture.pts, picture.duration, picture.time_base)
+            cut = self._scene_cut.add(picture.y)
+            fence = self.submit(source, picture.pts, picture.duration, picture.time_base, cut=cut)
             self._sent += 1
-            self.queue.ring()
+            if fence is not None:
+                self.queue.ring()
         return fence
 
     def submit(
         self, source: PooledSurface, pts: int, duration: int, time_base: Fraction, wait_session: int = 0,
-        wait_sequence: int = 0,
-    ) -> Fence:  # fmt: skip
-        """Stage one encode job (the caller rings the doorbell). The session takes over one hold on `source`."""
-        header = self._order.next()
-        if header.idr:
-            self._drop_references(keep=0)
-        reconstruction = self._recon_pool.acquire()
+        wait_sequence: int = 0, cut: bool = False,
+    ) -> Fence | None:  # fmt: skip
+        """Stage the encode jobs that the next picture makes possible (the caller rings the doorbell).
+
+        The session takes over one hold on `source`. `cut`: it begins a scene. Returns the last job's fence, if any.
+        """
+        self._times.append(pts)
+        fence = None
+        given = _Given(source, pts, duration, time_base, wait_session, wait_sequence, self._given)
+        self._given += 1
+        for header in self._order.add(given, cut):
+            fence = self._stage(header)
+        return fence
+
+    def _drain(self) -> None:
+        """No picture will come: code those that wait."""
+        self._draining = True
+        if self._order.waiting:
+            with self.device.lock:
+                for header in self._order.flush():
+                    self._stage(header)
+                self.queue.ring()
+
+    def _qp_of(self, header: PictureHeader) -> int:
+        """QP of a picture by its type and place."""
+        offset = 0
+        if header.slice_type == SLICE_I:
+            offset = I_QP_OFFSET
+        elif header.slice_type == SLICE_B:
+            offset = B_REFERENCE_QP_OFFSET if header.reference else B_QP_OFFSET
+        return min(51, max(0, self._qp + offset))
+
+    def _decoding_time(self, given: _Given) -> int:
+        """Decoding times are the display times in order, begun early enough for the reordering."""
+        if self._early:
+            self._early -= 1
+            return self._times[0] - (self._early + 1) * max(1, given.duration)
+        return self._times.popleft()
+
+    def _stage(self, header: PictureHeader) -> Fence:
+        given: _Given = header.token
+        source = given.source
+        reconstruction = given.reconstruction = self._recon_pool.acquire()
         stream = self._streams.popleft()
         config = self.config
-        qp = min(51, max(0, self._qp + (I_QP_OFFSET if header.idr else 0)))
         job = {
             **source.source_fields,
             "recon_address": reconstruction.layout.address,
-            "ref_count": header.references,
             "out_address": stream.address,
             "out_capacity": stream.size,
-            "qp": qp,
+            "qp": self._qp_of(header),
             "chroma_qp_offset": config.chroma_qp_offset,
             "entropy": int(config.cabac),
             "cabac_init_idc": config.cabac_init_idc,
@@ -277,31 +348,48 @@ class EncodeSession(Session):
             "deblock_beta": config.deblock_beta,
             "effort": config.effort,
             "transform_8x8": int(config.transform_8x8),
+            "direct_temporal": int(config.direct == "temporal"),
+            "weighted": int(config.weighted_p) | int(config.weighted_b) << 1,
             "seed": config.seed,
             **header.fields,
         }
-        for number, reference in enumerate(self._references[: header.references]):
-            job[f"ref_address_{number}"] = reference.layout.address
+        for prefix, entries in zip(("ref", "ref_l1"), header.lists, strict=True):
+            for number, kept in enumerate(entries):
+                job[f"{prefix}_address_{number}"] = kept.token.reconstruction.layout.address
+        nearest = header.lists[1] or header.lists[0]
+        if nearest:
+            job["motion_in_address"] = self._motion_of(nearest[0].token.reconstruction).address
+        if header.reference:
+            job["motion_out_address"] = self._motion_of(reconstruction).address
         fence = self.queue.stage(
-            Command.ENCODE, session=self.number, block=pack_job(Kind.ENCODE, job), wait_session=wait_session,
-            wait_sequence=wait_sequence,
+            Command.ENCODE, session=self.number, block=pack_job(Kind.ENCODE, job), wait_session=given.wait_session,
+            wait_sequence=given.wait_sequence,
         )  # fmt: skip
         flight = _Flight(
-            fence, self._header if header.idr else b"", header.idr, pts, duration, time_base, source, reconstruction,
-            stream,
+            fence, self._header if header.idr else b"", header.idr, given, self._decoding_time(given), source,
+            reconstruction, stream,
         )  # fmt: skip
         fence.callback = lambda completion: self._completed(flight, completion)
         self._flights.append(flight)
         # Jobs of a session run in order: a surface dropped here is written again at the earliest by the next job.
-        self._references.insert(0, reconstruction.hold())
-        self._drop_references(keep=config.references)
+        kept_now = list(self._order.kept)
+        if header.reference:
+            reconstruction.hold()
+            self._references.append(next(kept for kept in kept_now if kept.token is given))
+        for kept in self._references:
+            if kept not in kept_now:
+                kept.token.reconstruction.release()
+        self._references = [kept for kept in self._references if kept in kept_now]
         if self.quality is not None:
             self.quality.submit(source, reconstruction, self.number, fence.sequence)
         return fence
 
-    def _drop_references(self, keep: int) -> None:
-        while len(self._references) > keep:
-            self._references.pop().release()
+    def _motion_of(self, reconstruction: PooledSurface) -> Span:
+        """The motion record that goes with a reconstruction."""
+        address = reconstruction.layout.address
+        if address not in self._motion:
+            self._motion[address] = self._free_motion.pop()
+        return self._motion[address]
 
     def _completed(self, flight: _Flight, completion: dict[str, int]) -> None:
         """Completions of a session come in its order: `flight` is the oldest one."""
@@ -311,9 +399,10 @@ class EncodeSession(Session):
             backend = self.device.backend
             data = flight.header + (backend.memory_read(flight.stream.address, size) if size else b"")
             latency = completion["finished"] - completion["submitted"]
+            given = flight.given
             self._ready.append(
                 EncodedPacket(
-                    data, flight.pts, flight.pts, flight.duration, flight.time_base, flight.is_idr, completion["qp"],
+                    data, given.pts, flight.dts, given.duration, given.time_base, flight.is_idr, completion["qp"],
                     latency * self.device.capabilities.clock_period_ps,
                 )
             )  # fmt: skip
@@ -321,12 +410,13 @@ class EncodeSession(Session):
             self.bytes += len(data)
             self.qp_sum += completion["qp"]
             if self._keep_reconstruction:
-                self.reconstructions.append(
-                    download(
-                        backend, flight.reconstruction.layout, self.config.width, self.config.height, flight.pts,
-                        flight.duration, flight.time_base,
-                    )
+                self._reconstructed[given.number] = download(
+                    backend, flight.reconstruction.layout, self.config.width, self.config.height, given.pts,
+                    given.duration, given.time_base,
                 )  # fmt: skip
+                while self._shown in self._reconstructed:
+                    self.reconstructions.append(self._reconstructed.pop(self._shown))
+                    self._shown += 1
         self._streams.append(flight.stream)
         flight.source.release()
         flight.reconstruction.release()

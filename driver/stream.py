@@ -1,9 +1,7 @@
-"""What the driver adds to the cores' slices: parameter sets, picture types, frame numbers.
-
-I and P pictures, in coding order = output order: pic_order_cnt_type 2, every picture a reference, sliding window.
+"""What the driver adds to the cores' slices: parameter sets. Without B pictures coding order is output order, and order
+counts are left out (pic_order_cnt_type 2).
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from asic_model.codecs.h264 import levels
@@ -11,15 +9,10 @@ from asic_model.codecs.h264.bits import SyntaxFault
 from asic_model.codecs.h264.parameter_sets import Pps, Sps
 from asic_model.codecs.h264.vui import Vui
 from driver.errors import InvalidConfig
+from driver.gop import LOG2_MAX_FRAME_NUM, LOG2_MAX_POC_LSB, hierarchy_depth
 from driver.options import EncoderConfig
 
 START_CODE = b"\x00\x00\x00\x01"
-LOG2_MAX_FRAME_NUM = 8
-LOG2_MAX_POC_LSB = 0  # pic_order_cnt_type 2: slices have no such field
-SLICE_P = 0
-SLICE_I = 2
-# I pictures are the references of all that follows: 3 QP steps (a factor of 1.4) finer, as encoders commonly do.
-I_QP_OFFSET = -3
 PROFILE_IDC = {"baseline": levels.BASELINE, "main": levels.MAIN, "high": levels.HIGH}
 # constraint_set0 and set1: Constrained Baseline; set1 alone: also decodable as Main (7.4.2.1.1)
 CONSTRAINT_FLAGS = {"baseline": 0xC0, "main": 0x40, "high": 0}
@@ -31,7 +24,7 @@ def _level(config: EncoderConfig) -> levels.Level:
     mb_width, mb_height = -(-config.width // 16), -(-config.height // 16)
     try:
         lowest = levels.choose_level(
-            mb_width, mb_height, float(config.fps), config.references, config.bit_rate or 0, 0,
+            mb_width, mb_height, float(config.fps), config.buffered_references, config.bit_rate or 0, 0,
             PROFILE_IDC[config.profile],
         )  # fmt: skip
     except SyntaxFault as error:
@@ -60,13 +53,16 @@ def parameter_sets(config: EncoderConfig) -> bytes:
         constraint_flags=CONSTRAINT_FLAGS[config.profile] | (CONSTRAINT_SET3 if set3 else 0),
         level_idc=level_idc,
         log2_max_frame_num_minus4=LOG2_MAX_FRAME_NUM - 4,
-        pic_order_cnt_type=2,
-        max_num_ref_frames=config.references,
+        pic_order_cnt_type=0 if config.b_frames else 2,
+        log2_max_pic_order_cnt_lsb_minus4=LOG2_MAX_POC_LSB - 4,
+        max_num_ref_frames=config.buffered_references,
         vui=_vui(config),
     )
     sps.set_size(config.width, config.height)
     pps = Pps(
         entropy_coding_mode_flag=config.cabac,
+        weighted_pred_flag=config.weighted_p,
+        weighted_bipred_idc=2 if config.weighted_b else 0,
         chroma_qp_index_offset=config.chroma_qp_offset,
         deblocking_filter_control_present_flag=True,
         has_extension=config.transform_8x8,
@@ -83,8 +79,8 @@ def _vui(config: EncoderConfig) -> Vui:
         num_units_in_tick=config.fps.denominator,
         time_scale=2 * config.fps.numerator,
         bitstream_restriction_flag=True,
-        max_num_reorder_frames=0,
-        max_dec_frame_buffering=config.references,
+        max_num_reorder_frames=hierarchy_depth(config.b_frames, config.b_ref_mode),
+        max_dec_frame_buffering=config.buffered_references,
     )
     aspect = (config.sample_aspect_ratio or Fraction(0)).limit_denominator(65535)
     if 0 < aspect.numerator <= 65535:
@@ -99,57 +95,3 @@ def _vui(config: EncoderConfig) -> Vui:
         vui.chroma_loc_info_present_flag = True
         vui.chroma_sample_loc_type_top_field = vui.chroma_sample_loc_type_bottom_field = config.chroma_location
     return vui
-
-
-@dataclass(frozen=True)
-class PictureHeader:
-    """What the job block says about one picture's place in the stream."""
-
-    idr: bool
-    frame_num: int
-    idr_pic_id: int
-    references: int  # how many of the pictures before it may be used
-
-    @property
-    def fields(self) -> dict[str, int]:
-        return {
-            "slice_type": SLICE_I if self.idr else SLICE_P,
-            "idr": int(self.idr),
-            "nal_ref_idc": 3 if self.idr else 2,
-            "frame_num": self.frame_num,
-            "idr_pic_id": self.idr_pic_id,
-            "poc_lsb": 0,
-            "log2_max_frame_num": LOG2_MAX_FRAME_NUM,
-            "log2_max_poc_lsb": LOG2_MAX_POC_LSB,
-        }
-
-
-class PictureOrder:
-    """Gives each picture its type and numbers: an IDR picture each `gop_size`, P pictures between."""
-
-    def __init__(self, gop_size: int, references: int) -> None:
-        self.gop_size = gop_size
-        self._references = references
-        self._since_idr = 0
-        self._idr_count = 0
-        self._forced = True
-
-    def force_idr(self) -> None:
-        """Make the next picture an IDR picture."""
-        self._forced = True
-
-    def next(self) -> PictureHeader:
-        idr = self._forced or self._since_idr >= self.gop_size
-        if idr:
-            self._forced = False
-            self._since_idr = 0
-            self._idr_count += 1
-        header = PictureHeader(
-            idr=idr,
-            frame_num=self._since_idr % (1 << LOG2_MAX_FRAME_NUM),
-            # 7.4.3: neighbouring IDR pictures differ in idr_pic_id
-            idr_pic_id=(self._idr_count - 1) % 2,
-            references=0 if idr else min(self._since_idr, self._references),
-        )
-        self._since_idr += 1
-        return header

@@ -12,6 +12,7 @@ from driver.errors import EndOfStream, InvalidConfig, TryAgain, UnsupportedInput
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
 from driver.options import EncoderConfig, PlannedRung
+from driver.scene_cut import SceneCut
 from driver.session import EncodeSession, LadderScaler, Session, check_limits, scaled_aspect
 from driver.surfaces import PooledSurface, SurfacePool, Uploader
 
@@ -35,19 +36,22 @@ class TranscodeSession(Session):
         self.encoders: list[EncodeSession] = []
         others = [(rung.width, rung.height) for rung in rungs if (rung.width, rung.height) != size]
         try:
+            depth = config.queue_depth + config.b_frames  # pictures that wait to become B pictures keep their surfaces
+            self._depth = depth
+            self._scene_cut = SceneCut(config.scene_cut)
             self.decoder: DecodeSession | None = None
             self._source_pool: SurfacePool | None = None
             if decode:
                 # one more than are under way: the last one is kept, to be shown again where a picture is lost
-                in_flight = config.queue_depth + 2
+                in_flight = depth + 2
                 self.decoder = DecodeSession(device, extradata, frames_in_flight=in_flight, queue=self.queue)
             else:
-                self._source_pool = self._pool(width, height, config.queue_depth + 1, "source")
+                self._source_pool = self._pool(width, height, depth + 1, "source")
                 self._uploader = Uploader(width, height)
             self._siting = config.chroma_location if config.chroma_location in (1, 2) else 0
             self._scaler: LadderScaler | None = None
             if others:
-                self._scaler = LadderScaler(self, width, height, others, config.queue_depth, self._siting)
+                self._scaler = LadderScaler(self, width, height, others, depth, self._siting)
             self._fitter: LadderScaler | None = None  # for pictures that are not of the first one's size
             for rung in rungs:
                 aspect = scaled_aspect(config.sample_aspect_ratio, *size, rung.width, rung.height)
@@ -81,6 +85,8 @@ class TranscodeSession(Session):
         self._check_open()
         if frame is None:
             self._draining = True
+            for encoder in self.encoders:
+                encoder.send_frame(None)
             return
         if self._draining:
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
@@ -91,7 +97,8 @@ class TranscodeSession(Session):
         with self.device.lock:
             source = self._source_pool.acquire()
             self._uploader.upload(self.device.backend, source.layout, picture)
-            self._submit(source, (0, 0), self._scaler, picture.pts, picture.duration, picture.time_base)
+            cut = self._scene_cut.add(picture.y)
+            self._submit(source, (0, 0), self._scaler, picture.pts, picture.duration, picture.time_base, cut)
             self._sent += 1
             source.release()
 
@@ -127,7 +134,7 @@ class TranscodeSession(Session):
         if self._fitter is None:
             limits = self.device.capabilities
             largest = limits.max_width, limits.max_height
-            self._fitter = LadderScaler(self, *largest, sizes, self.config.queue_depth, self._siting)
+            self._fitter = LadderScaler(self, *largest, sizes, self._depth, self._siting)
         return self._fitter
 
     def _wait_for_room(self, timeout_us: int) -> None:
@@ -137,9 +144,10 @@ class TranscodeSession(Session):
 
     def _submit(
         self, source: PooledSurface, wait: tuple[int, int], scaler: LadderScaler | None, pts: int, duration: int,
-        time_base: Fraction,
+        time_base: Fraction, cut: bool = False,
     ) -> None:  # fmt: skip
-        """Stage the jobs of one picture, which wait for `wait` (session, sequence), and ring."""
+        """Stage the jobs of one picture, which wait for `wait` (session, sequence), and ring. `cut`: it begins a scene;
+        of pictures that the chip decodes nobody knows."""
         outputs, fences = scaler.submit(source, *wait) if scaler else ([], [])
         # the scale jobs of one session complete in order: the last one's fence stands for all
         scaled_wait = (scaler.number, fences[-1].sequence) if scaler else (0, 0)
@@ -147,9 +155,9 @@ class TranscodeSession(Session):
         whole = (source.width, source.height) == (self.width, self.height)
         for rung, encoder in zip(self.rungs, self.encoders, strict=True):
             if whole and (rung.width, rung.height) == (self.width, self.height):
-                encoder.submit(source.hold(), pts, duration, time_base, *wait)
+                encoder.submit(source.hold(), pts, duration, time_base, *wait, cut)
             else:
-                encoder.submit(next(scaled), pts, duration, time_base, *scaled_wait)
+                encoder.submit(next(scaled), pts, duration, time_base, *scaled_wait, cut)
         self.queue.ring()
 
     def _first_error(self) -> bool:

@@ -306,10 +306,10 @@ static struct verdict check_encode_syntax(const struct encode_block *block, cons
     if (block->height % 2 || block->height != session->height)
         return bad_field(ENCODE_BLOCK_NUMBER_HEIGHT);
     bool intra = block->slice_type == 2;
-    if (!intra && block->slice_type != 0)
-        return bad_field(ENCODE_BLOCK_NUMBER_SLICE_TYPE);
     if (intra ? block->ref_count != 0 : block->ref_count == 0)
         return bad_field(ENCODE_BLOCK_NUMBER_REF_COUNT);
+    if ((block->slice_type == 1) != (block->ref_l1_count != 0))
+        return bad_field(ENCODE_BLOCK_NUMBER_REF_L1_COUNT);
     if (block->idr && !intra)
         return bad_field(ENCODE_BLOCK_NUMBER_IDR);
     if (block->idr && block->nal_ref_idc == 0)
@@ -355,6 +355,13 @@ static struct verdict validate_encode(const struct encode_block *block, const st
         uint32_t number = ENCODE_BLOCK_NUMBER_REF_ADDRESS_0 + i;
         if (i < block->ref_count ? !add(&regions, references[i], coded, SURFACE_ALIGNMENT_BYTES, number, false)
                                  : references[i] != 0)
+            return bad_field(number);
+    }
+    uint64_t references_l1[2] = {block->ref_l1_address_0, block->ref_l1_address_1};
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t number = ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_0 + i;
+        if (i < block->ref_l1_count ? !add(&regions, references_l1[i], coded, SURFACE_ALIGNMENT_BYTES, number, false)
+                                    : references_l1[i] != 0)
             return bad_field(number);
     }
     if (block->motion_in_address && !add(&regions, block->motion_in_address, (uint64_t)macroblocks * MOTION_BYTES,

@@ -60,7 +60,7 @@ def _encode(job: Any, config: Any) -> CoreResult:
         output_bytes=0,
         stages=account.STAGES,
         cycles=account.stage_cycles(plain, job, work),
-        requests=account.memory_requests(nothing, plain, job, job.ref_count, work),
+        requests=account.memory_requests(nothing, plain, job, work),
         work=work,
     )
 

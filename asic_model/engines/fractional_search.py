@@ -70,7 +70,8 @@ def source_offsets(planes, x, y):
 
 
 @kernel
-def _vector_rate(x, y, predicted_x, predicted_y, lambda_motion):
+def vector_rate(x, y, predicted_x, predicted_y, lambda_motion):
+    """lambda * bits of a vector's difference to the predicted one, quarter samples."""
     bits = np.int64(VECTOR_BITS[VECTOR_SPAN + x - predicted_x]) + np.int64(VECTOR_BITS[VECTOR_SPAN + y - predicted_y])
     return (lambda_motion * bits) >> MOTION_LAMBDA_BITS
 
@@ -108,7 +109,7 @@ def refine(
             for dx in range(-2, 3, 2):
                 x, y = 4 * centre_x + dx, 4 * centre_y + dy
                 first, second = source_offsets(planes, 4 * left_px + x, 4 * top_px + y)
-                rate = _vector_rate(x, y, predicted_x, predicted_y, lambda_motion)
+                rate = vector_rate(x, y, predicted_x, predicted_y, lambda_motion)
                 try_fraction(
                     current, current_offset, current_stride, planes.data, first, second, planes.stride,
                     rate, 7 * dy + dx + 24, half_best,
@@ -128,7 +129,7 @@ def refine(
                         continue
                     x, y = 4 * centre_x + dx, 4 * centre_y + dy
                     first, second = source_offsets(planes, 4 * left_px + x, 4 * top_px + y)
-                    rate = _vector_rate(x, y, predicted_x, predicted_y, lambda_motion)
+                    rate = vector_rate(x, y, predicted_x, predicted_y, lambda_motion)
                     try_fraction(
                         current, current_offset, current_stride, planes.data, first, second, planes.stride,
                         rate, 7 * dy + dx + 24, quarter_best,

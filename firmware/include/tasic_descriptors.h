@@ -279,13 +279,22 @@ struct encode_block {
     uint64_t ref_address_1; // reference 1
     uint64_t ref_address_2; // reference 2
     uint64_t ref_address_3; // reference 3
-    uint64_t motion_in_address; // co-located motion to read; 0: none
+    uint64_t motion_in_address; // motion of the first picture of list 0 (P), list 1 (B); 0: none
     uint64_t motion_out_address; // motion to keep; 0: none
     uint64_t qp_map_address; // int8 QP offset a macroblock, raster order; 0: none
+    uint64_t ref_l1_address_0; // reference 0 of list 1, coded size
+    uint64_t ref_l1_address_1; // reference 1
     uint32_t out_capacity; // its room [bytes]
     uint32_t frame_num;
     uint32_t poc_lsb;
     uint32_t seed;
+    int32_t poc; // picture order count, for distances in time
+    int32_t ref_poc_0; // that of the reference
+    int32_t ref_poc_1; // that of the reference
+    int32_t ref_poc_2; // that of the reference
+    int32_t ref_poc_3; // that of the reference
+    int32_t ref_l1_poc_0;
+    int32_t ref_l1_poc_1;
     uint16_t width; // luma samples, even
     uint16_t height; // luma rows, even
     uint16_t idr_pic_id;
@@ -293,8 +302,19 @@ struct encode_block {
     uint16_t src_surface_height; // its luma rows; 0 likewise
     uint16_t src_left; // luma samples left of the source in it, even
     uint16_t src_top; // luma rows above the source in it, even
+    uint16_t ref_frame_num_0; // frame_num of the reference
+    uint16_t ref_frame_num_1; // frame_num of the reference
+    uint16_t ref_frame_num_2; // frame_num of the reference
+    uint16_t ref_frame_num_3; // frame_num of the reference
+    uint16_t ref_l1_frame_num_0;
+    uint16_t ref_l1_frame_num_1;
+    uint16_t unmark_0; // difference_of_pic_nums_minus1
+    uint16_t unmark_1; // difference_of_pic_nums_minus1
+    uint16_t unmark_2; // difference_of_pic_nums_minus1
+    uint16_t unmark_3; // difference_of_pic_nums_minus1
+    uint16_t tools_off; // bit set of decisions left out (TOOL_*)
     uint8_t ref_count; // reference pictures
-    uint8_t slice_type; // 0 P, 2 I
+    uint8_t slice_type; // 0 P, 1 B, 2 I
     uint8_t idr; // 1: IDR picture
     uint8_t nal_ref_idc;
     uint8_t log2_max_frame_num;
@@ -309,20 +329,25 @@ struct encode_block {
     int8_t deblock_beta; // slice_beta_offset_div2
     uint8_t effort; // 0 fast, 1 medium, 2 slow
     uint8_t transform_8x8; // transform_8x8_mode_flag: High profile
-    uint8_t reserved[122];
+    uint8_t ref_l1_count; // reference pictures of list 1
+    uint8_t modify_lists; // bit 0, 1: the header spells out list 0, 1
+    uint8_t unmark_count; // references to forget after this picture; 0: sliding window
+    uint8_t direct_temporal; // direct prediction: 0 spatial, 1 temporal
+    uint8_t weighted; // bit 0: explicit in P, bit 1: implicit in B
+    uint8_t reserved[51];
 };
 _Static_assert(sizeof(struct encode_block) == 256, "encode_block");
 _Static_assert(offsetof(struct encode_block, version) == 0, "version");
 _Static_assert(offsetof(struct encode_block, kind) == 2, "kind");
 _Static_assert(offsetof(struct encode_block, block_type) == 3, "block_type");
 _Static_assert(offsetof(struct encode_block, size) == 4, "size");
-_Static_assert(offsetof(struct encode_block, width) == 104, "width");
-_Static_assert(offsetof(struct encode_block, height) == 106, "height");
+_Static_assert(offsetof(struct encode_block, width) == 148, "width");
+_Static_assert(offsetof(struct encode_block, height) == 150, "height");
 _Static_assert(offsetof(struct encode_block, src_address) == 8, "src_address");
 _Static_assert(offsetof(struct encode_block, recon_address) == 16, "recon_address");
 _Static_assert(offsetof(struct encode_block, out_address) == 24, "out_address");
-_Static_assert(offsetof(struct encode_block, out_capacity) == 88, "out_capacity");
-_Static_assert(offsetof(struct encode_block, ref_count) == 118, "ref_count");
+_Static_assert(offsetof(struct encode_block, out_capacity) == 104, "out_capacity");
+_Static_assert(offsetof(struct encode_block, ref_count) == 184, "ref_count");
 _Static_assert(offsetof(struct encode_block, ref_address_0) == 32, "ref_address_0");
 _Static_assert(offsetof(struct encode_block, ref_address_1) == 40, "ref_address_1");
 _Static_assert(offsetof(struct encode_block, ref_address_2) == 48, "ref_address_2");
@@ -330,30 +355,55 @@ _Static_assert(offsetof(struct encode_block, ref_address_3) == 56, "ref_address_
 _Static_assert(offsetof(struct encode_block, motion_in_address) == 64, "motion_in_address");
 _Static_assert(offsetof(struct encode_block, motion_out_address) == 72, "motion_out_address");
 _Static_assert(offsetof(struct encode_block, qp_map_address) == 80, "qp_map_address");
-_Static_assert(offsetof(struct encode_block, slice_type) == 119, "slice_type");
-_Static_assert(offsetof(struct encode_block, idr) == 120, "idr");
-_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 121, "nal_ref_idc");
-_Static_assert(offsetof(struct encode_block, frame_num) == 92, "frame_num");
-_Static_assert(offsetof(struct encode_block, idr_pic_id) == 108, "idr_pic_id");
-_Static_assert(offsetof(struct encode_block, poc_lsb) == 96, "poc_lsb");
-_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 122, "log2_max_frame_num");
-_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 123, "log2_max_poc_lsb");
-_Static_assert(offsetof(struct encode_block, qp) == 124, "qp");
-_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 125, "chroma_qp_offset");
-_Static_assert(offsetof(struct encode_block, entropy) == 126, "entropy");
-_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 127, "cabac_init_idc");
-_Static_assert(offsetof(struct encode_block, slices) == 128, "slices");
-_Static_assert(offsetof(struct encode_block, deblock_disable) == 129, "deblock_disable");
-_Static_assert(offsetof(struct encode_block, deblock_alpha) == 130, "deblock_alpha");
-_Static_assert(offsetof(struct encode_block, deblock_beta) == 131, "deblock_beta");
-_Static_assert(offsetof(struct encode_block, effort) == 132, "effort");
-_Static_assert(offsetof(struct encode_block, transform_8x8) == 133, "transform_8x8");
-_Static_assert(offsetof(struct encode_block, seed) == 100, "seed");
-_Static_assert(offsetof(struct encode_block, src_surface_width) == 110, "src_surface_width");
-_Static_assert(offsetof(struct encode_block, src_surface_height) == 112, "src_surface_height");
-_Static_assert(offsetof(struct encode_block, src_left) == 114, "src_left");
-_Static_assert(offsetof(struct encode_block, src_top) == 116, "src_top");
-#define ENCODE_BLOCK_USED_BYTES 134u
+_Static_assert(offsetof(struct encode_block, slice_type) == 185, "slice_type");
+_Static_assert(offsetof(struct encode_block, idr) == 186, "idr");
+_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 187, "nal_ref_idc");
+_Static_assert(offsetof(struct encode_block, frame_num) == 108, "frame_num");
+_Static_assert(offsetof(struct encode_block, idr_pic_id) == 152, "idr_pic_id");
+_Static_assert(offsetof(struct encode_block, poc_lsb) == 112, "poc_lsb");
+_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 188, "log2_max_frame_num");
+_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 189, "log2_max_poc_lsb");
+_Static_assert(offsetof(struct encode_block, qp) == 190, "qp");
+_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 191, "chroma_qp_offset");
+_Static_assert(offsetof(struct encode_block, entropy) == 192, "entropy");
+_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 193, "cabac_init_idc");
+_Static_assert(offsetof(struct encode_block, slices) == 194, "slices");
+_Static_assert(offsetof(struct encode_block, deblock_disable) == 195, "deblock_disable");
+_Static_assert(offsetof(struct encode_block, deblock_alpha) == 196, "deblock_alpha");
+_Static_assert(offsetof(struct encode_block, deblock_beta) == 197, "deblock_beta");
+_Static_assert(offsetof(struct encode_block, effort) == 198, "effort");
+_Static_assert(offsetof(struct encode_block, transform_8x8) == 199, "transform_8x8");
+_Static_assert(offsetof(struct encode_block, seed) == 116, "seed");
+_Static_assert(offsetof(struct encode_block, src_surface_width) == 154, "src_surface_width");
+_Static_assert(offsetof(struct encode_block, src_surface_height) == 156, "src_surface_height");
+_Static_assert(offsetof(struct encode_block, src_left) == 158, "src_left");
+_Static_assert(offsetof(struct encode_block, src_top) == 160, "src_top");
+_Static_assert(offsetof(struct encode_block, ref_l1_count) == 200, "ref_l1_count");
+_Static_assert(offsetof(struct encode_block, ref_l1_address_0) == 88, "ref_l1_address_0");
+_Static_assert(offsetof(struct encode_block, ref_l1_address_1) == 96, "ref_l1_address_1");
+_Static_assert(offsetof(struct encode_block, poc) == 120, "poc");
+_Static_assert(offsetof(struct encode_block, ref_poc_0) == 124, "ref_poc_0");
+_Static_assert(offsetof(struct encode_block, ref_poc_1) == 128, "ref_poc_1");
+_Static_assert(offsetof(struct encode_block, ref_poc_2) == 132, "ref_poc_2");
+_Static_assert(offsetof(struct encode_block, ref_poc_3) == 136, "ref_poc_3");
+_Static_assert(offsetof(struct encode_block, ref_l1_poc_0) == 140, "ref_l1_poc_0");
+_Static_assert(offsetof(struct encode_block, ref_l1_poc_1) == 144, "ref_l1_poc_1");
+_Static_assert(offsetof(struct encode_block, modify_lists) == 201, "modify_lists");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_0) == 162, "ref_frame_num_0");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_1) == 164, "ref_frame_num_1");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_2) == 166, "ref_frame_num_2");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_3) == 168, "ref_frame_num_3");
+_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_0) == 170, "ref_l1_frame_num_0");
+_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_1) == 172, "ref_l1_frame_num_1");
+_Static_assert(offsetof(struct encode_block, unmark_count) == 202, "unmark_count");
+_Static_assert(offsetof(struct encode_block, unmark_0) == 174, "unmark_0");
+_Static_assert(offsetof(struct encode_block, unmark_1) == 176, "unmark_1");
+_Static_assert(offsetof(struct encode_block, unmark_2) == 178, "unmark_2");
+_Static_assert(offsetof(struct encode_block, unmark_3) == 180, "unmark_3");
+_Static_assert(offsetof(struct encode_block, direct_temporal) == 203, "direct_temporal");
+_Static_assert(offsetof(struct encode_block, weighted) == 204, "weighted");
+_Static_assert(offsetof(struct encode_block, tools_off) == 182, "tools_off");
+#define ENCODE_BLOCK_USED_BYTES 205u
 #define ENCODE_BLOCK_NUMBER_WIDTH 0u
 #define ENCODE_BLOCK_NUMBER_HEIGHT 1u
 #define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
@@ -391,15 +441,40 @@ _Static_assert(offsetof(struct encode_block, src_top) == 116, "src_top");
 #define ENCODE_BLOCK_NUMBER_SRC_SURFACE_HEIGHT 34u
 #define ENCODE_BLOCK_NUMBER_SRC_LEFT 35u
 #define ENCODE_BLOCK_NUMBER_SRC_TOP 36u
-#define ENCODE_BLOCK_RULES 37u
+#define ENCODE_BLOCK_NUMBER_REF_L1_COUNT 37u
+#define ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_0 38u
+#define ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_1 39u
+#define ENCODE_BLOCK_NUMBER_POC 40u
+#define ENCODE_BLOCK_NUMBER_REF_POC_0 41u
+#define ENCODE_BLOCK_NUMBER_REF_POC_1 42u
+#define ENCODE_BLOCK_NUMBER_REF_POC_2 43u
+#define ENCODE_BLOCK_NUMBER_REF_POC_3 44u
+#define ENCODE_BLOCK_NUMBER_REF_L1_POC_0 45u
+#define ENCODE_BLOCK_NUMBER_REF_L1_POC_1 46u
+#define ENCODE_BLOCK_NUMBER_MODIFY_LISTS 47u
+#define ENCODE_BLOCK_NUMBER_REF_FRAME_NUM_0 48u
+#define ENCODE_BLOCK_NUMBER_REF_FRAME_NUM_1 49u
+#define ENCODE_BLOCK_NUMBER_REF_FRAME_NUM_2 50u
+#define ENCODE_BLOCK_NUMBER_REF_FRAME_NUM_3 51u
+#define ENCODE_BLOCK_NUMBER_REF_L1_FRAME_NUM_0 52u
+#define ENCODE_BLOCK_NUMBER_REF_L1_FRAME_NUM_1 53u
+#define ENCODE_BLOCK_NUMBER_UNMARK_COUNT 54u
+#define ENCODE_BLOCK_NUMBER_UNMARK_0 55u
+#define ENCODE_BLOCK_NUMBER_UNMARK_1 56u
+#define ENCODE_BLOCK_NUMBER_UNMARK_2 57u
+#define ENCODE_BLOCK_NUMBER_UNMARK_3 58u
+#define ENCODE_BLOCK_NUMBER_DIRECT_TEMPORAL 59u
+#define ENCODE_BLOCK_NUMBER_WEIGHTED 60u
+#define ENCODE_BLOCK_NUMBER_TOOLS_OFF 61u
+#define ENCODE_BLOCK_RULES 62u
 #define ENCODE_BLOCK_RULE_TABLE { \
-    {104, 0x2, 16, 4096u}, \
-    {106, 0x2, 16, 2304u}, \
+    {148, 0x2, 16, 4096u}, \
+    {150, 0x2, 16, 2304u}, \
     {8, 0x8, 0, 4294967295u}, \
     {16, 0x8, 0, 4294967295u}, \
     {24, 0x8, 0, 4294967295u}, \
-    {88, 0x4, 256, 268435456u}, \
-    {118, 0x1, 0, 4u}, \
+    {104, 0x4, 256, 268435456u}, \
+    {184, 0x1, 0, 4u}, \
     {32, 0x8, 0, 4294967295u}, \
     {40, 0x8, 0, 4294967295u}, \
     {48, 0x8, 0, 4294967295u}, \
@@ -407,29 +482,54 @@ _Static_assert(offsetof(struct encode_block, src_top) == 116, "src_top");
     {64, 0x8, 0, 4294967295u}, \
     {72, 0x8, 0, 4294967295u}, \
     {80, 0x8, 0, 4294967295u}, \
-    {119, 0x1, 0, 2u}, \
-    {120, 0x1, 0, 1u}, \
-    {121, 0x1, 0, 3u}, \
-    {92, 0x4, 0, 65535u}, \
-    {108, 0x2, 0, 65535u}, \
-    {96, 0x4, 0, 65535u}, \
-    {122, 0x1, 4, 16u}, \
-    {123, 0x1, 0, 16u}, \
-    {124, 0x1, 0, 51u}, \
-    {125, 0x81, -12, 12u}, \
-    {126, 0x1, 0, 1u}, \
-    {127, 0x1, 0, 2u}, \
-    {128, 0x1, 1, 144u}, \
-    {129, 0x1, 0, 2u}, \
-    {130, 0x81, -6, 6u}, \
-    {131, 0x81, -6, 6u}, \
-    {132, 0x1, 0, 2u}, \
-    {133, 0x1, 0, 1u}, \
-    {100, 0x4, 0, 4294967295u}, \
-    {110, 0x2, 0, 16384u}, \
-    {112, 0x2, 0, 16384u}, \
-    {114, 0x2, 0, 16384u}, \
-    {116, 0x2, 0, 16384u}, \
+    {185, 0x1, 0, 2u}, \
+    {186, 0x1, 0, 1u}, \
+    {187, 0x1, 0, 3u}, \
+    {108, 0x4, 0, 65535u}, \
+    {152, 0x2, 0, 65535u}, \
+    {112, 0x4, 0, 65535u}, \
+    {188, 0x1, 4, 16u}, \
+    {189, 0x1, 0, 16u}, \
+    {190, 0x1, 0, 51u}, \
+    {191, 0x81, -12, 12u}, \
+    {192, 0x1, 0, 1u}, \
+    {193, 0x1, 0, 2u}, \
+    {194, 0x1, 1, 144u}, \
+    {195, 0x1, 0, 2u}, \
+    {196, 0x81, -6, 6u}, \
+    {197, 0x81, -6, 6u}, \
+    {198, 0x1, 0, 2u}, \
+    {199, 0x1, 0, 1u}, \
+    {116, 0x4, 0, 4294967295u}, \
+    {154, 0x2, 0, 16384u}, \
+    {156, 0x2, 0, 16384u}, \
+    {158, 0x2, 0, 16384u}, \
+    {160, 0x2, 0, 16384u}, \
+    {200, 0x1, 0, 2u}, \
+    {88, 0x8, 0, 4294967295u}, \
+    {96, 0x8, 0, 4294967295u}, \
+    {120, 0x84, -2147483648, 2147483647u}, \
+    {124, 0x84, -2147483648, 2147483647u}, \
+    {128, 0x84, -2147483648, 2147483647u}, \
+    {132, 0x84, -2147483648, 2147483647u}, \
+    {136, 0x84, -2147483648, 2147483647u}, \
+    {140, 0x84, -2147483648, 2147483647u}, \
+    {144, 0x84, -2147483648, 2147483647u}, \
+    {201, 0x1, 0, 3u}, \
+    {162, 0x2, 0, 65535u}, \
+    {164, 0x2, 0, 65535u}, \
+    {166, 0x2, 0, 65535u}, \
+    {168, 0x2, 0, 65535u}, \
+    {170, 0x2, 0, 65535u}, \
+    {172, 0x2, 0, 65535u}, \
+    {202, 0x1, 0, 4u}, \
+    {174, 0x2, 0, 65535u}, \
+    {176, 0x2, 0, 65535u}, \
+    {178, 0x2, 0, 65535u}, \
+    {180, 0x2, 0, 65535u}, \
+    {203, 0x1, 0, 1u}, \
+    {204, 0x1, 0, 3u}, \
+    {182, 0x2, 0, 4095u}, \
 }
 
 struct scale_block {

@@ -177,14 +177,18 @@ def test_encode_reconstruction_is_what_ffmpeg_decodes(tmp_path: Path) -> None:
 
 def test_ffmpeg_reads_profile_rate_and_cropping_from_the_bare_stream(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.y4m", width=70, height=50, count=4, codec="wrapped_avframe", rate=Fraction(30000, 1001))
-    for options, profile in (([], "High"), (["-profile:v", "baseline"], "Constrained Baseline")):
+    for options, profile in (
+        ([], "High"),
+        (["-profile:v", "main"], "Main"),
+        (["-profile:v", "baseline"], "Constrained Baseline"),
+    ):
         out = tmp_path / "out.264"
         assert run(["encode", str(tmp_path / "in.y4m"), str(out), *options, "--chip", CHIP, "-q"]) == 0
         with av.open(str(out)) as container:
             stream = container.streams.video[0]
             assert (stream.profile, stream.width, stream.height) == (profile, 70, 50)
             assert stream.codec_context.framerate == Fraction(30000, 1001)
-            assert stream.codec_context.has_b_frames == 0
+            assert bool(stream.codec_context.has_b_frames) == (profile != "Constrained Baseline")
 
 
 def test_scale_to_several_sizes_raw_and_y4m(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_names() -> None:
 def test_two_sessions_at_once_give_what_each_gives_alone() -> None:
     pictures = clip(8)
     configs = [
-        EncoderConfig(width=80, height=48, qp=24, gop_size=4, ref_count=2),
+        EncoderConfig(width=80, height=48, qp=24, gop_size=4, ref_count=2, b_count=0),
         EncoderConfig(width=80, height=48, qp=36, profile="baseline", slices=3, loop_filter=False),
     ]
     alone = []
@@ -70,7 +70,7 @@ def test_two_sessions_at_once_give_what_each_gives_alone() -> None:
 
 
 def test_without_pixels_the_control_path_is_the_same() -> None:
-    config = EncoderConfig(width=80, height=48)
+    config = EncoderConfig(width=80, height=48, b_count=0)
     with Device.open("null:tiny") as device, device.open_encoder(config) as encoder:
         packets = list(encoder.encode(clip(6)))
         assert not device.capabilities.functional

@@ -28,7 +28,7 @@ from driver.options import EncoderConfig, PlannedRung, ScalerConfig
 from driver.session import scaled_aspect
 from tests.driver.fake_chip import FakeChip
 
-CONFIG = EncoderConfig(width=64, height=48, qp=30, gop_size=5, ref_count=2, queue_depth=3)
+CONFIG = EncoderConfig(width=64, height=48, qp=30, gop_size=5, ref_count=2, b_count=0, queue_depth=3)
 
 
 def picture(number: int, width: int = 64, height: int = 48) -> Picture:

@@ -9,7 +9,7 @@ from asic_model.codecs.h264.parameter_sets import parse_sps
 from driver.errors import InvalidConfig
 from driver.options import EncoderConfig
 from driver.quality import RESULT_FIELDS, psnr_db
-from driver.stream import LOG2_MAX_FRAME_NUM, PictureOrder, parameter_sets
+from driver.stream import parameter_sets
 
 
 def sps_of(config: EncoderConfig):  # type: ignore[no-untyped-def]
@@ -36,7 +36,7 @@ def test_a_level_that_is_too_low_is_refused_with_the_one_needed() -> None:
 
 def test_fields_of_the_sequence() -> None:
     config = EncoderConfig(
-        width=1278, height=714, fps=Fraction(30000, 1001), ref_count=3, sample_aspect_ratio=Fraction(7, 5),
+        width=1278, height=714, fps=Fraction(30000, 1001), ref_count=3, b_count=0, sample_aspect_ratio=Fraction(7, 5),
         color_primaries=9, color_trc=16, colorspace=9, full_range=True, chroma_location=2,
     )  # fmt: skip
     sps = sps_of(config)
@@ -51,15 +51,19 @@ def test_fields_of_the_sequence() -> None:
     assert vui.video_full_range_flag
 
 
-def test_numbering_over_long_runs() -> None:
-    """frame_num counts modulo MaxFrameNum within a coded video sequence (7.4.3); IDR ids of neighbours differ."""
-    order = PictureOrder(gop_size=1000, references=4)
-    headers = [order.next() for _ in range(2500)]
-    assert [i for i, header in enumerate(headers) if header.idr] == [0, 1000, 2000]
-    for i, header in enumerate(headers):
-        assert header.frame_num == (i % 1000) % (1 << LOG2_MAX_FRAME_NUM)
-        assert header.references == (0 if header.idr else min(i % 1000, 4))
-    assert [headers[i].idr_pic_id for i in (0, 1000, 2000)] == [0, 1, 0]
+@pytest.mark.parametrize(
+    ("b_frames", "mode", "reorder", "kept"),
+    [(1, "middle", 1, 2), (3, "middle", 2, 3), (3, "disabled", 1, 2), (7, "each", 3, 4)],
+)
+def test_b_pictures_say_what_a_decoder_must_hold_back(b_frames: int, mode: str, reorder: int, kept: int) -> None:
+    """Depth of the hierarchy, and two anchors with one reference of each level between them."""
+    sps = sps_of(EncoderConfig(width=640, height=480, b_count=b_frames, b_ref_mode=mode, ref_count=1))
+    assert sps.pic_order_cnt_type == 0
+    assert (sps.vui.max_num_reorder_frames, sps.vui.max_dec_frame_buffering, sps.max_num_ref_frames) == (
+        reorder,
+        kept,
+        kept,
+    )
 
 
 def test_quality_sums_stand_where_the_core_puts_them() -> None:

@@ -228,8 +228,8 @@ def _encode(context: Context, session: Session, block: bytes) -> None:
     intra = b["slice_type"] == 2
     r.need(b["width"] % 2 == 1 or b["width"] != session.width, "width")
     r.need(b["height"] % 2 == 1 or b["height"] != session.height, "height")
-    r.need(b["slice_type"] not in (0, 2), "slice_type")
     r.need(intra == (b["ref_count"] > 0), "ref_count")
+    r.need((b["slice_type"] == 1) != (b["ref_l1_count"] > 0), "ref_l1_count")
     r.need(bool(b["idr"]) and not intra, "idr")
     r.need(bool(b["idr"]) and b["nal_ref_idc"] == 0, "nal_ref_idc")
     r.need(b["frame_num"] >= 2 ** b["log2_max_frame_num"] or bool(b["idr"] and b["frame_num"]), "frame_num")
@@ -243,6 +243,8 @@ def _encode(context: Context, session: Session, block: bytes) -> None:
     r.add("out_address", b["out_capacity"], 64, write=True)
     for i in range(4):
         r.add(f"ref_address_{i}", coded, 4096, used=i < b["ref_count"])
+    for i in range(2):
+        r.add(f"ref_l1_address_{i}", coded, 4096, used=i < b["ref_l1_count"])
     r.add("motion_in_address", columns * rows * 32, 64, used=b["motion_in_address"] != 0)
     r.add("motion_out_address", columns * rows * 32, 64, write=True, used=b["motion_out_address"] != 0)
     r.add("qp_map_address", columns * rows, 64, used=b["qp_map_address"] != 0)

@@ -3,8 +3,8 @@
 import numpy as np
 from pydantic import Field
 
-from asic_model.codecs.h264.macroblock import I_4X4, I_16X16, I_PCM, P_SKIP, Macroblocks
-from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_P, EncodeJob
+from asic_model.codecs.h264.macroblock import B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP, Macroblocks
+from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_I, EncodeJob
 from asic_model.cores.encode.picture import squared_error
 from asic_model.engines import (
     deblock,
@@ -64,7 +64,7 @@ def stage_cycles(cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray) -> np.
 
 
 def memory_requests(
-    memory: np.ndarray | KnownTiles, cfg: EncodeCoreConfig, job: EncodeJob, references: int, work: np.ndarray
+    memory: np.ndarray | KnownTiles, cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray
 ) -> np.ndarray:
     """Return the REQUEST rows of the picture."""
     count = len(work)
@@ -77,12 +77,12 @@ def memory_requests(
     ]
     if job.qp_map_address:
         parts.append(traffic.per_unit(count, 1, job.qp_map_address, FETCH, False, "intermediate"))
-    if job.slice_type == SLICE_P:
-        centre = np.zeros((count, references), np.int64)
+    if job.slice_type != SLICE_I:
+        surfaces = [reference.surface for entries in job.lists for reference in entries]
+        centre = np.zeros((count, len(surfaces)), np.int64)
         windows = search_windows(
             mb_width, mb_height, centre, centre, cfg.motion_search.range_x, cfg.motion_search.range_y
         )
-        surfaces = job.references[:references]
         tiles = [tile_bytes(memory, surface) for surface in surfaces] if cfg.frame_compression else None
         parts.append(reads(cfg.reference_cache, surfaces, windows, MOTION_SEARCH, tiles))
         if job.motion_in_address:
@@ -106,10 +106,12 @@ def counters(
         "sse_y": squared_error(memory, recon.address, recon.pitch, source.data, source.y, source.stride, width, height),
         "samples_y": width * height,
         "intra_4x4": kinds[I_4X4],
+        "intra_8x8": kinds[I_8X8],
         "intra_16x16": kinds[I_16X16],
         "intra_pcm": kinds[I_PCM],
-        "skipped": kinds[P_SKIP],
-        "inter": kinds[P_SKIP + 1 : 255].sum(),
+        "skipped": kinds[P_SKIP] + kinds[B_SKIP],
+        "inter": kinds[B_SKIP + 1 : 255].sum(),
+        "transform_8x8": mbs.transform_8x8.sum(dtype=np.int64),
         "qp_sum": mbs.qp.sum(dtype=np.int64),
     }
     for name, address, offset in (("sse_u", recon.cb_address, source.u), ("sse_v", recon.cr_address, source.v)):

@@ -5,17 +5,45 @@ from dataclasses import dataclass, fields
 from asic_model.memory.surface import Surface, source_surface, surface, window, window_fault
 
 SLICE_P = 0
+SLICE_B = 1
 SLICE_I = 2
 CAVLC = 0
 CABAC = 1
 EFFORT_FAST, EFFORT_MEDIUM, EFFORT_SLOW = 0, 1, 2
-REFERENCES_MAX = 4
+REFERENCES_MAX = 4  # of list 0
+REFERENCES_L1_MAX = 2
+UNMARKED_MAX = 4
 MOTION_BYTES = 32  # co-located motion of one macroblock, `asic_model.cores.encode.motion`
 
 
 def coded(samples: int) -> int:
     """Size in luma samples as it is coded: whole macroblocks."""
     return (samples + 15) & ~15
+
+
+# Bits of `tools_off`
+TOOL_SHAPES = 1  # partitions below 16x16
+TOOL_SUB_8X8 = 2  # and below 8x8
+TOOL_BOTH_TRANSFORMS = 4  # trial of the other transform size in inter macroblocks
+TOOL_INTRA_4X4 = 8
+TOOL_INTRA_8X8 = 16
+TOOL_INTRA_IN_INTER = 32  # intra macroblocks in P and B pictures
+TOOL_RDO_QUANTISATION = 64  # levels by rate and distortion; else by dead zone
+TOOL_EARLY_SKIP = 128
+TOOL_FRACTIONAL = 256  # fractional search; else whole samples
+TOOL_COARSE_SEARCH = 512  # the search's level at 1/4 resolution
+TOOL_BI = 1024  # bi-prediction other than direct
+TOOL_DIRECT = 2048  # B_Skip and direct
+TOOLS = 4096
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One entry of a reference list."""
+
+    surface: Surface
+    poc: int
+    frame_num: int
 
 
 @dataclass(frozen=True)
@@ -38,10 +66,10 @@ class EncodeJob:
     ref_address_1: int = 0
     ref_address_2: int = 0
     ref_address_3: int = 0
-    motion_in_address: int = 0  # co-located motion of the picture before; 0: none
+    motion_in_address: int = 0  # motion of the first picture of list 0 (P) or list 1 (B); 0: none
     motion_out_address: int = 0  # 0: not wanted
     qp_map_address: int = 0  # int8 QP offset of each macroblock in raster order; 0: none
-    slice_type: int = SLICE_I  # 0 P, 2 I
+    slice_type: int = SLICE_I  # 0 P, 1 B, 2 I
     idr: int = 1
     nal_ref_idc: int = 1
     frame_num: int = 0
@@ -64,6 +92,33 @@ class EncodeJob:
     src_surface_height: int = 0
     src_left: int = 0  # where the source begins in it
     src_top: int = 0
+    ref_l1_count: int = 0
+    ref_l1_address_0: int = 0
+    ref_l1_address_1: int = 0
+    poc: int = 0  # picture order count: what distances in time are measured in
+    ref_poc_0: int = 0
+    ref_poc_1: int = 0
+    ref_poc_2: int = 0
+    ref_poc_3: int = 0
+    ref_l1_poc_0: int = 0
+    ref_l1_poc_1: int = 0
+    modify_lists: int = 0  # bit 0, 1: the slice header spells out list 0, 1, by these numbers:
+    ref_frame_num_0: int = 0
+    ref_frame_num_1: int = 0
+    ref_frame_num_2: int = 0
+    ref_frame_num_3: int = 0
+    ref_l1_frame_num_0: int = 0
+    ref_l1_frame_num_1: int = 0
+    unmark_count: int = 0  # references that the decoder shall forget after this picture; 0: sliding window
+    unmark_0: int = 0  # difference_of_pic_nums_minus1
+    unmark_1: int = 0
+    unmark_2: int = 0
+    unmark_3: int = 0
+    direct_temporal: int = 0  # B: direct prediction is temporal, not spatial
+    weighted: int = (
+        0  # bit 0: P pictures may weight (weighted_pred_flag 1); bit 1: B implicitly (weighted_bipred_idc 2)
+    )
+    tools_off: int = 0  # bit set of TOOL_*: decisions left out, whatever the effort
 
     @property
     def coded_width(self) -> int:
@@ -95,10 +150,21 @@ class EncodeJob:
         return surface(self.coded_width, self.coded_height, self.recon_address)
 
     @property
-    def references(self) -> list[Surface]:
-        """Reference pictures in the order of list 0."""
-        addresses = (self.ref_address_0, self.ref_address_1, self.ref_address_2, self.ref_address_3)
-        return [surface(self.coded_width, self.coded_height, address) for address in addresses[: self.ref_count]]
+    def lists(self) -> tuple[list["Reference"], list["Reference"]]:
+        """Reference pictures of list 0 and list 1, in order."""
+
+        def entries(prefix: str, count: int) -> list[Reference]:
+            names = [f"{prefix}_{{}}_{number}" for number in range(count)]
+            return [
+                Reference(
+                    surface(self.coded_width, self.coded_height, getattr(self, name.format("address"))),
+                    getattr(self, name.format("poc")),
+                    getattr(self, name.format("frame_num")),
+                )
+                for name in names
+            ]
+
+        return entries("ref", self.ref_count), entries("ref_l1", self.ref_l1_count)
 
 
 FIELD_NUMBER = {item.name: number for number, item in enumerate(fields(EncodeJob))}
@@ -124,6 +190,12 @@ _LIMITS = {
     "deblock_beta": (-6, 6),
     "effort": (EFFORT_FAST, EFFORT_SLOW),
     "transform_8x8": (0, 1),
+    "ref_l1_count": (0, REFERENCES_L1_MAX),
+    "modify_lists": (0, 3),
+    "unmark_count": (0, UNMARKED_MAX),
+    "direct_temporal": (0, 1),
+    "weighted": (0, 3),
+    "tools_off": (0, TOOLS - 1),
 }
 
 
@@ -136,10 +208,12 @@ def bad_field(job: EncodeJob, memory_bytes: int) -> str | None:
         return "width"
     if job.height % 2:
         return "height"
-    if job.slice_type not in (SLICE_P, SLICE_I):
+    if job.slice_type not in (SLICE_P, SLICE_B, SLICE_I):
         return "slice_type"
-    if job.slice_type == SLICE_P and (job.ref_count == 0 or job.idr):
+    if job.slice_type != SLICE_I and (job.ref_count == 0 or job.idr):
         return "ref_count" if job.ref_count == 0 else "idr"
+    if job.slice_type == SLICE_B and job.ref_l1_count == 0:
+        return "ref_l1_count"
     if job.log2_max_poc_lsb and not 4 <= job.log2_max_poc_lsb <= 16:
         return "log2_max_poc_lsb"
     if job.slices > job.mb_height:
@@ -156,8 +230,10 @@ def bad_field(job: EncodeJob, memory_bytes: int) -> str | None:
         ("motion_out_address", job.motion_out_address, count * MOTION_BYTES),
         ("qp_map_address", job.qp_map_address, count),
     ]
-    for number, reference in enumerate(job.references):
-        regions.append((f"ref_address_{number}", reference.address, reference.size_bytes))
+    for prefix, entries in zip(("ref", "ref_l1"), job.lists, strict=True):
+        for number, reference in enumerate(entries):
+            place = reference.surface
+            regions.append((f"{prefix}_address_{number}", place.address, place.size_bytes))
     for name, address, size in regions:
         if not 0 <= address <= memory_bytes - size:
             return name

@@ -7,9 +7,13 @@ import numpy as np
 from asic_model.codecs.h264.cabac_contexts import initial_states
 from asic_model.codecs.h264.macroblock import I_PCM
 from asic_model.engines.entropy.cabac import follow_macroblock
-from asic_model.engines.mode_decision.decide import begin, commit, decide_inter, decide_intra
+from asic_model.engines.mode_decision.bipredictive import decide_bipredictive
+from asic_model.engines.mode_decision.commit import commit
+from asic_model.engines.mode_decision.decide import decide_inter, decide_intra
 from asic_model.engines.mode_decision.inter import Motion
+from asic_model.engines.mode_decision.load import begin
 from asic_model.engines.mode_decision.rate import set_bin_costs
+from asic_model.engines.mode_decision.state import LIST_1, SLICE_P
 from asic_model.engines.motion_search import PARTITIONS, search_row
 from asic_model.kernel_cache import kernel
 from asic_model.simd.compare import ssd_16xn
@@ -39,22 +43,77 @@ class PictureParameters(NamedTuple):
 
     mb_width: int
     mb_height: int
-    p_slice: int
+    slice_type: int
     cabac: int
     context_table: int  # row of CABAC_MN: 0 I, 1 + cabac_init_idc
     qp: int
     chroma_offset: int
     transform_8x8: int
-    references: int
-    effort: int
+    references: int  # of list 0
+    references_l1: int
+    direct_temporal: int
+
+
+@kernel
+def _begin_picture(p, t):
+    t.slice_type, t.cabac, t.transform_8x8 = p.slice_type, p.cabac, p.transform_8x8
+    t.ref_counts[0], t.ref_counts[1] = p.references, p.references_l1
+
+
+@kernel
+def _begin_row(p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, followed_qp, after_delta):
+    """Rates of a row: contexts from the start of its slice, or as the entropy engine has left them so far.
+
+    Returns (macroblocks whose bins the contexts have seen, QP and whether it changed, of the last of them).
+    """
+    row_start = mb_y * p.mb_width
+    if mb_y == 0 or slice_of_row[mb_y] != slice_of_row[mb_y - 1]:
+        work[row_start].slice_start = 1
+        initial_states(scratch.states, p.context_table, p.qp)
+        set_bin_costs(t.costs, scratch.states)
+        return np.int64(row_start), np.int64(p.qp), 0
+    if p.cabac:
+        while followed < row_start - CONTEXT_LAG_MBS:
+            followed_qp, after_delta = follow_macroblock(mbs, entropy, scratch, followed, followed_qp, after_delta)
+            followed += 1
+        set_bin_costs(t.costs, scratch.states)
+    return np.int64(followed), np.int64(followed_qp), after_delta
+
+
+@kernel
+def _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, mb, previous_qp):
+    mbs.slice_id[mb] = slice_of_row[mb // p.mb_width]
+    qp = np.int64(p.qp)
+    if qp_map.size:
+        qp = min(max(qp + np.int64(qp_map[mb]), 0), 51)
+    begin(t, q, settings, mbs, coded, source, recon, mb, p.mb_width, p.mb_height, qp, previous_qp, p.chroma_offset)
+
+
+@kernel
+def _account(t, mbs, work, mb):
+    """What the macroblock has spent goes into its work record."""
+    row = work[mb]
+    row.mb_type = mbs.mb_type[mb]
+    row.fractional_search_blocks = min(t.satd_blocks, 65535)
+    row.intra_prediction_blocks = min(t.intra_blocks, 65535)
+    row.mode_decision_trials = min(t.trials, 255)
+    row.transform_blocks = min(t.transform_blocks, 65535)
+    coded_blocks = 0
+    if mbs.mb_type[mb] != I_PCM:
+        for block in range(24):
+            coded_blocks += mbs.total_coeff[mb, block] > 0
+    row.transform_coded_blocks = coded_blocks
+    row.inter_prediction_x = mbs.mv[mb, 0, 0, 0]
+    row.inter_prediction_y = mbs.mv[mb, 0, 0, 1]
+    row.inter_prediction_ref = mbs.ref_idx[mb, 0, 0]
 
 
 @kernel
 def code_picture(
     p, t, q, settings, search_settings, entropy, scratch, mbs, levels, coded, references, quarters, search, source,
-    source_quarter, current, recon, slice_of_row, qp_map, colocated, work,
+    source_quarter, current, recon, slice_of_row, qp_map, temporal, colocated, direct, work,
 ):  # fmt: skip
-    """Decide and reconstruct (not deblocked) all macroblocks.
+    """Decide and reconstruct (not deblocked) all macroblocks of an I or P picture.
 
     p              : PictureParameters
     t              : mode_decision's record; q: Quantiser with flat scaling lists
@@ -66,62 +125,67 @@ def code_picture(
     recon          : Samples, the reconstructed picture
     slice_of_row   : int32[mb_height]
     qp_map         : int8[n] offsets, or int8[0]
-    colocated      : int16[n, 2], see motion_search
+    temporal       : int16[places, n, 2], see `motion.temporal_vectors`
+    colocated, direct : Colocated and DirectPictures, read in B pictures
     """
-    t.p_slice, t.cabac, t.references, t.transform_8x8 = p.p_slice, p.cabac, p.references, p.transform_8x8
-    motion = Motion(mbs.slice_id, mbs.ref_idx, mbs.mv, mbs.mvd, p.mb_width)
+    _begin_picture(p, t)
+    motion = Motion(mbs.slice_id, mbs.ref_idx, mbs.mv, mbs.mvd, mbs.mb_type, mbs.sub_type, p.mb_width)
     previous_qp = followed_qp = np.int64(p.qp)
     after_delta = 0
-    followed = np.int64(0)  # macroblocks whose bins the contexts have seen
+    followed = np.int64(0)
     for mb_y in range(p.mb_height):
-        row_start = mb_y * p.mb_width
+        followed, followed_qp, after_delta = _begin_row(
+            p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, followed_qp, after_delta
+        )
         if mb_y == 0 or slice_of_row[mb_y] != slice_of_row[mb_y - 1]:
-            previous_qp = followed_qp = np.int64(p.qp)
-            after_delta = 0
-            followed = np.int64(row_start)
-            work[row_start].slice_start = 1
-            initial_states(scratch.states, p.context_table, p.qp)
-            set_bin_costs(t.costs, scratch.states)
-        elif p.cabac:
-            while followed < row_start - CONTEXT_LAG_MBS:
-                followed_qp, after_delta = follow_macroblock(mbs, entropy, scratch, followed, followed_qp, after_delta)
-                followed += 1
-            set_bin_costs(t.costs, scratch.states)
-        if p.p_slice:
+            previous_qp = np.int64(p.qp)
+        if p.slice_type == SLICE_P:
             for ref in range(p.references):
                 search_row(
-                    mb_y, p.mb_width, p.mb_height, current, source_quarter, references.luma[ref], quarters[ref],
-                    colocated, search_settings, search.vectors[ref], search.costs[ref], work,
+                    mb_y, p.mb_width, p.mb_height, current, source_quarter, references.search[ref], quarters[ref],
+                    temporal[ref], search_settings, search.vectors[ref], search.costs[ref], work,
                 )  # fmt: skip
-        for mb_x in range(p.mb_width):
-            mb = row_start + mb_x
-            mbs.slice_id[mb] = slice_of_row[mb_y]
-            qp = np.int64(p.qp)
-            if qp_map.size:
-                qp = min(max(qp + np.int64(qp_map[mb]), 0), 51)
-            begin(
-                t, q, settings, mbs, coded, source, recon, mb, p.mb_width, p.mb_height, qp, previous_qp,
-                p.chroma_offset,
-            )  # fmt: skip
-            if p.p_slice:
+        for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
+            _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, mb, previous_qp)
+            if p.slice_type == SLICE_P:
                 slot = decide_inter(t, settings, motion, references, search.vectors, search.costs)
             else:
                 slot = decide_intra(t)
             previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
-            row = work[mb]
-            row.mb_type = mbs.mb_type[mb]
-            row.fractional_search_blocks = min(t.satd_blocks, 65535)
-            row.intra_prediction_blocks = min(t.intra_blocks, 65535)
-            row.mode_decision_trials = min(t.trials, 255)
-            row.transform_blocks = min(t.transform_blocks, 65535)
-            coded_blocks = 0
-            if mbs.mb_type[mb] != I_PCM:
-                for block in range(24):
-                    coded_blocks += mbs.total_coeff[mb, block] > 0
-            row.transform_coded_blocks = coded_blocks
-            row.inter_prediction_x = mbs.mv[mb, 0, 0, 0]
-            row.inter_prediction_y = mbs.mv[mb, 0, 0, 1]
-            row.inter_prediction_ref = mbs.ref_idx[mb, 0, 0]
+            _account(t, mbs, work, mb)
+
+
+@kernel
+def code_bipredictive_picture(
+    p, t, q, settings, search_settings, entropy, scratch, mbs, levels, coded, references, quarters, search, source,
+    source_quarter, current, recon, slice_of_row, qp_map, temporal, colocated, direct, work,
+):  # fmt: skip
+    """As `code_picture`, for a B picture. A kernel of its own: who codes no B pictures does not compile it."""
+    _begin_picture(p, t)
+    motion = Motion(mbs.slice_id, mbs.ref_idx, mbs.mv, mbs.mvd, mbs.mb_type, mbs.sub_type, p.mb_width)
+    previous_qp = followed_qp = np.int64(p.qp)
+    after_delta = 0
+    followed = np.int64(0)
+    for mb_y in range(p.mb_height):
+        followed, followed_qp, after_delta = _begin_row(
+            p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, followed_qp, after_delta
+        )
+        if mb_y == 0 or slice_of_row[mb_y] != slice_of_row[mb_y - 1]:
+            previous_qp = np.int64(p.qp)
+        for lst in range(2):
+            for ref in range(p.references_l1 if lst else p.references):
+                place = lst * LIST_1 + ref
+                search_row(
+                    mb_y, p.mb_width, p.mb_height, current, source_quarter, references.search[place], quarters[place],
+                    temporal[place], search_settings, search.vectors[place], search.costs[place], work,
+                )  # fmt: skip
+        for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
+            _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, mb, previous_qp)
+            slot = decide_bipredictive(
+                t, settings, motion, references, search.vectors, search.costs, colocated, direct, p.direct_temporal
+            )
+            previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
+            _account(t, mbs, work, mb)
 
 
 @kernel

@@ -6,7 +6,12 @@ levels     rate-distortion optimised quantisation
 residual   coding a residual on trial
 intra      choice and trial of intra modes
 inter      prediction and motion rate of inter candidates
-decide     one macroblock: candidates, trials, commitment
+load       start of a macroblock
+candidates which inter shapes, fractional search of their partitions
+trial      what the trials of all slice types share
+decide     I and P slices
+bipredictive  B slices
+commit     end of a macroblock: record and reconstructed picture
 
 RTL twin: rtl_tests/rtl/mode_decision/. Bench: rtl_tests/mode_decision/.
 """

@@ -4,29 +4,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asic_model.codecs.h264.cabac_contexts import (
-    CTX_MB_SKIP_P,
-    CTX_MB_TYPE_P,
-    CTX_MVD_X,
-    CTX_MVD_Y,
-    CTX_REF_IDX,
-    CTX_SUB_MB_TYPE_P,
-)
+from asic_model.codecs.h264.cabac_contexts import CTX_MB_SKIP_B, CTX_MB_SKIP_P, CTX_MVD_X, CTX_MVD_Y, CTX_REF_IDX
 from asic_model.codecs.h264.macroblock import (
+    B_DIRECT_16X16,
+    B_SKIP,
     INTER_8X8,
     INTER_8X16,
     INTER_16X8,
     INTER_16X16,
+    SUB_4X4,
     SUB_4X8,
     SUB_8X4,
     SUB_8X8,
+    SUB_DIRECT,
 )
 from asic_model.codecs.h264.motion_prediction import MotionField, predict_mv
+from asic_model.engines.entropy.binarization import B_SUB_TYPES, B_TYPES, P_SUB_TYPES, P_TYPES
 from asic_model.engines.entropy.cavlc import CBP_CODE_NUM
+from asic_model.engines.entropy.elements import B_SUB_TYPE, b_mb_type, prediction_code
 from asic_model.engines.fractional_search import ReferencePlanes
-from asic_model.engines.inter_prediction import predict_chroma, predict_luma_from_planes
+from asic_model.engines.inter_prediction import (
+    average_prediction,
+    predict_chroma,
+    predict_luma_from_planes,
+    weight_prediction,
+    weight_prediction_bi,
+)
 from asic_model.engines.mode_decision.intra import qp_delta_rate
-from asic_model.engines.mode_decision.rate import ONE_BIT, mvd_rate_cabac, se_rate, ue_rate
+from asic_model.engines.mode_decision.rate import ONE_BIT, mvd_rate_cabac, se_rate, string_rate, ue_rate
 from asic_model.engines.mode_decision.residual import (
     code_chroma,
     code_luma,
@@ -38,7 +43,9 @@ from asic_model.engines.mode_decision.residual import (
 from asic_model.engines.mode_decision.state import (
     CB,
     INTER,
+    LIST_1,
     SAMPLES,
+    SLICE_B,
     T_8X8,
     T_CBP,
     T_CHROMA,
@@ -53,20 +60,29 @@ from asic_model.kernel_cache import kernel
 
 
 class References(NamedTuple):
-    """Reference pictures of the slice, list 0.
+    """Reference pictures of the slice: list 0 from place 0 on, list 1 from LIST_1 on; places without a picture repeat
+    another one.
 
-    luma   : tuple of four ReferencePlanes (the last one repeated where there are fewer)
-    memory : uint8[...]    device memory, which holds chroma
-    chroma : int64[4, 2]   offsets of Cb and Cr in it
+    luma     : tuple of six ReferencePlanes
+    search   : the same as the searches see them: weighted where the slice weights
+    memory   : uint8[...]       device memory, which holds chroma
+    chroma   : int64[6, 2]      offsets of Cb and Cr in it
     chroma_stride, chroma_width, chroma_height : of the chroma planes
+    implicit : int64[4, 2]      weight of the list 1 reference in 1/64, by reference indices (8.4.2.3.1); 32: the mean
+    weighted : int64[6]         1: predictions from this picture alone are weighted
+    weights  : int64[6, 3, 3]   [place][Y, Cb, Cr] -> weight, offset, log2 of the denominator
     """
 
     luma: tuple[ReferencePlanes, ...]
+    search: tuple[ReferencePlanes, ...]
     memory: np.ndarray
     chroma: np.ndarray
     chroma_stride: int
     chroma_width: int
     chroma_height: int
+    implicit: np.ndarray
+    weighted: np.ndarray
+    weights: np.ndarray
 
 
 class Motion(NamedTuple):
@@ -76,29 +92,66 @@ class Motion(NamedTuple):
     ref_idx: np.ndarray
     mv: np.ndarray
     mvd: np.ndarray
+    mb_type: np.ndarray
+    sub_type: np.ndarray
     mb_width: int
 
 
 @kernel
-def _predict_part(t, slot, references, x, y, width, height):
-    """Luma and chroma of a partition at sample (x, y) of the macroblock, with the vector of its first block."""
-    block = (y >> 2) * 4 + (x >> 2)
-    ref = t.ref_idx[slot, (y >> 3) * 2 + (x >> 3)]
-    x_qpel = 4 * (16 * t.mb_x + x) + t.vector[slot, block, 0]
-    y_qpel = 4 * (16 * t.mb_y + y) + t.vector[slot, block, 1]
-    area = slot * SAMPLES
-    planes = references.luma[ref]
+def _predict_list(t, target, area, references, place, vector_x, vector_y, x, y, width, height):
+    """Luma and chroma of a partition at sample (x, y) of the macroblock from one reference, unweighted."""
+    x_qpel = 4 * (16 * t.mb_x + x) + vector_x
+    y_qpel = 4 * (16 * t.mb_y + y) + vector_y
+    planes = references.luma[place]
     predict_luma_from_planes(
-        t.prediction, area + 16 * y + x, 16, planes.data, planes.offset, planes.stride, planes.plane_bytes,
+        target, area + 16 * y + x, 16, planes.data, planes.offset, planes.stride, planes.plane_bytes,
         x_qpel, y_qpel, width, height,
     )  # fmt: skip
     for component in range(2):
         # A luma vector in quarter samples is a chroma vector in eighths (8.4.1.4), positions likewise.
         predict_chroma(
-            t.prediction, area + CB + 64 * component + 4 * y + (x >> 1), 8, references.memory,
-            references.chroma[ref, component], references.chroma_stride, references.chroma_width,
+            target, area + CB + 64 * component + 4 * y + (x >> 1), 8, references.memory,
+            references.chroma[place, component], references.chroma_stride, references.chroma_width,
             references.chroma_height, x_qpel, y_qpel, width >> 1, height >> 1, t.patch,
         )  # fmt: skip
+
+
+@kernel
+def _predict_part(t, slot, references, x, y, width, height):
+    """A partition at sample (x, y) of the macroblock, with references and vectors of its first block."""
+    block, quadrant = (y >> 2) * 4 + (x >> 2), (y >> 3) * 2 + (x >> 3)
+    ref_0, ref_1 = t.ref_idx[slot, 0, quadrant], t.ref_idx[slot, 1, quadrant]
+    area = slot * SAMPLES
+    lst = 0 if ref_0 >= 0 else 1
+    place = ref_0 if ref_0 >= 0 else LIST_1 + ref_1
+    vector = t.vector[slot, lst, block]
+    _predict_list(t, t.prediction, area, references, place, vector[0], vector[1], x, y, width, height)
+    if ref_0 >= 0 and ref_1 >= 0:
+        vector = t.vector[slot, 1, block]
+        _predict_list(t, t.other, 0, references, LIST_1 + ref_1, vector[0], vector[1], x, y, width, height)
+        weight = np.int64(references.implicit[ref_0, ref_1])
+        for plane in range(3):
+            at, stride = 16 * y + x, 16
+            columns, rows = width, height
+            if plane:
+                at, stride, columns, rows = CB + 64 * (plane - 1) + 4 * y + (x >> 1), 8, width >> 1, height >> 1
+            if weight == 32:
+                average_prediction(t.prediction, area + at, stride, t.other, at, stride, columns, rows)
+            else:
+                weight_prediction_bi(
+                    t.prediction, area + at, stride, t.other, at, stride, columns, rows, 64 - weight, weight, 0, 0, 5
+                )
+    elif references.weighted[place]:
+        for plane in range(3):
+            at, stride = area + 16 * y + x, 16
+            columns, rows = width, height
+            if plane:
+                at, stride, columns, rows = area + CB + 64 * (plane - 1) + 4 * y + (x >> 1), 8, width >> 1, height >> 1
+            weights = references.weights[place, plane]
+            weight_prediction(
+                t.prediction, at, stride, columns, rows, np.int64(weights[0]), np.int64(weights[1]),
+                np.int64(weights[2]),
+            )  # fmt: skip
 
 
 @kernel
@@ -114,8 +167,8 @@ def predict(t, slot, mb_type, references):
         for quadrant in range(4):
             x0, y0 = 8 * (quadrant & 1), 8 * (quadrant >> 1)
             sub = t.sub_type[slot, quadrant]
-            width = 8 if sub == SUB_8X8 or sub == SUB_8X4 else 4
-            height = 8 if sub == SUB_8X8 or sub == SUB_4X8 else 4
+            width = 4 if sub == SUB_4X8 or sub == SUB_4X4 else 8
+            height = 4 if sub == SUB_8X4 or sub == SUB_4X4 else 8
             for y in range(y0, y0 + 8, height):
                 for x in range(x0, x0 + 8, width):
                     _predict_part(t, slot, references, x, y, width, height)
@@ -124,37 +177,57 @@ def predict(t, slot, mb_type, references):
 
 
 @kernel
-def set_vector(t, slot, x, y, width, height, vector_x, vector_y):
+def set_vector(t, slot, lst, x, y, width, height, vector_x, vector_y):
     """Give a partition (in 4x4 blocks) its vector."""
     for j in range(y, y + height):
         for i in range(x, x + width):
-            t.vector[slot, 4 * j + i, 0] = vector_x
-            t.vector[slot, 4 * j + i, 1] = vector_y
+            t.vector[slot, lst, 4 * j + i, 0] = vector_x
+            t.vector[slot, lst, 4 * j + i, 1] = vector_y
+
+
+@kernel
+def copy_motion(t, slot, other):
+    """Give a slot the motion of another one."""
+    for lst in range(2):
+        for quadrant in range(4):
+            t.ref_idx[slot, lst, quadrant] = t.ref_idx[other, lst, quadrant]
+        for block in range(16):
+            t.vector[slot, lst, block, 0] = t.vector[other, lst, block, 0]
+            t.vector[slot, lst, block, 1] = t.vector[other, lst, block, 1]
+    for quadrant in range(4):
+        t.sub_type[slot, quadrant] = t.sub_type[other, quadrant]
 
 
 @kernel
 def skip_rate(t, skipped):
     """mb_skip_flag; for CAVLC a share of mb_skip_run."""
     if t.cabac:
-        return np.int64(t.costs[2 * (CTX_MB_SKIP_P + t.skip_inc) + skipped])
+        first = CTX_MB_SKIP_B if t.slice_type == SLICE_B else CTX_MB_SKIP_P
+        return np.int64(t.costs[2 * (first + t.skip_inc) + skipped])
     return np.int64(64 if skipped else ONE_BIT)
 
 
 @kernel
-def _ref_rate(t, motion, quadrant, ref):
-    """ref_idx; `quadrant` is the first of its partition."""
-    if t.references == 1:
-        return np.int64(0)
+def _refers_beyond_first(t, motion, slot, other, lst, quadrant):
+    """condTermFlag of ref_idx (9.3.3.1.1.6): the neighbour's index is above 0 and was coded, not derived."""
+    if other < 0 or motion.ref_idx[other, lst, quadrant] <= 0:
+        return 0
+    if other == t.mb:
+        return 0 if t.sub_type[slot, quadrant] == SUB_DIRECT else 1
+    mb_type = motion.mb_type[other]
+    if mb_type == B_SKIP or mb_type == B_DIRECT_16X16:
+        return 0
+    return 0 if mb_type == INTER_8X8 and motion.sub_type[other, quadrant] == SUB_DIRECT else 1
+
+
+@kernel
+def _ref_rate(t, motion, slot, lst, quadrant):
+    """ref_idx of a list that has several; `quadrant` is the first of its partition."""
+    ref = t.ref_idx[slot, lst, quadrant]
     if not t.cabac:
-        return np.int64(ONE_BIT) if t.references == 2 else ue_rate(ref)
-    mb = t.mb
-    left_mb = mb if quadrant & 1 else t.left
-    up_mb = mb if quadrant & 2 else t.up
-    inc = 0
-    if left_mb >= 0 and motion.ref_idx[left_mb, 0, quadrant ^ 1] > 0:
-        inc = 1
-    if up_mb >= 0 and motion.ref_idx[up_mb, 0, quadrant ^ 2] > 0:
-        inc += 2
+        return np.int64(ONE_BIT) if t.ref_counts[lst] == 2 else ue_rate(ref)
+    inc = _refers_beyond_first(t, motion, slot, t.mb if quadrant & 1 else t.left, lst, quadrant ^ 1)
+    inc += 2 * _refers_beyond_first(t, motion, slot, t.mb if quadrant & 2 else t.up, lst, quadrant ^ 2)
     rate = np.int64(0)
     for _ in range(ref):
         rate += t.costs[2 * (CTX_REF_IDX + inc) + 1]
@@ -163,83 +236,107 @@ def _ref_rate(t, motion, quadrant, ref):
 
 
 @kernel
-def _part_rate(t, motion, slot, x, y, width, height):
+def _put_vector(motion, mb, lst, x, y, width, height, vector_x, vector_y, mvd_x, mvd_y):
+    for j in range(y, y + height):
+        for i in range(x, x + width):
+            motion.mv[mb, lst, 4 * j + i, 0], motion.mv[mb, lst, 4 * j + i, 1] = vector_x, vector_y
+            motion.mvd[mb, lst, 4 * j + i, 0], motion.mvd[mb, lst, 4 * j + i, 1] = mvd_x, mvd_y
+
+
+@kernel
+def _part_rate(t, motion, slot, lst, x, y, width, height):
     """Put a partition's vector and difference into the record; return the rate of the difference."""
     mb = t.mb
     block = 4 * y + x
-    vector_x, vector_y = t.vector[slot, block, 0], t.vector[slot, block, 1]
-    ref = t.ref_idx[slot, (y >> 1) * 2 + (x >> 1)]
+    vector_x, vector_y = t.vector[slot, lst, block, 0], t.vector[slot, lst, block, 1]
+    ref = t.ref_idx[slot, lst, (y >> 1) * 2 + (x >> 1)]
     field = MotionField(motion.slice_id, motion.ref_idx, motion.mv)
-    predicted_x, predicted_y = predict_mv(field, motion.mb_width, mb, 0, x, y, width, height, ref)
+    predicted_x, predicted_y = predict_mv(field, motion.mb_width, mb, lst, x, y, width, height, ref)
     mvd_x, mvd_y = vector_x - predicted_x, vector_y - predicted_y
     if t.cabac:
         sum_x = sum_y = np.int64(0)
         other = mb if x else t.left
         if other >= 0:
-            sum_x += abs(np.int64(motion.mvd[other, 0, 4 * y + ((x - 1) & 3), 0]))
-            sum_y += abs(np.int64(motion.mvd[other, 0, 4 * y + ((x - 1) & 3), 1]))
+            sum_x += abs(np.int64(motion.mvd[other, lst, 4 * y + ((x - 1) & 3), 0]))
+            sum_y += abs(np.int64(motion.mvd[other, lst, 4 * y + ((x - 1) & 3), 1]))
         other = mb if y else t.up
         if other >= 0:
-            sum_x += abs(np.int64(motion.mvd[other, 0, 4 * ((y - 1) & 3) + x, 0]))
-            sum_y += abs(np.int64(motion.mvd[other, 0, 4 * ((y - 1) & 3) + x, 1]))
+            sum_x += abs(np.int64(motion.mvd[other, lst, 4 * ((y - 1) & 3) + x, 0]))
+            sum_y += abs(np.int64(motion.mvd[other, lst, 4 * ((y - 1) & 3) + x, 1]))
         rate = mvd_rate_cabac(t.costs, CTX_MVD_X, mvd_x, sum_x) + mvd_rate_cabac(t.costs, CTX_MVD_Y, mvd_y, sum_y)
     else:
         rate = se_rate(mvd_x) + se_rate(mvd_y)
-    for j in range(y, y + height):
-        for i in range(x, x + width):
-            motion.mv[mb, 0, 4 * j + i, 0], motion.mv[mb, 0, 4 * j + i, 1] = vector_x, vector_y
-            motion.mvd[mb, 0, 4 * j + i, 0], motion.mvd[mb, 0, 4 * j + i, 1] = mvd_x, mvd_y
+    _put_vector(motion, mb, lst, x, y, width, height, vector_x, vector_y, mvd_x, mvd_y)
+    return rate
+
+
+@kernel
+def _type_rate(t, motion, slot, mb_type):
+    """mb_type and sub_mb_type; the record must hold the reference indices."""
+    b_slice = t.slice_type == SLICE_B
+    number = np.int64(b_mb_type(motion.ref_idx, t.mb, mb_type) if b_slice else mb_type - INTER_16X16)
+    if not t.cabac:
+        rate = ue_rate(number)
+    elif b_slice:
+        rate = string_rate(t.costs, B_TYPES, number, t.type_inc)
+    else:
+        rate = string_rate(t.costs, P_TYPES, number, 0)
+    if mb_type != INTER_8X8:
+        return rate
+    for quadrant in range(4):
+        number = np.int64(t.sub_type[slot, quadrant])
+        if b_slice:
+            number = np.int64(B_SUB_TYPE[number, max(0, prediction_code(motion.ref_idx, t.mb, quadrant))])
+        if not t.cabac:
+            rate += ue_rate(number)
+        elif b_slice:
+            rate += string_rate(t.costs, B_SUB_TYPES, number, 0)
+        else:
+            rate += string_rate(t.costs, P_SUB_TYPES, number, 0)
     return rate
 
 
 @kernel
 def motion_rate(t, motion, slot, mb_type):
-    """Put the candidate's motion into the record of the macroblock; return the rate of type, references and vectors."""
+    """Put the candidate's motion into the record of the macroblock; return the rate of type, references and vectors.
+
+    A direct macroblock or quadrant has its motion in the slot like any other; only nothing is coded of it.
+    """
     mb = t.mb
-    costs = t.costs
-    rate = skip_rate(t, 0)
-    if t.cabac:
-        wide = mb_type == INTER_16X8 or mb_type == INTER_8X16
-        rate += np.int64(costs[2 * CTX_MB_TYPE_P]) + np.int64(costs[2 * (CTX_MB_TYPE_P + 1) + (1 if wide else 0)])
-        if wide:
-            rate += costs[2 * (CTX_MB_TYPE_P + 3) + (1 if mb_type == INTER_16X8 else 0)]
-        else:
-            rate += costs[2 * (CTX_MB_TYPE_P + 2) + (1 if mb_type == INTER_8X8 else 0)]
-    else:
-        rate += ue_rate(mb_type - INTER_16X16)
-    for quadrant in range(4):
-        motion.ref_idx[mb, 0, quadrant] = t.ref_idx[slot, quadrant]
-    if mb_type == INTER_16X16:
-        rate += _ref_rate(t, motion, 0, t.ref_idx[slot, 0])
-        rate += _part_rate(t, motion, slot, 0, 0, 4, 4)
-    elif mb_type == INTER_16X8:
-        rate += _ref_rate(t, motion, 0, t.ref_idx[slot, 0]) + _ref_rate(t, motion, 2, t.ref_idx[slot, 2])
-        rate += _part_rate(t, motion, slot, 0, 0, 4, 2)
-        rate += _part_rate(t, motion, slot, 0, 2, 4, 2)
-    elif mb_type == INTER_8X16:
-        rate += _ref_rate(t, motion, 0, t.ref_idx[slot, 0]) + _ref_rate(t, motion, 1, t.ref_idx[slot, 1])
-        rate += _part_rate(t, motion, slot, 0, 0, 2, 4)
-        rate += _part_rate(t, motion, slot, 2, 0, 2, 4)
-    else:
+    lists = 2 if t.slice_type == SLICE_B else 1
+    for lst in range(lists):
         for quadrant in range(4):
-            sub = t.sub_type[slot, quadrant]
-            if t.cabac:
-                rate += costs[2 * CTX_SUB_MB_TYPE_P + (1 if sub == SUB_8X8 else 0)]
-                if sub != SUB_8X8:
-                    rate += costs[2 * (CTX_SUB_MB_TYPE_P + 1) + (0 if sub == SUB_8X4 else 1)]
-                    if sub != SUB_8X4:
-                        rate += costs[2 * (CTX_SUB_MB_TYPE_P + 2) + (1 if sub == SUB_4X8 else 0)]
-            else:
-                rate += ue_rate(sub)
-            rate += _ref_rate(t, motion, quadrant, t.ref_idx[slot, quadrant])
-        for quadrant in range(4):
+            motion.ref_idx[mb, lst, quadrant] = t.ref_idx[slot, lst, quadrant]
+    rate = skip_rate(t, 0) + _type_rate(t, motion, slot, mb_type)
+    # 8x8 quadrants that begin a partition, as in the entropy engine
+    step = 4 if mb_type == INTER_16X16 else (2 if mb_type == INTER_16X8 else 1)
+    end = 2 if mb_type == INTER_8X16 else 4
+    all_direct = mb_type == B_DIRECT_16X16
+    for lst in range(lists):
+        if t.ref_counts[lst] > 1 and not all_direct:
+            for quadrant in range(0, end, step):
+                direct = mb_type == INTER_8X8 and t.sub_type[slot, quadrant] == SUB_DIRECT
+                if t.ref_idx[slot, lst, quadrant] >= 0 and not direct:
+                    rate += _ref_rate(t, motion, slot, lst, quadrant)
+    width = 4 if step != 1 else 2
+    height = 4 if mb_type == INTER_16X16 or mb_type == INTER_8X16 else 2
+    for lst in range(lists):
+        for quadrant in range(0, end, step):
             x0, y0 = 2 * (quadrant & 1), 2 * (quadrant >> 1)
-            sub = t.sub_type[slot, quadrant]
-            width = 2 if sub == SUB_8X8 or sub == SUB_8X4 else 1
-            height = 2 if sub == SUB_8X8 or sub == SUB_4X8 else 1
-            for y in range(y0, y0 + 2, height):
-                for x in range(x0, x0 + 2, width):
-                    rate += _part_rate(t, motion, slot, x, y, width, height)
+            sub = t.sub_type[slot, quadrant] if mb_type == INTER_8X8 else np.int64(SUB_8X8)
+            if t.ref_idx[slot, lst, quadrant] < 0:
+                _put_vector(motion, mb, lst, x0, y0, width, height, 0, 0, 0, 0)
+            elif all_direct or sub == SUB_DIRECT:
+                vector = t.vector[slot, lst, 4 * y0 + x0]
+                _put_vector(motion, mb, lst, x0, y0, width, height, vector[0], vector[1], 0, 0)
+            elif sub == SUB_8X8:
+                rate += _part_rate(t, motion, slot, lst, x0, y0, width, height)
+            else:
+                sub_width = 1 if sub == SUB_4X8 or sub == SUB_4X4 else 2
+                sub_height = 1 if sub == SUB_8X4 or sub == SUB_4X4 else 2
+                for y in range(y0, y0 + 2, sub_height):
+                    for x in range(x0, x0 + 2, sub_width):
+                        rate += _part_rate(t, motion, slot, lst, x, y, sub_width, sub_height)
     return rate
 
 
@@ -250,7 +347,8 @@ def may_use_8x8(t, slot, mb_type):
         return False
     if mb_type == INTER_8X8:
         for quadrant in range(4):
-            if t.sub_type[slot, quadrant] != SUB_8X8:
+            sub = t.sub_type[slot, quadrant]
+            if sub != SUB_8X8 and sub != SUB_DIRECT:  # direct_8x8_inference_flag is 1
                 return False
     return True
 

@@ -5,14 +5,12 @@ import numpy as np
 from asic_model.codecs.h264.cabac_contexts import (
     CTX_INTRA_CHROMA_MODE,
     CTX_MB_QP_DELTA,
-    CTX_MB_TYPE_I,
-    CTX_MB_TYPE_P,
-    CTX_MB_TYPE_P_INTRA,
     CTX_PREV_INTRA_MODE_FLAG,
     CTX_REM_INTRA_MODE,
 )
 from asic_model.codecs.h264.macroblock import I_4X4, I_8X8, I_16X16
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y
+from asic_model.engines.entropy.binarization import B_TYPES, INTRA_TYPES, P_TYPES
 from asic_model.engines.entropy.cavlc import CBP_CODE_NUM
 from asic_model.engines.intra_prediction import (
     ALLOWED_4X4,
@@ -30,7 +28,7 @@ from asic_model.engines.intra_prediction import (
     predict_chroma,
 )
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
-from asic_model.engines.mode_decision.rate import ONE_BIT, se_rate, ue_rate
+from asic_model.engines.mode_decision.rate import ONE_BIT, se_rate, string_rate, ue_rate
 from asic_model.engines.mode_decision.residual import (
     BLOCK_OF_RASTER,
     code_block,
@@ -47,6 +45,8 @@ from asic_model.engines.mode_decision.state import (
     INTRA,
     NEVER,
     SAMPLES,
+    SLICE_I,
+    SLICE_P,
     T_8X8,
     T_CBP,
     T_CHROMA,
@@ -142,28 +142,15 @@ def choose_chroma(t, slot):
 
 @kernel
 def _intra_type_rate(t, i16, pattern, mode):
-    """mb_type of an intra macroblock (Tables 9-36, 9-38, 7-11)."""
+    """mb_type of an intra macroblock in any slice (Tables 9-36, 9-37, 7-11)."""
+    number = 1 + mode + 4 * (pattern >> 4) + (12 if pattern & 15 else 0) if i16 else np.int64(0)
     if not t.cabac:
-        number = 1 + mode + 4 * (pattern >> 4) + (12 if pattern & 15 else 0) if i16 else 0
-        return ue_rate(number + 5 * t.p_slice)
-    costs = t.costs
-    rate = np.int64(0)
-    if t.p_slice:
-        rate += costs[2 * CTX_MB_TYPE_P + 1]
-        first = base = CTX_MB_TYPE_P_INTRA
-        luma, chroma, which, high, low = base + 1, base + 2, base + 2, base + 3, base + 3
-    else:
-        base = CTX_MB_TYPE_I
-        first = base + t.type_inc
-        luma, chroma, which, high, low = base + 3, base + 4, base + 5, base + 6, base + 7
-    if not i16:
-        return rate + costs[2 * first]
-    rate += np.int64(costs[2 * first + 1]) + 3  # end_of_slice_flag's context says that it is no I_PCM
-    rate += costs[2 * luma + (1 if pattern & 15 else 0)]
-    rate += costs[2 * chroma + (1 if pattern >> 4 else 0)]
-    if pattern >> 4:
-        rate += costs[2 * which + (pattern >> 5)]
-    return rate + costs[2 * high + (mode >> 1)] + costs[2 * low + (mode & 1)]
+        return ue_rate(number + (0 if t.slice_type == SLICE_I else (5 if t.slice_type == SLICE_P else 23)))
+    if t.slice_type == SLICE_I:
+        return string_rate(t.costs, INTRA_TYPES, number, t.type_inc)
+    if t.slice_type == SLICE_P:
+        return string_rate(t.costs, P_TYPES, 4, 0) + string_rate(t.costs, INTRA_TYPES, 26 + number, 0)
+    return string_rate(t.costs, B_TYPES, 23, t.type_inc) + string_rate(t.costs, INTRA_TYPES, 52 + number, 0)
 
 
 @kernel

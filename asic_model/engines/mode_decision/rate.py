@@ -180,6 +180,15 @@ def block_rate_cavlc(levels, offset, first, count, column):
 
 
 @kernel
+def string_rate(costs, strings, row, inc):
+    """Row `row` of a table of bin strings (`binarization`); inc: ctxIdxInc of the first bin."""
+    rate = np.int64(costs[np.int64(strings[row, 1]) + 2 * inc])
+    for i in range(2, np.int64(strings[row, 0]) + 1):
+        rate += np.int64(costs[strings[row, i]])
+    return rate
+
+
+@kernel
 def ue_rate(value):
     """ue(v) (9.1)."""
     return ONE_BIT * (2 * bit_length(np.int64(value) + 1) - 1)

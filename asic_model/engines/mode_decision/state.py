@@ -12,12 +12,14 @@ from asic_model.codecs.h264.macroblock import LEVELS_ROWS
 from asic_model.engines.motion_search import PARTITIONS
 
 SLOTS = 4  # in which a macroblock is coded on trial
-SLOT_SKIP = 3  # the one that holds the prediction of P_Skip
+SLOT_SKIP = 3  # the one that holds the prediction of P_Skip or B_Skip
 LEVELS_SLOT = LEVELS_ROWS * 16
 SAMPLES = 384  # luma 16 x 16 at stride 16, Cb at 256 and Cr at 320 at stride 8
 CB, CR = 256, 320
 NEVER = 1 << 60  # a cost
-REFERENCES = 4
+LIST_1 = 4  # place of the first reference of list 1 in arrays of references; list 0 stands before it
+REFERENCES = 6
+SLICE_P, SLICE_B, SLICE_I = range(3)
 
 # The window: the macroblock's surroundings in the reconstructed picture, in which intra trials work.
 WINDOW_STRIDE, WINDOW_CHROMA_STRIDE = 48, 32
@@ -66,11 +68,11 @@ MACROBLOCK = np.dtype(
         ("lambda_mode", "i8"),  # MODE_LAMBDA
         ("lambda_motion", "i8"),  # MOTION_LAMBDA
         ("weight", "i8", (2, 2)),  # of rate in the choice of levels
-        ("p_slice", "i8"),
+        ("slice_type", "i8"),  # SLICE_P, SLICE_B, SLICE_I
         ("cabac", "i8"),
         ("transform_8x8", "i8"),  # transform_8x8_mode_flag
         ("transform_inc", "i8"),  # ctxIdxInc of transform_size_8x8_flag
-        ("references", "i8"),
+        ("ref_counts", "i8", 2),  # active entries of the lists
         ("left_cbp", "i8"),  # coded_block_pattern of the neighbours as CABAC sees it
         ("up_cbp", "i8"),
         ("left_dc", "i8"),  # as T_DC, -1: not available
@@ -93,12 +95,18 @@ MACROBLOCK = np.dtype(
         # search
         ("vectors", "i4", (REFERENCES, PARTITIONS, 2)),
         ("vector_costs", "i4", (REFERENCES, PARTITIONS)),
-        ("chosen", "i8", PARTITIONS),  # best reference of each partition
+        ("vector_rates", "i4", (REFERENCES, PARTITIONS)),  # share of the rate in them
+        ("chosen", "i8", (2, PARTITIONS)),  # best reference of each partition, by list
+        ("part_list", "i8", PARTITIONS),  # B: how a partition is predicted: 0 list 0, 1 list 1, 2 both, 3 direct
+        ("part_cost", "i8", PARTITIONS),  # its SATD and rate
+        ("direct_valid", "i8"),
+        ("direct_ref", "i8", (2, 4)),  # [list][quadrant]
+        ("direct_vector", "i8", (2, 4, 2)),
         ("search_best", "i4", (2, 16)),
         # trials
         ("result", "i8", (SLOTS, TRIAL_FIELDS)),
-        ("ref_idx", "i8", (SLOTS, 4)),  # by quadrant
-        ("vector", "i8", (SLOTS, 16, 2)),  # by 4x4 block, raster order
+        ("ref_idx", "i8", (SLOTS, 2, 4)),  # [list][quadrant], -1: list not used
+        ("vector", "i8", (SLOTS, 2, 16, 2)),  # [list][4x4 block in raster order]
         ("sub_type", "i8", (SLOTS, 4)),
         ("intra_mode", "i8", (SLOTS, 16)),  # by blkIdx
         ("total", "u1", (SLOTS, 24)),  # levels that are not zero
@@ -107,6 +115,7 @@ MACROBLOCK = np.dtype(
         ("coefs", "i2", 512),
         ("samples", "u1", SLOTS * SAMPLES),  # reconstruction
         ("prediction", "u1", SLOTS * SAMPLES),
+        ("other", "u1", 2 * SAMPLES),  # scratch of bi-prediction
         ("source", "u1", SAMPLES),
         ("window", "u1", WINDOW_BYTES),
         ("line", "u1", 128),  # scratch of intra and inter prediction
@@ -130,6 +139,7 @@ def macroblock_state() -> np.record:
     """Return a cleared record for one job."""
     state: np.record = np.zeros(1, MACROBLOCK).view(np.recarray)[0]
     state.table_qp = -1
+    state.ref_idx[:] = -1
     return state
 
 
@@ -147,12 +157,11 @@ class Samples(NamedTuple):
 class Settings(NamedTuple):
     """What the kernels need of configuration and effort; all int. Margins and weights in 1/16."""
 
-    references: int  # searched
     partitions: int  # bit set of shapes: 1 16x8, 2 8x16, 4 8x8
     shape_margin: int  # shapes are refined when their SAD cost is within this of 16x16's
     inter_margin: int  # shapes are coded on trial when their SATD cost is within this of the best one's
     intra_margin: int  # intra is looked at when its SATD is within this of the best inter cost
-    early_skip: int  # 0: never; 1: skip at once when P_Skip leaves no residual and the search agrees
+    early_skip: int  # 0: never; 1: skip at once when it leaves no residual and the search agrees; 2: B: in any case
     weight_inter: int  # rate against distortion in the choice of levels
     weight_intra: int
     mode_lambda: int  # lambda of mode decision

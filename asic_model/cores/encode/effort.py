@@ -1,0 +1,86 @@
+"""What each effort spends, by slice type: the settings of mode decision and of the searches.
+
+Margins and weights were measured on natural clips (docs/mode_decision.md).
+"""
+
+from asic_model.cores.encode.job import (
+    EFFORT_FAST,
+    EFFORT_MEDIUM,
+    EFFORT_SLOW,
+    SLICE_B,
+    TOOL_BOTH_TRANSFORMS,
+    TOOL_EARLY_SKIP,
+    TOOL_SHAPES,
+    EncodeJob,
+)
+from asic_model.engines.lagrangian import MOTION_LAMBDA
+from asic_model.engines.mode_decision.state import Settings
+from asic_model.engines.motion_search import MotionSearchConfig, SearchSettings
+
+_EFFORTS = {
+    EFFORT_FAST: Settings(
+        partitions=7,
+        shape_margin=17,
+        inter_margin=16,
+        intra_margin=24,
+        early_skip=1,
+        weight_inter=16,
+        weight_intra=8,
+        mode_lambda=14,
+        both_transforms=0,
+    ),
+    EFFORT_MEDIUM: Settings(
+        partitions=7,
+        shape_margin=20,
+        inter_margin=18,
+        intra_margin=48,
+        early_skip=1,
+        weight_inter=16,
+        weight_intra=8,
+        mode_lambda=14,
+        both_transforms=1,
+    ),
+    EFFORT_SLOW: Settings(
+        partitions=7,
+        shape_margin=32,
+        inter_margin=24,
+        intra_margin=48,
+        early_skip=0,
+        weight_inter=15,
+        weight_intra=8,
+        mode_lambda=14,
+        both_transforms=1,
+    ),
+}
+# What differs in B slices
+_EFFORTS_B = {
+    EFFORT_FAST: _EFFORTS[EFFORT_FAST]._replace(early_skip=2, intra_margin=16),
+    EFFORT_MEDIUM: _EFFORTS[EFFORT_MEDIUM]._replace(intra_margin=24),
+    EFFORT_SLOW: _EFFORTS[EFFORT_SLOW]._replace(early_skip=1),
+}
+_CENTRES_EXTRA = {EFFORT_FAST: -1, EFFORT_MEDIUM: 0, EFFORT_SLOW: 2}
+
+
+def decision_settings(job: EncodeJob) -> Settings:
+    """What mode decision spends on the job's picture."""
+    settings = (_EFFORTS_B if job.slice_type == SLICE_B else _EFFORTS)[job.effort]
+    if job.tools_off & TOOL_SHAPES:
+        settings = settings._replace(partitions=0)
+    if job.tools_off & TOOL_BOTH_TRANSFORMS:
+        settings = settings._replace(both_transforms=0)
+    if job.tools_off & TOOL_EARLY_SKIP:
+        settings = settings._replace(early_skip=0)
+    return settings
+
+
+def search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> SearchSettings:
+    """What the searches spend on it."""
+    return SearchSettings(
+        range_x=cfg.range_x,
+        range_y=cfg.range_y,
+        centres=max(1, cfg.centres + _CENTRES_EXTRA[job.effort]),
+        radius=cfg.radius,
+        radius_parts=0 if job.effort == EFFORT_FAST else cfg.radius_parts,
+        temporal=int(job.motion_in_address != 0),
+        lambda_motion=int(MOTION_LAMBDA[job.qp]),
+    )

@@ -1,0 +1,111 @@
+"""Trials: what all macroblocks share between the search and the choice."""
+
+import numpy as np
+
+from asic_model.engines.mode_decision.inter import code_inter, copy_motion, may_use_8x8, skip_rate
+from asic_model.engines.mode_decision.intra import (
+    choose_16x16,
+    choose_chroma,
+    finish_intra,
+    try_4x4,
+    try_8x8,
+    try_16x16,
+)
+from asic_model.engines.mode_decision.rate import ONE_BIT
+from asic_model.engines.mode_decision.state import (
+    CB,
+    CR,
+    NEVER,
+    SAMPLES,
+    SLICE_I,
+    T_8X8,
+    T_CBP,
+    T_COST,
+    T_MOTION_RATE,
+    T_RATE,
+    T_SSD,
+    T_TYPE,
+)
+from asic_model.kernel_cache import kernel
+from asic_model.simd.blocks import copy_16xn
+from asic_model.simd.compare import ssd_8xn, ssd_16xn
+
+PCM_RATE = (3072 + 12) * ONE_BIT
+RATE_MAX = 3100 * ONE_BIT  # A.3.1: a macroblock has at most 3200 bits; beyond this estimate it becomes I_PCM
+
+
+@kernel
+def distortion(t, samples, area):
+    """SSD of a macroblock's samples, luma and chroma, against the source."""
+    return (
+        ssd_16xn(t.source, 0, 16, samples, area, 16, 16)
+        + ssd_8xn(t.source, CB, 8, samples, area + CB, 8, 8)
+        + ssd_8xn(t.source, CR, 8, samples, area + CR, 8, 8)
+    )
+
+
+@kernel
+def settle(t, slot, best):
+    """Cost of a finished trial; return the better one of it and slot `best` (-1: none yet)."""
+    result = t.result[slot]
+    ssd = distortion(t, t.samples, slot * SAMPLES)
+    result[T_SSD] = ssd
+    result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
+    if result[T_RATE] > RATE_MAX:
+        result[T_COST] = NEVER
+    t.trials += 1
+    return np.int64(slot) if best < 0 or result[T_COST] < t.result[best, T_COST] else np.int64(best)
+
+
+@kernel
+def free_slot(one, other):
+    slot = np.int64(0)
+    while slot == one or slot == other:
+        slot += 1
+    return slot
+
+
+@kernel
+def or_pcm(t, best):
+    return np.int64(-1) if t.result[best, T_COST] > (t.lambda_mode * PCM_RATE) >> 8 else np.int64(best)
+
+
+@kernel
+def try_intra(t, best, bound):
+    """Try all intra types if the SATD of Intra16x16 is at most `bound`; return the best slot."""
+    slot = free_slot(best, -1)
+    mode, satd = choose_16x16(t, slot)
+    if satd > bound:
+        return np.int64(best)
+    chroma_mode = choose_chroma(t, slot)
+    extra = skip_rate(t, 0) if t.slice_type != SLICE_I else np.int64(0)
+    try_16x16(t, slot, mode)
+    finish_intra(t, slot, chroma_mode, -1)
+    t.result[slot, T_RATE] += extra
+    first = slot
+    best = settle(t, slot, best)
+    if t.transform_8x8:
+        slot = free_slot(best, first)
+        try_8x8(t, slot)
+        finish_intra(t, slot, chroma_mode, first)
+        t.result[slot, T_RATE] += extra
+        best = settle(t, slot, best)
+    slot = free_slot(best, first)
+    if try_4x4(t, slot, np.int64(NEVER)):
+        finish_intra(t, slot, chroma_mode, first)
+        t.result[slot, T_RATE] += extra
+        best = settle(t, slot, best)
+    return best
+
+
+@kernel
+def try_other_transform(t, best):
+    """Code the inter macroblock of slot `best` with the other transform size; return the better slot."""
+    mb_type = t.result[best, T_TYPE]
+    if t.result[best, T_CBP] & 15 == 0 or not may_use_8x8(t, best, mb_type):
+        return np.int64(best)
+    slot = free_slot(best, -1)
+    copy_16xn(t.prediction, slot * SAMPLES, 16, t.prediction, best * SAMPLES, 16, 24)
+    copy_motion(t, slot, best)
+    code_inter(t, slot, mb_type, t.result[best, T_MOTION_RATE], 1 - t.result[best, T_8X8], best)
+    return settle(t, slot, best)
