@@ -22,6 +22,7 @@ from asic_model.codecs.h264.decode_records import (
     SLICE,
 )
 from asic_model.codecs.h264.dpb import Dpb, Frame, Reference
+from asic_model.codecs.h264.levels import LEVELS
 from asic_model.codecs.h264.nal import (
     NAL_DELIMITER,
     NAL_END_OF_SEQUENCE,
@@ -53,6 +54,9 @@ from driver.errors import UnsupportedInput
 _SEI_RECOVERY_POINT = 6
 _HEADER_BYTES = 1024  # enough payload for any slice header
 _FLAT = b"\x10" * MATRICES.itemsize  # no scaling matrices: all weights 16
+# Sizes of frames that are believed whatever the level says: many writers set it too low. Beyond (4096x2304), only what
+# the level allows: a damaged SPS must not cost gigabytes.
+BELIEVED_MBS = 36864
 MAX_SLICES = 1 << 17  # of one picture: a slice holds a macroblock at least
 
 
@@ -223,6 +227,10 @@ class H264Decoder:
         try:
             sps = parse_sps(unescape(unit[1:]))
         except SyntaxFault:
+            self.counters["bad_parameter_sets"] += 1
+            return
+        level = next((row for row in LEVELS if row.level_idc == sps.level_idc), LEVELS[-1])
+        if sps.mb_width * sps.mb_height > max(level.max_fs, BELIEVED_MBS):
             self.counters["bad_parameter_sets"] += 1
             return
         self._sequences[sps.seq_parameter_set_id] = sps

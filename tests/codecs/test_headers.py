@@ -205,6 +205,7 @@ def sequence_sets(draw: st.DrawFn) -> Sps:
         direct_8x8_inference_flag=draw(st.booleans()),
         vui=draw(st.none() | vuis()),
     )
+    sps.direct_8x8_inference_flag |= not sps.frame_mbs_only_flag  # 7.4.2.1.1
     if sps.profile_idc in HIGH_PROFILES:
         sps.chroma_format_idc = draw(st.integers(0, 3))
         sps.separate_colour_plane_flag = sps.chroma_format_idc == 3 and draw(st.booleans())

@@ -252,6 +252,8 @@ def _sps_syntax(c: BitCoder, s: Sps) -> Sps:
     if not s.frame_mbs_only_flag:
         s.mb_adaptive_frame_field_flag = c.flag("mb_adaptive_frame_field_flag", s.mb_adaptive_frame_field_flag)
     s.direct_8x8_inference_flag = c.flag("direct_8x8_inference_flag", s.direct_8x8_inference_flag)
+    if not s.frame_mbs_only_flag:
+        check("direct_8x8_inference_flag", int(s.direct_8x8_inference_flag), 1, 1)  # 7.4.2.1.1
     s.frame_cropping_flag = c.flag("frame_cropping_flag", s.frame_cropping_flag)
     if s.frame_cropping_flag:
         x, y = s.crop_units()
