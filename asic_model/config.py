@@ -319,7 +319,7 @@ def figures(config: BaseModel, prefix: str = "") -> dict[str, Any]:
         value = getattr(config, name)
         if isinstance(value, BaseModel):
             found.update(figures(value, f"{prefix}{name}."))
-        else:
+        elif not isinstance(value, dict):  # tables measured elsewhere bring their own origin
             found[f"{prefix}{name}"] = value
     return found
 

@@ -8,6 +8,7 @@ docs/report.md lists the keys. A figure that was not measured is absent, never 0
     exact                counted; another correct implementation counts the same
     checked against RTL  the RTL's bench asserts this very number
     approximate          the model's, within what `docs/time.md` says about it
+    measured on RTL      by a law measured on the block that `timing_from` names (docs/rtl_check.md)
 """
 
 from collections.abc import Mapping
@@ -20,11 +21,12 @@ from asic_model.config import ChipConfig
 from asic_model.cores.fabric import KINDS, Fabric, StageStats
 from asic_model.memory.dram import fast
 from asic_model.rtl_checks import RTL_CHECKS
+from asic_model.timing_table import CORE
 
 SCHEMA = "tasic-report"
 SCHEMA_VERSION = 1
 
-EXACT, CHECKED, APPROXIMATE = "exact", "checked against RTL", "approximate"
+EXACT, CHECKED, APPROXIMATE, MEASURED = "exact", "checked against RTL", "approximate", "measured on RTL"
 
 # Real-time streams that a rate is expressed in: macroblocks a second (H.264 codes 1080 lines as 68 rows).
 STREAMS = {"1080p30": 120 * 68 * 30, "2160p60": 240 * 135 * 60}
@@ -176,6 +178,9 @@ def _rows(fabric: Fabric, kind: str) -> list[int]:
 
 def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int], elapsed_ps: int) -> dict[str, Any]:
     rows = _rows(fabric, kind)
+    tables = config.encode.core.timing if kind == "encode" else {}
+    if CORE in tables:  # all of the core's cycles are counted in one stage
+        tables = {**tables, "mode_decision": tables[CORE]}
     units = int(fabric.units_finished[rows].sum())
     active_ps = int(fabric.active_ps[rows].sum())
     whole_ps = max(1, len(rows) * elapsed_ps)
@@ -195,8 +200,9 @@ def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int
                 "bottleneck_share": sum(b.get(name, 0) for b in bottlenecks) / bounded,
                 **{f"{cause}_share": value / whole_ps for cause, value in sums.items()},
                 "idle_share": max(0.0, 1 - sum(sums.values()) / whole_ps),
-                "exactness": exactness_of(name),
-                **({"rtl_bench": RTL_CHECKS[name]._asdict()} if name in RTL_CHECKS else {}),
+                "exactness": MEASURED if name in tables else exactness_of(name),
+                **({"timing_from": tables[name].block} if name in tables else {}),
+                **({"rtl_bench": RTL_CHECKS[name]._asdict()} if name in RTL_CHECKS and name not in tables else {}),
             }
         )
     latency, width = fabric.latency_histogram(kind)

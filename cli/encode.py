@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from cli.options import Command, chip_option, encoder_options, encoder_values, threads_option
+from cli.options import (
+    Command,
+    chip_option,
+    encoder_options,
+    encoder_values,
+    threads_option,
+    timing_changes,
+    timing_option,
+)
 
 
 @click.command(cls=Command)
@@ -23,6 +31,7 @@ from cli.options import Command, chip_option, encoder_options, encoder_values, t
     "--frames", "-frames:v", "--frames:v", "frames", type=click.IntRange(1), metavar="N", help="Stop after N."
 )
 @click.option("--quality/--no-quality", default=False, help="PSNR and SSIM of every picture, computed on the chip.")
+@timing_option
 @threads_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
 def encode(source_path: str, output: str, **options: Any) -> None:
@@ -52,6 +61,7 @@ def encode(source_path: str, output: str, **options: Any) -> None:
         config = job.encoder_config(source, values, source.width, source.height)
         warner(source.warnings)
         backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
+        backend["changes"] = timing_changes(options["timing_from"])
         device = stack.enter_context(Device.open(f"model:{options['chip']}", **backend))
         sinks = [Sink(output)]
         with ExitStack() as work:

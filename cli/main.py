@@ -13,6 +13,7 @@ from cli.decode import decode
 from cli.encode import encode
 from cli.hrd import hrd
 from cli.info import doctor, info, version
+from cli.rtl import rtl
 from cli.scale import scale
 from cli.transcode import transcode
 from driver.errors import TasicError
@@ -28,7 +29,7 @@ def tasic() -> None:
     """A virtual video-transcoding chip: exact streams out, and what the chip did for them."""
 
 
-for command in (transcode, encode, decode, scale, chips, hrd, info, doctor, version):
+for command in (transcode, encode, decode, scale, chips, hrd, rtl, info, doctor, version):
     tasic.add_command(command)
 
 

@@ -96,3 +96,29 @@ def threads_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "-threads", "--threads", "threads", type=click.IntRange(1, 256), metavar="N",
         help="Host threads that compute pixels [all processors]; results do not depend on it.",
     )(function)  # fmt: skip
+
+
+def timing_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--timing-from", "timing_from", metavar="FILE", multiple=True,
+        help="Cycles of an engine as `tasic rtl check` measured them on other RTL; once for each engine.",
+    )(function)  # fmt: skip
+
+
+def timing_changes(files: Iterable[str]) -> dict[str, Any]:
+    """Changes of the chip that `--timing-from` asks for, as backends take them. Raises InvalidConfig."""
+    from pathlib import Path
+
+    from asic_model.timing_table import TimingError, load
+    from driver.errors import InvalidConfig
+
+    tables: dict[str, Any] = {}
+    for file in files:
+        try:
+            stage, timing = load(Path(file))
+        except TimingError as error:
+            raise InvalidConfig(f"option --timing-from: {error}") from None
+        if stage in tables:
+            raise InvalidConfig(f"option --timing-from: {file}: a table for {stage} was given already")
+        tables[stage] = timing.model_dump()
+    return {"encode.core.timing": tables} if tables else {}

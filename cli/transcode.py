@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from cli.options import Command, chip_option, encoder_options, encoder_values, threads_option
+from cli.options import (
+    Command,
+    chip_option,
+    encoder_options,
+    encoder_values,
+    threads_option,
+    timing_changes,
+    timing_option,
+)
 
 
 @click.command(cls=Command)
@@ -28,6 +36,7 @@ from cli.options import Command, chip_option, encoder_options, encoder_values, t
     "--frames", "-frames:v", "--frames:v", "frames", type=click.IntRange(1), metavar="N", help="Stop after N."
 )
 @click.option("--quality/--no-quality", default=False, help="PSNR and SSIM of every picture, computed on the chip.")
+@timing_option
 @threads_option
 @click.option(
     "-y", "overwrite", is_flag=True, help="Accepted for FFmpeg's sake: outputs are always replaced, when done."
@@ -79,6 +88,7 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
             job.check_outputs(source_path, paths)
             report_files.check(options["report"], options["trace"], source_path, paths)
             backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
+            backend["changes"] = timing_changes(options.get("timing_from", ()))
             device = stack.enter_context(Device.open(f"model:{options['chip']}", **backend))
             if mode != "host":
                 why = job.chip_refusal(device, source, weave=mode == "chip")

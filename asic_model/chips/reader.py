@@ -92,11 +92,51 @@ def read(text: bytes, file: str) -> Description:
     return _Reader(text, file).description
 
 
+def compose(text: bytes, file: str) -> yaml.Node | None:
+    """Return the root node of `text`, None if it is empty; `file` is its name in messages. Raises ConfigError."""
+    if len(text) > MAX_BYTES:
+        raise ConfigError([Problem(file, 0, "", f"is {len(text)} bytes long, the limit is {MAX_BYTES}")])
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text[: error.start].count(b"\n") + 1
+        raise ConfigError([Problem(file, line, "", f"is not UTF-8 text (byte {error.start})")]) from None
+    loader = None
+    try:
+        loader = _Composer(decoded)
+        return loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = error.problem or error.context or "cannot be read as YAML"
+        raise ConfigError([Problem(file, mark.line + 1 if mark else 0, "", what)]) from None
+    except (yaml.YAMLError, ValueError, RecursionError, IndexError, AttributeError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError([Problem(file, 0, "", f"cannot be read as YAML: {what}")]) from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def plain_scalar(text: str, style: str | None) -> Any:
+    """A number, true or false, null or text. Quoted text stays text; there are no octal numbers and no dates."""
+    if style:
+        return text
+    if text in ("", "null", "~"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    if len(text) <= MAX_DIGITS and _INTEGER.match(text):
+        return int(text.replace("_", ""), 16 if text.startswith("0x") else 10)
+    if len(text) <= MAX_DIGITS and _DECIMAL.match(text):
+        return float(text)
+    return text
+
+
 class _Reader:
     def __init__(self, text: bytes, file: str) -> None:
         self.description = Description(file)
         self.problems: list[Problem] = []
-        root = self._compose(text)
+        root = compose(text, file)
         if root is not None and not isinstance(root, yaml.MappingNode):
             self._problem(root, "", "a chip description is a mapping (`name: ...`)")
         elif root is None:
@@ -105,30 +145,6 @@ class _Reader:
             self.description.values = self._section(root, "", None)
         if self.problems:
             raise ConfigError(self.problems)
-
-    def _compose(self, text: bytes) -> yaml.Node | None:
-        file = self.description.file
-        if len(text) > MAX_BYTES:
-            raise ConfigError([Problem(file, 0, "", f"is {len(text)} bytes long, the limit is {MAX_BYTES}")])
-        try:
-            decoded = text.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = text[: error.start].count(b"\n") + 1
-            raise ConfigError([Problem(file, line, "", f"is not UTF-8 text (byte {error.start})")]) from None
-        loader = None
-        try:
-            loader = _Composer(decoded)
-            return loader.get_single_node()
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            what = error.problem or error.context or "cannot be read as YAML"
-            raise ConfigError([Problem(file, mark.line + 1 if mark else 0, "", what)]) from None
-        except (yaml.YAMLError, ValueError, RecursionError, IndexError, AttributeError) as error:
-            what = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ConfigError([Problem(file, 0, "", f"cannot be read as YAML: {what}")]) from None
-        finally:
-            if loader is not None:
-                loader.dispose()
 
     def _problem(self, node: yaml.Node, path: str, message: str) -> None:
         line = node.start_mark.line + 1
@@ -202,7 +218,7 @@ class _Reader:
         return self._scalar(node, path)
 
     def _scalar(self, node: yaml.Node, path: str) -> Any:
-        """A number, true/false, null or text. Quoted text stays text; no octal, base 60, dates or infinities."""
+        """The value of a node that has to be a single one."""
         if not isinstance(node, yaml.ScalarNode):
             self._problem(node, path, "is a single value, not a list or a section")
             return None
@@ -210,17 +226,7 @@ class _Reader:
         if len(text) > MAX_SCALAR_CHARS:
             self._problem(node, path, f"is longer than {MAX_SCALAR_CHARS} characters")
             return None
-        if node.style:
-            return text
-        if text in ("", "null", "~"):
-            return None
-        if text in ("true", "false"):
-            return text == "true"
-        if len(text) <= MAX_DIGITS and _INTEGER.match(text):
-            return int(text.replace("_", ""), 16 if text.startswith("0x") else 10)
-        if len(text) <= MAX_DIGITS and _DECIMAL.match(text):
-            return float(text)
-        return text
+        return plain_scalar(text, node.style)
 
 
 def _join(path: str, name: str) -> str:

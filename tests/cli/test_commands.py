@@ -430,3 +430,39 @@ def test_the_small_commands(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     out = capfd.readouterr().out
     for words in ("tasic 0.", "vcu", "clocks.core_mhz", "edge: good", "firmware image", "encode cores", "64x48", "aac"):
         assert words in out
+
+
+# ------------------------------------------------------------------------------------------------------- RTL
+
+
+def test_timing_table_changes_the_stage_and_says_so(tmp_path: Path) -> None:
+    """1000 cycles of deblocking a macroblock, as a table says: the report has them, and where they come from."""
+    write_clip(tmp_path / "in.mkv", durations=[40, 40])
+    table = {
+        "kind": "tasic-timing",
+        "format": 1,
+        "stage": "deblock",
+        "block": "slow_filter",
+        "law": {"constant": 1000.0},
+    }
+    (tmp_path / "slow.json").write_text(json.dumps(table))
+    command = ["transcode", str(tmp_path / "in.mkv"), str(tmp_path / "out.264"), "--chip", CHIP, "-q"]
+    report = tmp_path / "report.json"
+    assert run([*command, "--timing-from", str(tmp_path / "slow.json"), "--report", str(report)]) == 0
+    stages = {stage["name"]: stage for stage in json.loads(report.read_text())["cores"]["encode"]["stages"]}
+    assert stages["deblock"]["cycles_mean"] == 1000
+    assert (stages["deblock"]["exactness"], stages["deblock"]["timing_from"]) == ("measured on RTL", "slow_filter")
+    assert "timing_from" not in stages["transform"]
+
+
+def test_mistakes_with_rtl_are_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Timing tables, adapters and engines that cannot be used are named."""
+    write_clip(tmp_path / "in.mkv", durations=[40])
+    (tmp_path / "t.json").write_text("{}")
+    line = failing(capfd, "transcode", tmp_path / "in.mkv", tmp_path / "o.264", "--timing-from", tmp_path / "t.json")
+    assert "option --timing-from" in line
+    assert "is no timing table" in line
+    assert "cannot be read" in failing(capfd, "rtl", "check", "--adapter", tmp_path / "none.yaml")
+    (tmp_path / "a.yaml").write_text("adapter: 1\ntop: x\nblok: {}\n")
+    assert "rtl check" in failing(capfd, "rtl", "check", "--adaptor", tmp_path / "a.yaml")
+    assert "did you mean 'transform'?" in failing(capfd, "rtl", "run", "transfrom")

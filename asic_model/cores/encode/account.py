@@ -1,8 +1,11 @@
 """What a picture cost: cycles by stage, memory requests, counters; and the core's configuration."""
 
-import numpy as np
-from pydantic import Field
+from typing import Annotated
 
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from asic_model import timing_table
 from asic_model.codecs.h264.macroblock import B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP, Macroblocks
 from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_I, EncodeJob
 from asic_model.cores.encode.picture import squared_error
@@ -27,6 +30,7 @@ from asic_model.memory import traffic
 from asic_model.memory.frame_compression import KnownTiles, tile_bytes
 from asic_model.memory.reference_cache import ReferenceCacheConfig, reads, search_windows
 from asic_model.section import Section
+from asic_model.timing_table import CORE, StageTiming, known_stages
 
 STAGES = ("fetch", "motion_search", "fractional_search", "mode_decision", "transform", "deblock", "entropy")
 FETCH, MOTION_SEARCH, FRACTIONAL_SEARCH, MODE_DECISION, TRANSFORM, DEBLOCK, ENTROPY = range(7)
@@ -45,6 +49,9 @@ class EncodeCoreConfig(Section):
     entropy: EntropyConfig = EntropyConfig()
     reference_cache: ReferenceCacheConfig = ReferenceCacheConfig(capacity_kib=1024)
     frame_compression: bool = Field(False, description="references are stored losslessly compressed")
+    timing: Annotated[dict[str, StageTiming], AfterValidator(known_stages)] = Field(
+        {}, description="laws measured on other RTL, by stage, in place of the engines' own"
+    )
     fetch_bytes_per_cycle: int = Field(16, ge=1, le=256, description="source samples unpacked per cycle [bytes]")
 
 
@@ -52,14 +59,25 @@ def stage_cycles(cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray) -> np.
     """Return int64[n, stages]. Trials of intra modes belong to mode decision, whichever engine takes longer."""
     cycles = np.zeros((len(work), len(STAGES)), np.int64)
     cycles[:, FETCH] = -(-MACROBLOCK_BYTES // cfg.fetch_bytes_per_cycle)
+    if CORE in cfg.timing:
+        cycles[:, MODE_DECISION] = timing_table.cycles(cfg.timing[CORE], work)
+        return cycles
     cycles[:, MOTION_SEARCH] = motion_search.cycles(cfg.motion_search, work)
     cycles[:, FRACTIONAL_SEARCH] = fractional_search.cycles(cfg.fractional_search, work)
-    cycles[:, MODE_DECISION] = np.maximum(
-        mode_decision.cycles(cfg.mode_decision, work), intra_prediction.cycles(cfg.intra_prediction, work)
-    )
+    cycles[:, MODE_DECISION] = mode_decision.cycles(cfg.mode_decision, work)
     cycles[:, TRANSFORM] = transform.cycles(cfg.transform, work)
-    cycles[:, DEBLOCK] = deblock.cycles(cfg.deblock, work) if job.deblock_disable != 1 else 0
+    cycles[:, DEBLOCK] = deblock.cycles(cfg.deblock, work)
     cycles[:, ENTROPY] = entropy.cycles(cfg.entropy, work, job.entropy == CABAC)
+    intra = intra_prediction.cycles(cfg.intra_prediction, work)
+    for name, timing in cfg.timing.items():
+        found = timing_table.cycles(timing, work)
+        if name == "intra_prediction":
+            intra = found
+        else:
+            cycles[:, STAGES.index(name)] = found
+    cycles[:, MODE_DECISION] = np.maximum(cycles[:, MODE_DECISION], intra)
+    if job.deblock_disable == 1:
+        cycles[:, DEBLOCK] = 0
     return cycles
 
 

@@ -1,0 +1,3 @@
+// a file list, as simulators take them
++define+SIMULATION
+edge_pipe.v   # the block

@@ -1,0 +1,169 @@
+"""How an adapter's words meet the block's ports: every port once, every name known, every width right."""
+
+import difflib
+import re
+from dataclasses import dataclass, field
+
+from rtl_tests.foreign.description import Adapter, Input, MemoryPort, Output
+from rtl_tests.foreign.layout import Layout
+from rtl_tests.foreign.sources import AdapterFault, Port
+
+CONSTANT = re.compile(r"\d+|\d*'s?[bodhBODH][0-9a-fA-FxXzZ_]+|'[01]")
+
+
+@dataclass
+class InputPlan:
+    """One input: its data ports, then the ports under `set`, concatenated from the low bits up."""
+
+    name: str
+    stream: Input
+    layout: Layout | None  # None for written-out beats
+    extra: list[Port] = field(default_factory=list)
+
+    @property
+    def width(self) -> int:
+        return (self.layout.width if self.layout else 0) + sum(port.width for port in self.extra)
+
+    @property
+    def ports(self) -> list[Port]:
+        return [*(self.layout.ports if self.layout else []), *self.extra]
+
+
+@dataclass
+class OutputPlan:
+    name: str
+    stream: Output
+    layout: Layout
+
+
+@dataclass
+class Plan:
+    """How an adapter's words meet the block's ports. Raises AdapterFault where they do not."""
+
+    adapter: Adapter
+    ports: dict[str, Port]
+    planes: list[str] = field(default_factory=list)  # names of the transaction's planes, in their order
+    copies: list[tuple[int, int]] = field(default_factory=list)  # (to, from): before each transaction but the first
+    store_bytes: int = 1 << 16
+    inputs: list[InputPlan] = field(init=False, default_factory=list)
+    outputs: list[OutputPlan] = field(init=False, default_factory=list)
+    driven: dict[str, str] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        adapter = self.adapter
+        if adapter.clock:
+            self._drive(adapter.clock.port, "clock.port", 1)
+        if adapter.reset:
+            self._drive(adapter.reset.port, "reset.port", 1)
+        for name, value in adapter.tie.items():
+            self._drive(name, f"tie.{name}")
+            if isinstance(value, str) and not CONSTANT.fullmatch(value):
+                raise AdapterFault(f"tie.{name}: {value!r} is not a Verilog literal (5, 8'h3f, '0)")
+        for name in adapter.config:
+            self._drive(name, f"config.{name}")
+        if adapter.control:
+            if adapter.control.start:
+                self._drive(adapter.control.start.port, "control.start.port", 1)
+            if adapter.control.done:
+                self._watch(adapter.control.done.port, "control.done.port")
+        for name, stream in adapter.inputs.items():
+            self.inputs.append(self._input(name, stream))
+        for name, out in adapter.outputs.items():
+            self.outputs.append(self._output(name, out))
+        for name, port in adapter.memory_ports.items():
+            self._memory_port(name, port)
+        for name, each in self.ports.items():
+            if each.direction == "INOUT":
+                raise AdapterFault(f"port {name} of {adapter.top} is bidirectional, which the wrapper cannot connect")
+            if each.direction == "INPUT" and name not in self.driven:
+                raise AdapterFault(
+                    f"port {name} of {adapter.top} ({each.width} bits) is driven by nothing; tie, config, an "
+                    "input's `ports` or `set`, or control names it"
+                )
+
+    def _find(self, name: str, where: str) -> Port:
+        if name not in self.ports:
+            near = difflib.get_close_matches(name, self.ports, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(self.ports)}"
+            raise AdapterFault(f"{where}: {self.adapter.top} has no port {name!r}; {hint}")
+        return self.ports[name]
+
+    def _drive(self, name: str, where: str, width: int | None = None) -> Port:
+        port = self._find(name, where)
+        if port.direction != "INPUT":
+            raise AdapterFault(f"{where}: {name} is an output of {self.adapter.top}")
+        if name in self.driven:
+            raise AdapterFault(f"{where}: {name} is driven by {self.driven[name]} already")
+        if width is not None and port.width != width:
+            raise AdapterFault(f"{where}: {name} has {port.width} bits, this wants {width}")
+        self.driven[name] = where
+        return port
+
+    def _watch(self, name: str, where: str) -> Port:
+        port = self._find(name, where)
+        if port.direction != "OUTPUT":
+            raise AdapterFault(f"{where}: {name} is an input of {self.adapter.top}")
+        return port
+
+    def _words(self, text: str | None, where: str) -> None:
+        """Names in an expression over ports are ports."""
+        if text is not None:
+            plain = re.sub(r"\d*'s?[bodhBODH][0-9a-fA-FxXzZ_]+", "", text)
+            for name in re.findall(r"[A-Za-z_][A-Za-z0-9_$]*", plain):
+                self._find(name, where)
+
+    def _input(self, name: str, stream: Input) -> InputPlan:
+        where = f"inputs.{name}"
+        data = [self._drive(each, f"{where}.ports") for each in stream.port_names()]
+        extra_names = list(stream.set) + (list(stream.writes[0]) if stream.writes else [])
+        extra = [self._drive(each, f"{where}.set") for each in extra_names]
+        if stream.valid:
+            self._drive(stream.valid, f"{where}.valid", 1)
+        for label, port in (("ready", stream.ready), ("request", stream.request)):
+            if port:
+                self._watch(port, f"{where}.{label}")
+        for label in ("address", "enable", "consumed"):
+            self._words(getattr(stream, label), f"{where}.{label}")
+        return InputPlan(name, stream, Layout(where, stream, data) if data else None, extra)
+
+    def _output(self, name: str, out: Output) -> OutputPlan:
+        where = f"outputs.{name}"
+        data = [self._watch(each, f"{where}.ports") for each in out.port_names()]
+        if out.valid:
+            self._watch(out.valid, f"{where}.valid")
+        if out.ready:
+            self._drive(out.ready, f"{where}.ready", 1)
+        if out.kind == "read":
+            self._drive(out.address or "", f"{where}.address")
+            if out.enable:
+                self._drive(out.enable, f"{where}.enable", 1)
+        else:
+            for label in ("address", "enable"):
+                self._words(getattr(out, label), f"{where}.{label}")
+        self._words(out.length, f"{where}.length")
+        return OutputPlan(name, out, Layout(where, out, data))
+
+    def _memory_port(self, name: str, port: MemoryPort) -> None:
+        where = f"memory_ports.{name}"
+        self._watch(port.start.port, f"{where}.start.port")
+        for label in ("done", "valid", "enable"):
+            if getattr(port, label):
+                self._drive(getattr(port, label), f"{where}.{label}", 1)
+        if port.address:
+            self._drive(port.address, f"{where}.address")
+        if port.data_in:
+            self._drive(port.data_in, f"{where}.data_in", 8 * port.samples)
+        if port.data_out:
+            self._watch(port.data_out, f"{where}.data_out")
+        for n, command in enumerate(port.commands):
+            here = f"{where}.commands.{n}"
+            if command.plane not in self.planes:
+                near = difflib.get_close_matches(command.plane, self.planes, 1)
+                hint = (
+                    f"did you mean {near[0]!r}?" if near else f"this transaction has {', '.join(self.planes) or 'none'}"
+                )
+                raise AdapterFault(f"{here}.plane: no plane {command.plane!r}; {hint}")
+            for label in ("when", "x", "y"):
+                self._words(getattr(command, label), f"{here}.{label}")
+            if (port.data_in if command.direction == "in" else port.data_out) is None:
+                raise AdapterFault(f"{here}: direction {command.direction} needs `data_{command.direction}`")

@@ -1,0 +1,108 @@
+"""Block matching: a block and a window of the reference give a vector and its cost.
+
+A search is judged by the cost that it returns, never by the vector alone: which of two equal candidates wins is the
+designer's. `tolerance.cost: optimal` (default) asks for the smallest cost in the window, `consistent` only that the
+cost belongs to the vector (searches that skip candidates).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from rtl_tests.foreign.transactions.base import Transaction, Vector, unit_of
+
+
+def sad_surface(current: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Sum of absolute differences of every position, int64[rows, columns]."""
+    height, width = current.shape
+    rows, columns = window.shape[0] - height + 1, window.shape[1] - width + 1
+    found = np.zeros((rows, columns), np.int64)
+    for y in range(height):
+        for x in range(width):
+            found += np.abs(window[y : y + rows, x : x + columns] - current[y, x])
+    return found
+
+
+class BlockMatch(Transaction):
+    name = "block_match"
+    engine = "motion_search"
+    planes = ("current", "window")
+    operations = {  # noqa: RUF012
+        standard: {"search": {"sad": (4, 8, 16, 32, 64)}} for standard in ("h264", "hevc", "mpeg2", "none")
+    }
+    options = {  # noqa: RUF012
+        "range_x": (8, "whole samples: vectors of -range_x..range_x"),
+        "range_y": (8, "whole samples"),
+        "exclude_last": (False, "vectors end one before +range_x and +range_y"),
+        "absolute": (False, "mv_x and mv_y count from the window's corner, not from its middle"),
+    }
+
+    def _vector(self, size: int, current: np.ndarray, window: np.ndarray) -> Vector:
+        range_x, range_y = int(self.option["range_x"]), int(self.option["range_y"])
+        surface = sad_surface(current.astype(np.int64), window.astype(np.int64))
+        fields = {
+            "current": current.astype(np.int64), "window": window.astype(np.int64), "size": size, "range_x": range_x,
+            "range_y": range_y, "surface": surface,
+        }  # fmt: skip
+        # The shape of the answers only: `judge` looks at the surface.
+        expected = {"mv_x": np.zeros(1, np.int64), "mv_y": np.zeros(1, np.int64), "cost": np.zeros(1, np.int64)}
+        planes = {"current": current.astype(np.uint8), "window": window.astype(np.uint8)}
+        return Vector("search", "sad", size, fields, expected, planes=planes)
+
+    def _window_shape(self, size: int) -> tuple[int, int]:
+        less = int(bool(self.option["exclude_last"]))
+        return size + 2 * int(self.option["range_y"]) - less, size + 2 * int(self.option["range_x"]) - less
+
+    def corners(self, op: str, kind: str, size: int) -> list[Vector]:
+        shape = self._window_shape(size)
+        found = [
+            self._vector(size, np.full((size, size), a), np.full(shape, b)) for a, b in ((0, 0), (255, 0), (0, 255))
+        ]
+        rng = np.random.default_rng(7)
+        for y, x in ((0, 0), (0, shape[1] - size), (shape[0] - size, 0), (shape[0] - size, shape[1] - size)):
+            window = rng.integers(0, 256, shape)
+            found.append(self._vector(size, window[y : y + size, x : x + size].copy(), window))
+        return found
+
+    def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
+        shape = self._window_shape(size)
+        smooth = rng.integers(0, 256, (shape[0] // 4 + 2, shape[1] // 4 + 2)).repeat(4, 0).repeat(4, 1)
+        window = np.clip(smooth[: shape[0], : shape[1]] + rng.integers(-12, 13, shape), 0, 255)
+        y, x = int(rng.integers(shape[0] - size + 1)), int(rng.integers(shape[1] - size + 1))
+        noise = int(rng.choice([0, 4, 40]))
+        current = np.clip(window[y : y + size, x : x + size] + rng.integers(-noise, noise + 1, (size, size)), 0, 255)
+        return self._vector(size, current, window)
+
+    def judge(self, vector: Vector, answer: dict[str, Any]) -> str | None:
+        surface = vector.fields["surface"]
+        best = int(surface.min())
+        cost = int(answer["cost"].ravel()[0]) if "cost" in answer else None
+        if "mv_x" in answer and "mv_y" in answer:
+            mv_x, mv_y = int(answer["mv_x"].ravel()[0]), int(answer["mv_y"].ravel()[0])
+            shift_x, shift_y = (
+                (0, 0) if self.option["absolute"] else (vector.fields["range_x"], vector.fields["range_y"])
+            )
+            row, column = mv_y + shift_y, mv_x + shift_x
+            if not (0 <= row < surface.shape[0] and 0 <= column < surface.shape[1]):
+                return f"vector ({mv_x}, {mv_y}) lies outside the {surface.shape[1]}x{surface.shape[0]} positions"
+            own = int(surface[row, column])
+            if cost is not None and own != cost:
+                return f"cost: {cost} was given for vector ({mv_x}, {mv_y}), whose SAD is {own}"
+            cost = own
+        if cost is None:
+            return "neither a vector nor a cost came out"
+        if self.adapter.tolerance.cost != "consistent" and cost != best:
+            at = np.argwhere(surface == best)[0]
+            return f"cost: {cost}, the smallest is {best} at row {at[0]}, column {at[1]} of the positions"
+        if cost < best:
+            return f"cost: {cost} is smaller than the smallest SAD, {best}"
+        return None
+
+    def per_unit(self, size: int) -> tuple[float, str]:
+        side, unit = unit_of(self.adapter.block.standard)
+        return (side / size) ** 2, unit
+
+    def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
+        count, _ = self.per_unit(vectors[0].size)
+        scale = 16 if self.adapter.block.standard == "hevc" else 1  # the record's rows are macroblocks
+        return {"constant": cycles * count / scale, "inter_only": True}

