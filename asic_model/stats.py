@@ -293,7 +293,7 @@ def _memory(config: ChipConfig, fabric: Fabric, cores: Mapping[str, Any], elapse
         section["row_hit_share"] = counters["row_hits"] / bursts
         section["achieved_bytes_s"] = moved_bytes / max(1, elapsed_ps) * 1e12
         section["bus_share"] = counters["bus_busy_ps"] / max(1, config.memory.channels * elapsed_ps)
-        section["efficiency_bound"] = _efficiency_bound(config, counters)
+        section["efficiency_bound"] = efficiency_bound(config, counters)
     if counters["read_chunks"]:
         section["read_latency_ns"] = counters["read_latency_ps"] / counters["read_chunks"] / 1000
     if "encode" in cores and by_kind.get("encode"):
@@ -303,7 +303,7 @@ def _memory(config: ChipConfig, fabric: Fabric, cores: Mapping[str, Any], elapse
     return section
 
 
-def _efficiency_bound(config: ChipConfig, counters: Mapping[str, int]) -> float:
+def efficiency_bound(config: ChipConfig, counters: Mapping[str, int]) -> float:
     """Upper bound of the share of its peak that memory carries with this run's accesses (banks never collide).
 
     Bus time against what it takes from it: activates where their rate is the limit, one turnaround both ways for

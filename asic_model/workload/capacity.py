@@ -1,0 +1,225 @@
+"""Capacity: the most concurrent real-time streams that a chip holds, what binds, and what would bind next.
+
+    found = capacity("live_ladder", "vcu")
+    found.streams, found.binds, found.next_limit, found.limits["memory"].streams
+
+A number of streams holds when the chosen share of pictures comes back inside its deadline, dropped and overdue ones
+counted as late. The search simulates: it begins at the bound that the resources' figures give and bisects.
+
+This is the interface for other searches: `capacity` takes names, paths or configurations, prints nothing, and
+returns one typed result.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from asic_model import stats
+from asic_model.config import ChipConfig, load_chip
+from asic_model.workload import firmware_cost
+from asic_model.workload import workload as workloads
+from asic_model.workload.errors import WorkloadError
+from asic_model.workload.simulation import Arrival, Outcome, Placed, simulate
+from asic_model.workload.streams import Stream
+from asic_model.workload.workload import RecordClip, WorkloadConfig
+
+PATIENCE_MS = 1000.0  # deadline of streams that are files, not live
+FULL = 0.9  # of a resource: it binds
+MOST_STREAMS = 4096
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One resource. `streams`: how many this resource alone would carry; `used`: its share in use at capacity."""
+
+    name: str
+    streams: float
+    used: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One simulated number of streams."""
+
+    streams: int
+    late_share: float
+    p50_ms: float
+    p99_ms: float
+    holds: bool
+
+
+@dataclass
+class Capacity:
+    """What a search found.
+
+    streams       most concurrent streams, all kinds of the mix together
+    binds         the resource that stops one more: a name of `limits`, or "deadline" where none is full
+    next_limit    the resource that would stop it next, and at how many streams
+    pixels_out_s  luma samples a second put out at capacity
+    """
+
+    scenario: str
+    chip: str
+    percentile: float
+    streams: int
+    binds: str
+    next_limit: tuple[str, float]
+    limits: dict[str, Limit]
+    trials: list[Trial]
+    pixels_out_s: float
+    frames_s: float
+    outcome: Outcome | None = field(repr=False, default=None)
+
+    def explain(self) -> str:
+        """One sentence."""
+        if not self.streams:
+            return f"{self.chip} does not hold one stream of {self.scenario}: {self.binds} binds"
+        other, at = self.next_limit
+        how = f"{self.limits[self.binds].used:.0%} used" if self.binds in self.limits else "no resource is full"
+        return (
+            f"{self.chip} holds {self.streams} streams of {self.scenario} with {self.percentile:.1%} of pictures "
+            f"in time; {self.binds} binds ({how}), next would be {other} at about {at:.0f} streams"
+        )
+
+
+def shares(counts: list[int], total: int) -> list[int]:
+    """Divide `total` streams in the proportion of `counts`, largest remainders first."""
+    whole = sum(counts)
+    exact = [total * count / whole for count in counts]
+    found = [int(value) for value in exact]
+    order = sorted(range(len(counts)), key=lambda n: (found[n] - exact[n], n))
+    for n in order[: total - sum(found)]:
+        found[n] += 1
+    return found
+
+
+def bounds(config: ChipConfig, mix: list[tuple[Stream, float]]) -> dict[str, float]:
+    """Streams that each resource alone would carry, for a mix of (stream, share of all streams)."""
+    total = sum(share for _, share in mix)
+
+    def mean(figure: Callable[[Stream], float]) -> float:
+        return sum(figure(stream) * share for stream, share in mix) / total
+
+    found: dict[str, float] = {}
+    for kind in ("encode", "scale", "decode"):
+        asked = mean(lambda stream, kind=kind: stream.rate(kind))  # type: ignore[misc]
+        if asked:
+            found[kind] = getattr(config, kind).cores * 1e12 / config.clocks.core_ps / asked
+    up, down = mean(lambda s: s.link_bytes_s()[0]), mean(lambda s: s.link_bytes_s()[1])
+    link = config.host_link.bandwidth_mb_s * 1e6
+    found["memory"] = config.memory.peak_bytes_s / max(1.0, mean(Stream.bytes_asked) + up + down)
+    found["link up"], found["link down"] = link / max(1.0, up), link / max(1.0, down)
+    control = mean(
+        lambda s: sum(
+            s.jobs_s(kind) * firmware_cost.job_cycles(kind, s.rate_controlled, config.control)
+            for kind in ("encode", "scale", "decode")
+        )
+    )
+    found["firmware"] = 1e12 / config.clocks.control_ps / max(1.0, control)
+    found["sessions"] = config.limits.sessions / max(1e-9, mean(lambda s: len(s.lanes)))
+    found["memory size"] = config.memory.capacity_bytes / max(1.0, mean(lambda s: s.memory_bytes))
+    return found
+
+
+def live(placed: Placed) -> Placed:
+    """The stream in real time: files get their own rate and a second of patience."""
+    arrival = placed.arrival
+    if arrival.kind == "live":
+        return placed
+    return replace(placed, arrival=Arrival("live", arrival.deadline_ms or PATIENCE_MS, arrival.jitter_ms, 64))
+
+
+def capacity(
+    scenario: str | Path | WorkloadConfig, chip: str | Path | ChipConfig, *, percentile: float = 0.99,
+    deadline_ms: float | None = None, duration_s: float = 0.5, warm_up_s: float = 0.2, seed: int = 0,
+    detail: str = "group", record: RecordClip | None = None, progress: Callable[[Trial], None] | None = None,
+) -> Capacity:  # fmt: skip
+    """Find the most concurrent real-time streams of `scenario` on `chip`.
+
+    scenario    a mix of the package, a workload file, or a workload; its counts say in which proportion streams grow
+    percentile  0.5..1: share of pictures that must be inside their deadline
+    deadline_ms instead of the workload's own
+    duration_s  simulated time that is judged, after `warm_up_s`
+
+    Raises WorkloadError (a bad workload, a chip that lacks a kind of core) and ConfigError (a bad chip).
+    """
+    if not 0.5 <= percentile <= 1:
+        raise WorkloadError(f"percentile: {percentile} is not in 0.5..1")
+    workload = scenario if isinstance(scenario, WorkloadConfig) else workloads.load(scenario)
+    config = chip if isinstance(chip, ChipConfig) else load_chip(chip)
+    single = workload.model_copy(
+        update={"sessions": tuple(s.model_copy(update={"count": 1}) for s in workload.sessions)}
+    )
+    folder = Path(scenario).parent if isinstance(scenario, str | Path) else None
+    kinds = [live(each) for each in workloads.place(single, config, detail=detail, folder=folder, record=record)]
+    if deadline_ms is not None:
+        kinds = [replace(kind, arrival=replace(kind.arrival, deadline_ms=deadline_ms)) for kind in kinds]
+    counts = [session.count for session in workload.sessions]
+    carried = bounds(config, [(kind.stream, count) for kind, count in zip(kinds, counts, strict=True)])
+    trials: dict[int, tuple[Trial, Outcome]] = {}
+
+    def holds(total: int) -> bool:
+        if total not in trials:
+            placed = [kind for kind, n in zip(kinds, shares(counts, total), strict=True) for _ in range(n)]
+            outcome = simulate(config, placed, duration_s=duration_s, warm_up_s=warm_up_s, seed=seed, detail=detail)
+            late = outcome.late_share
+            made = Trial(
+                total, late, 1e3 * outcome.latency(0.5), 1e3 * outcome.latency(0.99),
+                outcome.judged > 0 and late <= 1 - percentile + 1e-12,
+            )  # fmt: skip
+            trials[total] = made, outcome
+            if progress is not None:
+                progress(made)
+        return trials[total][0].holds
+
+    most = min(MOST_STREAMS, int(min(carried.values()) + 1e-9))
+    low, high = 0, most + 1  # holds, does not hold
+    if most >= 1 and holds(most):
+        low = most
+    else:
+        high = max(1, most)
+        guess = int(0.9 * most)
+        while high - low > 1:
+            middle = guess if low < guess < high else (low + high) // 2
+            guess = -1
+            if holds(middle):
+                low = middle
+            else:
+                high = middle
+    found = trials[low][1] if low else None
+    return _result(config, workload, percentile, low, carried, found, [trial for trial, _ in trials.values()])
+
+
+def _result(
+    config: ChipConfig, workload: WorkloadConfig, percentile: float, streams: int, carried: dict[str, float],
+    outcome: Outcome | None, trials: list[Trial],
+) -> Capacity:  # fmt: skip
+    used = dict(outcome.limits) if outcome else {}
+    if outcome is not None and used.get("memory"):
+        bound = stats.efficiency_bound(config, outcome.fabric.memory())
+        used["memory"] = min(1.0, used["memory"] / max(bound, 1e-9))
+        carried = {**carried, "memory": streams / used["memory"]}
+    limits = {name: Limit(name, value, used.get(name, 0.0)) for name, value in carried.items()}
+    order = sorted(limits.values(), key=lambda limit: limit.streams)
+    tightest = order[0]
+    full = tightest.used >= FULL or tightest.streams < streams + 1
+    binds = tightest.name if full or not streams else "deadline"
+    following = [limit for limit in order if limit.name != binds]
+    return Capacity(
+        scenario=workload.name,
+        chip=config.name,
+        percentile=percentile,
+        streams=streams,
+        binds=binds,
+        next_limit=(following[0].name, following[0].streams),
+        limits=limits,
+        trials=sorted(trials, key=lambda trial: trial.streams),
+        pixels_out_s=outcome.pixels_out / (outcome.duration_s + trial_warm_up(outcome)) if outcome else 0.0,
+        frames_s=outcome.frames_s if outcome else 0.0,
+        outcome=outcome,
+    )
+
+
+def trial_warm_up(outcome: Outcome) -> float:
+    """Seconds that were simulated before anything counted."""
+    return outcome.fabric.now_ps * 1e-12 - outcome.duration_s

@@ -1,0 +1,353 @@
+"""Streams made from figures: the jobs that a driver's session would submit, with work from the fitted tables.
+
+Surfaces, pools and order of jobs are those of the driver's sessions: one upload, one scale job for up to four sizes,
+one encode job an output. Where the chip decodes, a decode job comes first, and the coded stream is what is uploaded.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asic_model.codecs.h264.decode_records import motion_bytes
+from asic_model.config import ChipConfig
+from asic_model.cores.decode import DecodeJob
+from asic_model.cores.encode import EncodeJob
+from asic_model.cores.registry import CoreType, core_types
+from asic_model.cores.result import CoreResult, Facts
+from asic_model.cores.scale import ScaleJob
+from asic_model.descriptors import Kind
+from asic_model.memory.frame_compression import KnownTiles
+from asic_model.memory.reference_cache import RECTANGLE
+from asic_model.memory.surface import surface
+from asic_model.workload import profile
+from asic_model.workload.errors import WorkloadError
+from asic_model.workload.streams import PictureWork, Stream, Task, prepare
+
+FIRST_ADDRESS = 1 << 20
+PAGE = 4096
+OUTPUTS_A_JOB = 4
+# As the driver sizes its buffers (driver/session.py): the worst picture of a stream.
+STREAM_BYTES_PER_MB, STREAM_BYTES_MORE = 600, 8192
+DEFAULT_BITS_PER_PIXEL = 0.08
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output: size in luma samples, bits a second."""
+
+    width: int
+    height: int
+    bit_rate: float
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A synthetic stream.
+
+    motion, texture  see `profile`
+    bit_rate         of the coded source [bits/s]; used where the chip decodes
+    every            each so-many-th picture is scaled and coded, the others are only decoded
+    decode           "chip" or "host"
+    """
+
+    name: str
+    width: int
+    height: int
+    fps: float
+    outputs: tuple[Output, ...]
+    bit_rate: float = 0.0
+    motion: float = 4.0
+    texture: float = 0.5
+    preset: str = "medium"
+    gop: int = 60
+    references: int = 1
+    decode: str = "host"
+    every: int = 1
+    queue_depth: int = 4
+    rate_controlled: bool = True
+    seed: int = 0
+
+
+def coded(samples: int) -> int:
+    return (samples + 15) & ~15
+
+
+@dataclass
+class _Pool:
+    """Buffers of one size, taken in turn."""
+
+    base: int
+    size: int
+    count: int
+
+    def at(self, number: int) -> int:
+        return self.base + number % self.count * self.size
+
+
+@dataclass
+class _Places:
+    """A bump allocator over the stream's own addresses."""
+
+    next: int = FIRST_ADDRESS
+    held: int = 0  # bytes that the driver would hold for it
+    pools: list[_Pool] = field(default_factory=list)
+
+    def pool(self, size: int, count: int, held: int) -> _Pool:
+        """`count` buffers to play with, of which the driver's session would hold `held`."""
+        size = -(-size // PAGE) * PAGE
+        made = _Pool(self.next, size, count)
+        self.next += size * count
+        self.held += size * held
+        self.pools.append(made)
+        return made
+
+
+class _Builder:
+    def __init__(self, spec: Spec, config: ChipConfig, detail: str) -> None:
+        self.spec, self.config, self.detail = spec, config, detail
+        self.types = core_types(config)
+        self.tiles = KnownTiles()
+        self.places = _Places()
+        self.results: list[tuple[str, CoreResult]] = []
+        # All pools turn with the same period, so that a few pictures stand for all.
+        self.period = spec.references + spec.queue_depth + 1
+        self.lanes: list[str] = []
+
+    def core(self, kind: Kind, what: str) -> CoreType:
+        if kind not in self.types:
+            raise WorkloadError(
+                f"{self.spec.name}: {what} needs {kind.name.lower()} cores; {self.config.name} has none"
+            )
+        return self.types[kind]
+
+    def task(
+        self, kind: Kind, job: object, work: np.ndarray, facts: dict[str, np.ndarray], lane: int,
+        waits: tuple[tuple[int, int], ...], output_bytes: int, samples: int,
+    ) -> Task:  # fmt: skip
+        core = self.core(kind, kind.name.lower())
+        assert core.cost is not None
+        cycles, requests = core.cost(self.tiles, job, core.config, work, facts)
+        result = CoreResult(0, 0, output_bytes, core.stages, cycles, requests, work)
+        self.results.append((core.section, result))
+        return Task(prepare(result, self.config, core.section, self.detail), lane, waits, output_bytes, samples)
+
+    def lane(self, section: str) -> int:
+        self.lanes.append(section)
+        return len(self.lanes) - 1
+
+    def build(self) -> Stream:
+        spec = self.spec
+        decodes = spec.decode == "chip"
+        scaled = [o for o in spec.outputs if (o.width, o.height) != (spec.width, spec.height)]
+        decode = _Decode(self) if decodes else None
+        size = (coded(spec.width), coded(spec.height)) if decodes else (spec.width, spec.height)
+        source = (
+            decode.pool if decode else self.places.pool(surface(*size).size_bytes, self.period, spec.queue_depth + 1)
+        )
+        scale = _Scale(self, source, scaled) if scaled else None
+        encoders = [_Encode(self, number, output, source) for number, output in enumerate(spec.outputs)]
+        loop = spec.gop * spec.every
+        pictures = []
+        for number in range(loop):
+            tasks: list[Task] = []
+            upload = surface(spec.width, spec.height).size_bytes
+            if decode is not None:
+                made, upload = decode.picture(number)
+                tasks.append(made)
+            if number % spec.every == 0:
+                nth = number // spec.every
+                ready = ((decode.lane, number + 1),) if decode else ()
+                scale_jobs = scale.picture(nth, ready) if scale else []
+                tasks += scale_jobs
+                done = ((scale.lane, (nth + 1) * len(scale_jobs)),) if scale else ()
+                for encoder, output in zip(encoders, spec.outputs, strict=True):
+                    direct = (output.width, output.height) == (spec.width, spec.height)
+                    tasks.append(encoder.picture(nth, ready if direct else done, scale, scaled))
+            pictures.append(PictureWork(upload, tasks))
+        out = sum(o.width * o.height for o in spec.outputs)
+        return Stream(
+            name=spec.name,
+            lanes=tuple(self.lanes),
+            pictures=pictures,
+            fps=spec.fps,
+            memory_bytes=self.places.held,
+            span_bytes=self.places.next,
+            rate_controlled=spec.rate_controlled,
+            pixels_out=out // spec.every,
+            results=self.results,
+        )
+
+
+class _Decode:
+    """One decode job a picture."""
+
+    def __init__(self, builder: _Builder) -> None:
+        self.b, spec = builder, builder.spec
+        builder.core(Kind.DECODE, "decode: chip")
+        self.width, self.height = coded(spec.width), coded(spec.height)
+        count = self.width * self.height // 256
+        # References, pictures in flight, one under way.
+        held = spec.references + spec.queue_depth + 2
+        self.pool = builder.places.pool(surface(self.width, self.height).size_bytes, builder.period, held)
+        self.motion = builder.places.pool(motion_bytes(self.width, self.height), builder.period, held)
+        rate = spec.bit_rate or DEFAULT_BITS_PER_PIXEL * spec.width * spec.height * spec.fps
+        self.bits = profile.split_bits(rate / spec.fps / count, 2 * spec.gop)
+        room = count * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
+        self.stream = builder.places.pool(room, builder.period, spec.queue_depth)
+        self.parameters = builder.places.pool(PAGE, builder.period, spec.queue_depth)
+        self.lane = builder.lane("decode")
+        self.made: dict[tuple[bool, int], tuple[Task, int]] = {}
+
+    def picture(self, number: int) -> tuple[Task, int]:
+        """The job, and the bytes of its coded picture."""
+        key = number == 0, number % self.b.period
+        if key not in self.made:
+            self.made[key] = self._make(*key)
+        return self.made[key]
+
+    def _make(self, intra: bool, slot: int) -> tuple[Task, int]:
+        b, spec = self.b, self.b.spec
+        across, down = self.width // 16, self.height // 16
+        bits = self.bits[0 if intra else 1]
+        work = profile.work_record(
+            "decode", "I" if intra else "P", across, down, bits=bits, motion=spec.motion, seed=spec.seed + slot
+        )
+        size = int(work["parse_bits"].sum(dtype=np.int64)) // 8
+        job = DecodeJob(
+            width=self.width, height=self.height, out_address=self.pool.at(slot),
+            parameters_address=self.parameters.at(slot), stream_address=self.stream.at(slot), stream_bytes=size,
+            slice_count=1, reference_count=0 if intra else 1, motion_address=self.motion.at(slot),
+        )  # fmt: skip
+        b.tiles.keep(
+            surface(self.width, self.height, self.pool.at(slot)),
+            profile.tile_sizes(self.width, self.height, bits=self.bits[1], texture=spec.texture, seed=spec.seed + slot),
+        )
+        wanted = np.zeros(0, RECTANGLE)
+        if not intra:
+            wanted = _fetches(work, across, spec.motion, spec.seed + slot)
+        facts: Facts = {
+            "fetches": wanted.view(np.int32).ravel(),
+            "references": np.array([self.pool.at(slot - 1)], np.int64),
+            "flags": np.array([1, 1, 0], np.int64),
+        }
+        return b.task(Kind.DECODE, job, work, facts, self.lane, (), 0, spec.width * spec.height), size
+
+
+def _fetches(work: np.ndarray, across: int, motion: float, seed: int) -> np.ndarray:
+    """Rectangles of reference samples: the predicted samples of a macroblock, moved by vectors of that mean length."""
+    random = np.random.default_rng(seed)
+    unit = np.flatnonzero(work["inter_prediction_samples"])
+    count = len(unit)
+    moved = random.rayleigh(max(motion, 1e-3) / 1.2533, count)  # mean of a Rayleigh: sigma * sqrt(pi / 2)
+    # Neighbours move alike: angles change slowly along a row.
+    angle = np.cumsum(random.normal(0, 0.3, count))
+    wanted = np.zeros(count, RECTANGLE)
+    wanted["unit"] = unit
+    wanted["x"] = 16 * (unit % across) + np.round(moved * np.cos(angle)) - 2
+    wanted["y"] = 16 * (unit // across) + np.round(moved * np.sin(angle)) - 2
+    wanted["width"] = wanted["height"] = 21
+    return wanted
+
+
+class _Scale:
+    """Scale jobs of one picture, up to four outputs each."""
+
+    def __init__(self, builder: _Builder, source: _Pool, outputs: list[Output]) -> None:
+        self.b, self.source, self.outputs = builder, source, outputs
+        builder.core(Kind.SCALE, "scaling")
+        held = builder.spec.queue_depth + 1
+        self.pools = [builder.places.pool(surface(o.width, o.height).size_bytes, builder.period, held) for o in outputs]
+        self.lane = builder.lane("scale")
+        self.made: dict[tuple[int, tuple[tuple[int, int], ...]], list[Task]] = {}
+
+    def picture(self, nth: int, ready: tuple[tuple[int, int], ...]) -> list[Task]:
+        spec = self.b.spec
+        slot = nth % self.b.period
+        if (slot, ()) not in self.made:
+            tasks = []
+            for first in range(0, len(self.outputs), OUTPUTS_A_JOB):
+                group = range(first, min(first + OUTPUTS_A_JOB, len(self.outputs)))
+                places = {}
+                for place, number in enumerate(group):
+                    output = self.outputs[number]
+                    places[f"out{place}_width"], places[f"out{place}_height"] = output.width, output.height
+                    places[f"out{place}_address"] = self.pools[number].at(slot)
+                job = ScaleJob(
+                    width=spec.width, height=spec.height, src_address=self.source.at(nth * spec.every),
+                    output_count=len(group), **places,
+                )  # fmt: skip
+                tasks.append(self.b.task(Kind.SCALE, job, np.zeros(0), {}, self.lane, (), 0, spec.width * spec.height))
+            self.made[slot, ()] = tasks
+        return [Task(t.job, t.lane, ready, 0, t.samples) for t in self.made[slot, ()]]
+
+
+class _Encode:
+    """One encode job a picture of one output."""
+
+    def __init__(self, builder: _Builder, number: int, output: Output, source: _Pool) -> None:
+        self.b, self.number, self.output, self.source = builder, number, output, source
+        spec = builder.spec
+        self.width, self.height = coded(output.width), coded(output.height)
+        count = self.width * self.height // 256
+        held = spec.references + spec.queue_depth + 1
+        self.recon = builder.places.pool(surface(self.width, self.height).size_bytes, builder.period, held)
+        room = count * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
+        self.stream = builder.places.pool(room, builder.period, spec.queue_depth)
+        rate = output.bit_rate or DEFAULT_BITS_PER_PIXEL * output.width * output.height * spec.fps / spec.every
+        self.bits = profile.split_bits(rate * spec.every / spec.fps / count, spec.gop)
+        self.lane = builder.lane("encode")
+        self.made: dict[tuple[int, int], Task] = {}
+        for slot in range(builder.period):
+            builder.tiles.keep(
+                surface(self.width, self.height, self.recon.at(slot)),
+                profile.tile_sizes(
+                    self.width, self.height, bits=self.bits[1], texture=spec.texture, seed=spec.seed + 31 * slot
+                ),
+            )
+
+    def picture(self, nth: int, ready: tuple[tuple[int, int], ...], scale: _Scale | None, scaled: list[Output]) -> Task:
+        b, spec = self.b, self.b.spec
+        references = min(nth, spec.references)
+        key = references, nth % b.period
+        if key not in self.made:
+            self.made[key] = self._make(nth, references, scale, scaled)
+        made = self.made[key]
+        return Task(made.job, self.lane, ready, made.output_bytes, made.samples)
+
+    def _make(self, nth: int, references: int, scale: _Scale | None, scaled: list[Output]) -> Task:
+        b, spec, output = self.b, self.b.spec, self.output
+        source = self.source.at(nth * spec.every)
+        held = (spec.width, spec.height)
+        if output in scaled:
+            assert scale is not None
+            source, held = scale.pools[scaled.index(output)].at(nth), (output.width, output.height)
+        inside = {}
+        if spec.decode == "chip" and output not in scaled and (coded(held[0]), coded(held[1])) != held:
+            inside = {"src_surface_width": coded(held[0]), "src_surface_height": coded(held[1])}
+        addresses = {f"ref_address_{n}": self.recon.at(nth - 1 - n) for n in range(references)}
+        job = EncodeJob(
+            width=output.width, height=output.height, src_address=source, recon_address=self.recon.at(nth),
+            out_address=self.stream.at(nth), out_capacity=self.stream.size, ref_count=references, **addresses,
+            slice_type=0 if references else 2, idr=int(not references),
+            effort=profile.EFFORTS.index(spec.preset), **inside,
+        )  # fmt: skip
+        work = profile.work_record(
+            "encode", "P" if references else "I", self.width // 16, self.height // 16,
+            bits=self.bits[1 if references else 0], motion=spec.motion, effort=spec.preset,
+            seed=spec.seed + 101 * self.number + nth,
+        )  # fmt: skip
+        size = int(work["entropy_bits"].sum(dtype=np.int64)) // 8
+        return b.task(Kind.ENCODE, job, work, {}, self.lane, (), size, output.width * output.height)
+
+
+def build(spec: Spec, config: ChipConfig, detail: str = "group") -> Stream:
+    """Return a synthetic stream on `config`. Raises WorkloadError where the chip lacks a kind of core it needs."""
+    if spec.preset not in profile.EFFORTS:
+        raise WorkloadError(f"{spec.name}: preset: {spec.preset!r} is not offered; one of {', '.join(profile.EFFORTS)}")
+    limits = config.limits
+    if spec.width > limits.max_width or spec.height > limits.max_height:
+        raise WorkloadError(
+            f"{spec.name}: {spec.width}x{spec.height} is larger than {config.name} takes "
+            f"({limits.max_width}x{limits.max_height})"
+        )
+    return _Builder(spec, config, detail).build()
