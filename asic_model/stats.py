@@ -193,6 +193,8 @@ def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int
             cause: sum(account[name][cause] for account in accounts if name in account)
             for cause in ("busy", "stall_input", "stall_memory", "stall_output")
         }
+        if not any(name in account for account in accounts):  # played in groups: only the work itself is split
+            sums["busy"] = min(spent.cycles_sum * config.clocks.core_ps, whole_ps)
         stages.append(
             {
                 "name": name,

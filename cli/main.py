@@ -8,13 +8,20 @@ from types import FrameType
 
 import click
 
+from asic_model.workload.errors import WorkloadError
+from cli.capacity import capacity
 from cli.chips import chips
 from cli.decode import decode
 from cli.encode import encode
+from cli.explain import compare, explain
+from cli.fleet import fleet
 from cli.hrd import hrd
 from cli.info import doctor, info, version
+from cli.record import record
 from cli.rtl import rtl
 from cli.scale import scale
+from cli.simulate import simulate
+from cli.sweep import sweep
 from cli.transcode import transcode
 from driver.errors import TasicError
 
@@ -29,7 +36,11 @@ def tasic() -> None:
     """A virtual video-transcoding chip: exact streams out, and what the chip did for them."""
 
 
-for command in (transcode, encode, decode, scale, chips, hrd, rtl, info, doctor, version):
+for command in (
+    *(transcode, encode, decode, scale),
+    *(record, simulate, capacity, sweep, fleet, explain, compare),
+    *(chips, hrd, rtl, info, doctor, version),
+):
     tasic.add_command(command)
 
 
@@ -59,7 +70,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # whoever read our output left; a second error while closing stdout would only be noise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_SIGNAL + signal.SIGPIPE
-    except TasicError as error:
+    except (TasicError, WorkloadError) as error:
         _say(str(error))
         return EXIT_FAILED
     except OSError as error:

@@ -1,7 +1,7 @@
 """Where a command's report and timeline go."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,15 @@ def check(reports: Sequence[str], trace: str | None, source: str | None = None, 
 
 def write(device: Device, result: JobResult, reports: Sequence[str], trace: str | None, *, quiet: bool) -> None:
     """Write what was asked for; print the summary unless `quiet` or the whole report is printed."""
-    record = device.report(run_facts(result)) or {}
+    write_record(device.report(run_facts(result)) or {}, reports)
+    if trace is not None:
+        device.write_trace(trace)
+    if not quiet and PRINT not in reports:
+        summary(result)
+
+
+def write_record(record: Mapping[str, Any], reports: Sequence[str]) -> None:
+    """Write a report in every form that was asked for, or print it."""
     for report in reports:
         suffix = Path(report).suffix.lower()
         if report == PRINT:
@@ -40,10 +48,6 @@ def write(device: Device, result: JobResult, reports: Sequence[str], trace: str 
             write_text(report, json.dumps(record, indent=1, allow_nan=False) + "\n")
         else:
             write_text(report, html_report(record) if suffix == ".html" else text_report(record))
-    if trace is not None:
-        device.write_trace(trace)
-    if not quiet and PRINT not in reports:
-        summary(result)
 
 
 def run_facts(result: JobResult) -> dict[str, Any]:

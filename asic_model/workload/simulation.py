@@ -82,11 +82,13 @@ class Outcome:
     macroblocks: int  # units of encode and decode jobs, and input macroblocks of scale jobs
     pixels_out: int
     jobs: int
-    energy_joules: dict[str, float]
+    samples: dict[str, int]  # luma samples of finished jobs, by kind of core
     bandwidth: list[tuple[float, float]]  # (seconds, bytes a second), memory buses
     fabric: Fabric
     firmware_busy_ps: int
     link_bytes: tuple[int, int]
+    detail: str
+    memory_stretch: float
 
     @property
     def judged(self) -> int:
@@ -163,8 +165,9 @@ class Simulation:
         self._random = np.random.default_rng(seed)
         self._warm_ps = round(warm_up_s * PS_PER_S)
         self.fabric = Fabric(config, trace=trace, sample_ps=PS_PER_MS)
-        if detail == "group":
-            self.fabric.stretch_memory(memory_stretch(config, [each.stream for each in placed]))
+        self._detail = detail
+        self._stretch = memory_stretch(config, [each.stream for each in placed]) if detail == "group" else 1.0
+        self.fabric.stretch_memory(self._stretch)
         places = displacements([each.stream for each in placed], config.memory.capacity_bytes, seed)
         self._live = [_Live(each, n, int(place)) for n, (each, place) in enumerate(zip(placed, places, strict=True))]
         count = 0
@@ -416,11 +419,13 @@ class Simulation:
             macroblocks=self._macroblocks,
             pixels_out=self._pixels_out,
             jobs=self._jobs,
-            energy_joules={},
+            samples=dict(self._samples),
             bandwidth=self._bandwidth,
             fabric=self.fabric,
             firmware_busy_ps=self.firmware_busy_ps,
             link_bytes=(self._link_bytes[0], self._link_bytes[1]),
+            detail=self._detail,
+            memory_stretch=self._stretch,
         )
 
     def _busy_ps(self, kind: str, end_ps: int) -> int:

@@ -1,0 +1,101 @@
+"""Workloads in YAML: the mixes that come along, errors that name field, value, range and the near word."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asic_model.config import load_chip
+from asic_model.workload import capacity, workload
+from asic_model.workload.errors import WorkloadError
+from asic_model.workload.workload import WorkloadConfig, load, mixes, parse, parse_rate
+
+GOOD = "sessions:\n  - source: {width: 320, height: 192, fps: 30}\n"
+
+
+def test_every_mix_is_good_and_says_what_it_is() -> None:
+    assert {"live_ladder", "upload_multi", "upload_single", "vod_offline", "training_data"} <= set(mixes())
+    assert sum(name.startswith("vbench_") for name in mixes()) == 5
+    for name in mixes():
+        mix = load(name)
+        assert mix.name == name
+        assert mix.description
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is a mapping of fields"),
+        ("sessions: []", r"sessions: .*at least 1 item"),
+        ("sessions:\n  - {}", "sessions.0.source: is missing"),
+        (GOOD + "    gop: 0\n", r"sessions\.0\.gop: 0: input should be greater than or equal to 1"),
+        (GOOD + "    preset: medum\n", "preset: 'medum' is not offered; one of fast, medium, slow; did you mean medium?"),
+        (GOOD + "    prset: fast\n", r"sessions\.0\.prset: no such field; did you mean preset\?"),
+        (GOOD + "    ladder: [721p]\n", "'721p' is no output; .*did you mean 720p?"),
+        (GOOD + "    ladder: [720p@fast]\n", "'fast' is not a bit rate"),
+        (GOOD + "    arrival: {kind: lve}\n", "arrival.kind: 'lve' is not offered; one of live, file; did you mean live?"),
+        ("sessions:\n  - source: {width: 321, height: 192, fps: 30}\n", "width: 321 is odd"),
+        ("sessions:\n  - source: {width: 320}\n", "give clip, trace, or width, height and fps"),
+        ("a: &x 1\nb: *x\n", "w.yaml:1: anchors and aliases are not used"),
+        ("a: 1\na: 2\n", "a: is given twice"),
+        ("a: [", "w.yaml:1"),
+        ("\x00", "cannot be read|special characters"),
+    ],
+)  # fmt: skip
+def test_errors_name_field_value_and_what_is_allowed(text: str, said: str) -> None:
+    with pytest.raises(WorkloadError, match=said) as caught:
+        parse(text.encode(), "w.yaml")
+    assert "w.yaml" in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_else(data: bytes) -> None:
+    try:
+        parse(data)
+    except WorkloadError:
+        return
+
+
+@pytest.mark.parametrize(("text", "rate"), [("5M", 5e6), ("800k", 8e5), ("1.5m", 1.5e6), (1000, 1000.0), ("7", 7.0)])
+def test_rates_as_people_write_them(text: object, rate: float) -> None:
+    assert parse_rate(text) == rate
+
+
+def test_streams_are_shared_out_in_proportion() -> None:
+    assert capacity.shares([1, 1, 2], 8) == [2, 2, 4]
+    assert capacity.shares([3, 1], 5) == [4, 1]
+    assert sum(capacity.shares([5, 7, 11], 100)) == 100
+
+
+def small(**changes: object) -> WorkloadConfig:
+    session = {
+        "source": {"width": 320, "height": 192, "fps": 30}, "ladder": ["320x192@400k"], "gop": 8, **changes,
+    }  # fmt: skip
+    return WorkloadConfig.model_validate({"sessions": [session], "name": "small"})
+
+
+def test_capacity_finds_the_limit_of_sessions_and_what_comes_next() -> None:
+    """tiny's firmware takes few sessions: with one lane a stream as many streams fit, unless something binds before."""
+    config = load_chip("tiny")
+    found = capacity.capacity(small(), config, duration_s=0.2, warm_up_s=0.05)
+    assert 0 < found.streams <= min(limit.streams for limit in found.limits.values()) + 1e-6
+    assert found.binds in found.limits or found.binds == "deadline"
+    assert found.next_limit[0] != found.binds
+    assert all(trial.holds for trial in found.trials if trial.streams <= found.streams)
+    assert str(found.streams) in found.explain()
+
+
+def test_a_tighter_deadline_never_holds_more() -> None:
+    config = load_chip("tiny")
+    held = [
+        capacity.capacity(small(), config, deadline_ms=ms, duration_s=0.2, warm_up_s=0.05).streams
+        for ms in (5, 20, 200)
+    ]
+    assert held == sorted(held)
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(WorkloadError, match=r"percentile: 1\.5 is not in 0\.5\.\.1"):
+        capacity.capacity(small(), "vcu", percentile=1.5)
+    with pytest.raises(WorkloadError, match="must be recorded first"):
+        workload.place(WorkloadConfig.model_validate({"sessions": [{"source": {"clip": "a.mp4"}}]}), load_chip("vcu"))
