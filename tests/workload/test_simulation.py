@@ -56,8 +56,8 @@ def test_what_cores_ask_for_is_served_and_counted_once() -> None:
 
 
 def test_too_many_streams_are_late_and_the_full_resource_says_so() -> None:
-    """One encode core at a tenth of the clock: the encode cores are what is full, and pictures are dropped."""
-    config = with_changes(load_chip("vcu"), {"encode.cores": 1, "clocks.core_mhz": 40})
+    """One encode core at 12 MHz: the encode cores are what is full, and pictures are dropped."""
+    config = with_changes(load_chip("vcu"), {"encode.cores": 1, "clocks.core_mhz": 12})
     stream = build(SMALL, config)
     outcome = simulate(config, [Placed(stream, Arrival(drop_after=3))] * 12, duration_s=0.5)
     assert outcome.late_share > 0.2
@@ -75,13 +75,13 @@ def test_files_go_as_fast_as_the_chip() -> None:
 
 
 def test_a_higher_priority_is_served_first() -> None:
-    config = with_changes(load_chip("vcu"), {"encode.cores": 1, "clocks.core_mhz": 60})
+    config = with_changes(load_chip("vcu"), {"encode.cores": 1, "clocks.core_mhz": 12})
     stream = build(SMALL, config)
-    placed = [Placed(stream, priority=int(n == 0)) for n in range(8)]
+    placed = [Placed(stream, priority=int(n == 0)) for n in range(12)]
     outcome = simulate(config, placed, duration_s=0.5)
     first, others = outcome.streams[0], outcome.streams[1:]
     assert first.late == 0
-    assert np.mean(first.latencies) < min(np.mean(s.latencies) for s in others if s.latencies)
+    assert np.mean(first.latencies) < 0.5 * min(np.mean(s.latencies) for s in others if s.latencies)
 
 
 def uneven_job(units: int = 600) -> CoreResult:
