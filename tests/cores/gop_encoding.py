@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from asic_model.codecs.h264.parameter_sets import Pps, Sps
+from asic_model.codecs.h264.vui import Vui
 from asic_model.cores.encode import EncodeJob, run
 from asic_model.cores.result import STATUS_OK
 from asic_model.memory.surface import surface
-from driver.gop import LOG2_MAX_FRAME_NUM, LOG2_MAX_POC_LSB, PictureHeader, PictureOrder
+from driver.gop import LOG2_MAX_FRAME_NUM, LOG2_MAX_POC_LSB, PictureHeader, PictureOrder, hierarchy_depth
 from tests.cores.encoding import CONFIG, PAGE, START_CODE, _planes
 
 Planes = tuple[np.ndarray, ...]
@@ -37,6 +38,10 @@ def encode_gop(
         max_num_ref_frames=order.capacity,
     )  # fmt: skip
     sps.set_size(width, height)
+    sps.vui = Vui(  # without it FFmpeg guesses how many pictures to hold back
+        bitstream_restriction_flag=True, max_num_reorder_frames=hierarchy_depth(b_frames, b_ref_mode),
+        max_dec_frame_buffering=order.capacity,
+    )  # fmt: skip
     pps = Pps(
         entropy_coding_mode_flag=bool(entropy), deblocking_filter_control_present_flag=True,
         weighted_pred_flag=bool(weighted & 1), weighted_bipred_idc=2 if weighted & 2 else 0, has_extension=True,

@@ -146,6 +146,7 @@ def decide_inter(t, settings, motion, references, whole, cost):
     if settings.both_transforms and best >= 0:
         best = try_other_transform(t, best)
     best = try_intra(t, best, (least * settings.intra_margin) >> 4)
-    if t.result[SLOT_SKIP, T_COST] <= t.result[best, T_COST]:
+    skip = t.result[SLOT_SKIP, T_COST]  # NEVER where it cannot be predicted
+    if skip < NEVER and skip <= t.result[best, T_COST]:
         return np.int64(SLOT_SKIP)
     return or_pcm(t, best)
