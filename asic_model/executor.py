@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asic_model import warm
 from asic_model.cores.estimate import estimate
 from asic_model.cores.registry import CoreType, all_regions, build_job
 from asic_model.cores.result import REQUEST, CoreResult
@@ -176,6 +177,7 @@ class Executor:
     def _enter(self, block: bytes, window: Window) -> Ticket:
         """Make a job known: find what it must wait for, let a thread have it."""
         kind, fields = unpack_job(block)
+        warm.want(kind, self._functional)
         core = self._types[kind]
         memory = self._memory[window.base : window.base + window.size_bytes]
         areas = all_regions(memory, kind, fields)

@@ -17,6 +17,7 @@ import hashlib
 import os
 import pickle
 import sys
+import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -243,7 +244,11 @@ class _Callee:
                 key = _key(self.entry.py_func, args, self.entry.targetoptions, "callee")
                 context = self.entry.targetctx
                 context.refresh()
-                descriptor, signature, library = _load_callee(key, context) or self._compile(args, key)
+                made = _load_callee(key, context)
+                if made is None:
+                    with store.claim(key, _progress.tell):
+                        made = _load_callee(key, context) or self._compile(args, key)
+                descriptor, signature, library = made
                 context.insert_user_function(key, descriptor, [library])
                 known = self.versions[args] = (key, signature)
             return known[0]
@@ -303,13 +308,13 @@ class _EntryCache(numba.core.caching._Cache):
 
     def flush(self) -> None: ...
 
-    def _key(self, sig: Any) -> str:
+    def key(self, sig: Any) -> str:
         args, _ = sigutils.normalize_signature(sig)
         return _key(self._entry.py_func, tuple(args), self._entry.targetoptions, "entry")
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         target_context.refresh()
-        content = _content(self._key(sig))
+        content = _content(self.key(sig))
         if content is None:
             return None
         name, code, symbols, descriptor, environment, signature, environments = content
@@ -333,7 +338,7 @@ class _EntryCache(numba.core.caching._Cache):
             library.name, library._get_compiled_object(), library.defined_symbols(), data.fndesc, data.environment,
             data.signature, data._find_referenced_environments(),
         )  # fmt: skip
-        store.write(self._key(sig), dumps(content))
+        store.write(self.key(sig), dumps(content))
 
 
 def _borrowing(function_compiler: Any, compile_version: Callable[[], Any]) -> Any:
@@ -348,20 +353,63 @@ def _borrowing(function_compiler: Any, compile_version: Callable[[], Any]) -> An
     return compile_version()
 
 
-class _Announcement(event.Listener):
-    """Says once, on stderr, that kernels are being compiled: the first run is slow, not stuck."""
+class _Progress(event.Listener):
+    """Says on stderr that kernels are being compiled, and every few seconds how many were: slow, not stuck."""
+
+    EVERY_SECONDS = 5.0
+
+    def __init__(self) -> None:
+        self._began = self._told = 0.0
+        self._kernels = 0
 
     def on_start(self, _event: event.Event) -> None:
-        event.unregister("numba:compile", self)
-        atexit.register(store.sweep)
-        print(f"tasic: compiling kernels, once (cached in {store.cache_dir()}) ...", file=sys.stderr, flush=True)
+        if not self._kernels:
+            atexit.register(store.sweep)
+        self._kernels += 1
+        self.tell()
 
     def on_end(self, _event: event.Event) -> None:
         pass
 
+    def tell(self) -> None:
+        """Compiling, or waiting for a process that does."""
+        if os.environ.get("TASIC_QUIET_COMPILE"):
+            return
+        now = time.monotonic()
+        if not self._began:
+            self._began = self._told = now
+            print(f"tasic: compiling kernels, once (cached in {store.cache_dir()}) ...", file=sys.stderr, flush=True)
+        elif now - self._told >= self.EVERY_SECONDS:
+            self._told = now
+            text = f"{self._kernels} by this process, {now - self._began:.0f} s"
+            print(f"tasic: compiling kernels: {text}", file=sys.stderr, flush=True)
 
-if not os.environ.get("TASIC_QUIET_COMPILE"):
-    event.register("numba:compile", _Announcement())
+
+_progress = _Progress()
+event.register("numba:compile", _progress)
+
+
+def _claiming(entry: Any, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """numba's compile of an entry: what is not in the store is made by one process only."""
+
+    def compile_version(signature: Any) -> Any:
+        args, _ = sigutils.normalize_signature(signature)
+        if tuple(args) in entry.overloads or store.has(entry._cache.key(signature)):
+            return plain(signature)
+        with store.claim(entry._cache.key(signature), _progress.tell):
+            return _borrowing(entry._compiler, lambda: plain(signature))
+
+    return compile_version
+
+
+def compile_callee(entry: Any, *values: Any) -> None:
+    """Compile the kernel `entry` as kernels call it, for arguments like `values`, unless that was done."""
+    entry.callee.compile(tuple(numba.typeof(value) for value in values))
+
+
+def environment_hash(text: str) -> str:
+    """Hash of `text` and of what code depends on beside its text."""
+    return _hash(text, _environment())
 
 
 def _make(function: Callable[..., Any], inline: bool) -> Callable[..., Any]:
@@ -372,8 +420,8 @@ def _make(function: Callable[..., Any], inline: bool) -> Callable[..., Any]:
     entry = numba.njit(**options, pipeline_class=_EntryPipeline)(function)
     entry._cache = _EntryCache(entry)
     callee = _Callee(entry)
-    plain = entry.compile
-    entry.compile = lambda signature: _borrowing(entry._compiler, lambda: plain(signature))
+    entry.compile = _claiming(entry, entry.compile)
+    entry.callee = callee
     entry.get_call_template = callee.get_call_template
     entry.get_overload = callee.get_overload
     return entry

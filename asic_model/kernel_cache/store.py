@@ -6,15 +6,19 @@ renamed. Every use renews a file's time at most once a day; `sweep` removes what
 """
 
 import contextlib
+import fcntl
 import os
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numba
 
 SUFFIX = ".kernel"
 PART = ".kernel-part"
+LOCK = ".kernel-lock"
+WAIT_SECONDS = 0.02
 DAY_SECONDS = 86_400
 # Former versions of the text and forgotten checkouts go by age; the bound on bytes stops a quick series of edits.
 KEEP_SECONDS = 30 * DAY_SECONDS
@@ -58,6 +62,43 @@ def write(name: str, data: bytes) -> bool:
     return True
 
 
+def has(name: str) -> bool:
+    """Whether the cache holds a file called `name`."""
+    return (cache_dir() / (name + SUFFIX)).exists()
+
+
+@contextlib.contextmanager
+def claim(name: str, waiting: Callable[[], None]) -> Iterator[None]:
+    """Let no other process make the file called `name` meanwhile; who comes second waits, then finds it there.
+
+    Calls `waiting` now and then. Callers follow the call graph of the kernels from above, which has no circles, so
+    they cannot wait for each other. The system drops the claims of a process that ends; a folder without locks only
+    costs double work.
+    """
+    path = cache_dir() / f".{name}{LOCK}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError:
+        yield
+        return
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                waiting()
+                time.sleep(WAIT_SECONDS)
+            except OSError:
+                break
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        os.close(descriptor)
+
+
 def sweep(keep_seconds: float = KEEP_SECONDS, keep_bytes: int = KEEP_BYTES) -> int:
     """Remove files unused for `keep_seconds`, then the longest unused beyond `keep_bytes`; return the bytes removed.
 
@@ -96,6 +137,6 @@ def _files() -> list[tuple[float, int, str]]:
     with contextlib.suppress(OSError):
         for entry in os.scandir(cache_dir()):
             with contextlib.suppress(OSError):
-                if entry.is_file() and entry.name.endswith((SUFFIX, PART)):
+                if entry.is_file() and entry.name.endswith((SUFFIX, PART, LOCK)):
                     found.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
     return found

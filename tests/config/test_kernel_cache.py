@@ -87,6 +87,21 @@ def test_a_callee_alone_is_called_from_python_and_from_foreign_code(folder: Path
     assert run(folder, code)[:2] == ["30", "119"]
 
 
+def test_processes_side_by_side_do_not_do_the_same_work(folder: Path) -> None:
+    """Three start at once: each kernel is compiled by one of them, and all give the answer."""
+    environment = {
+        **os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": f"{PROJECT_DIR}:{folder}",
+        "TASIC_QUIET_COMPILE": "1",
+    }  # fmt: skip
+    words = [sys.executable, "-c", PROGRAM.format(code=CALL)]
+    running = [subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    answers = [process.communicate()[0].splitlines() for process in running]
+    assert [lines[0] for lines in answers] == ["118"] * 3
+    # `outer` is claimed first and `inner` inside of it, by the same process
+    assert sorted(lines[1] for lines in answers) == ["['inner', 'outer']", "[]", "[]"]
+    assert not list((folder / "cache").glob(".*"))
+
+
 def test_damaged_files_are_compiled_again(folder: Path) -> None:
     run(folder)
     files = list((folder / "cache").iterdir())
