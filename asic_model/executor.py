@@ -22,7 +22,7 @@ import numpy as np
 
 from asic_model import warm
 from asic_model.cores.estimate import estimate
-from asic_model.cores.registry import CoreType, all_regions, build_job
+from asic_model.cores.registry import CoreType, all_regions, build_job, parameter_block
 from asic_model.cores.result import REQUEST, CoreResult
 from asic_model.descriptors import BLOCK_BYTES, Kind, Region, Status, unpack_job
 from asic_model.work import ENCODE_WORK
@@ -185,8 +185,9 @@ class Executor:
             violation = failed_result(Status.ACCESS_VIOLATION, NO_FIELD)
             return Ticket(kind, fields, [], lambda: violation)
         if not self._functional:
-            # Nothing is read or written: nothing to wait for.
-            return Ticket(kind, fields, [], lambda: self._estimated(kind, fields, window, areas))
+            # Nothing is read or written later: nothing to wait for.
+            parameters = parameter_block(memory, kind, fields)
+            return Ticket(kind, fields, [], lambda: self._estimated(kind, fields, window, parameters))
         job = build_job(core, fields)
 
         def compute() -> CoreResult:
@@ -205,13 +206,13 @@ class Executor:
             self._queue(ticket)
         return ticket
 
-    def _estimated(self, kind: Kind, fields: dict[str, int], window: Window, areas: list[Region]) -> CoreResult:
+    def _estimated(self, kind: Kind, fields: dict[str, int], window: Window, parameters: bytes) -> CoreResult:
         """The estimate of a job; jobs of the same shape on the same buffers share it."""
-        key = (kind, window, *(value for name, value in fields.items() if name not in _NOT_IN_ESTIMATES))
+        key = (kind, window, parameters, *(value for name, value in fields.items() if name not in _NOT_IN_ESTIMATES))
         found = self._estimates.pop(key, None)
         if found is None:
             core = self._types[kind]
-            found = _placed(estimate(kind, build_job(core, fields), core.config, areas), window)
+            found = _placed(estimate(kind, build_job(core, fields), core.config, parameters), window)
             self._estimate_bytes += found.requests.nbytes + found.cycles.nbytes
         self._estimates[key] = found  # youngest last
         while self._estimate_bytes > ESTIMATE_BYTES_MOST and len(self._estimates) > 1:

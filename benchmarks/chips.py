@@ -1,10 +1,12 @@
-"""What the chip descriptions come to: cycles a macroblock and bytes a pixel of the encode core, beside published ones.
+"""What the chip descriptions come to: cycles a macroblock and bytes a pixel of the cores, beside published ones.
 
-Codes six pictures of a clip straight on the core (QP 27, IPPPPP), and plays the last two on the chip's pipeline and
-memory, on one core or on all of them at once. docs/chips.md has the table.
+Encode: codes six pictures of a clip straight on the core (QP 27, IPPPPP), and plays the last two on the chip's pipeline
+and memory, on one core or on all of them at once. Decode: the same clip coded by x264 (medium, three B pictures in a
+row) at several QPs goes through the decode core; all pictures are played, by type. docs/chips.md has the tables.
 """
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -18,11 +20,15 @@ from asic_model.cores.encode import EncodeCoreConfig, EncodeJob, run
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.result import STATUS_OK, CoreResult
 from asic_model.memory.surface import surface
+from driver.backends.core import CoreTarget
+from driver.decode import H264Decoder
+from driver.decode_session import picture_type
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 CLIP = "clips/aosp_crowd_1920x1080_25fps_4000kbps_h265.mp4"
 PICTURES, PLAYED, SKIPPED = 6, 2, 10
 SLOT_BYTES = 16 << 20  # of one picture in device memory
+DECODED_PICTURES = 17
 OUTPUT_ADDRESS, MOTION_ADDRESS, MEMORY_BYTES = 200 << 20, 220 << 20, 256 << 20
 
 # chip, effort, references, cores at once, changes, what is published
@@ -36,14 +42,25 @@ ROWS: tuple[tuple[str, int, int, int, dict[str, bool], str], ...] = (
 )
 
 
-def pictures(path: Path) -> tuple[list[np.ndarray], int, int]:
+# chip, decode cores at once, changes, what is published
+DECODE_ROWS: tuple[tuple[str, int, dict[str, bool], str], ...] = (
+    ("vcu", 1, {}, "three cores (recalled), no rate; 2.2 GiB/s a core (recalled)"),
+    ("vcu", 3, {}, ""),
+    ("msvp", 1, {}, "no rate"),
+    ("edge", 1, {}, "200 cycles (pixel engine, its driver's load model); 7.4 to 8.5 B/px (its bus vote, with margin)"),
+    ("tiny", 1, {}, "an open decoder in RTL: 306 cycles"),
+)  # fmt: skip
+DECODE_QPS = (22, 27, 32)
+
+
+def pictures(path: Path, count: int = PICTURES) -> tuple[list[np.ndarray], int, int]:
     """Return (planar 4:2:0 pictures uint8[height * 3 / 2, width], width, height)."""
     found = []
     with av.open(str(path)) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number >= SKIPPED:
                 found.append(frame.reformat(format="yuv420p").to_ndarray())
-            if len(found) == PICTURES:
+            if len(found) == count:
                 break
     return found, frame.width, frame.height
 
@@ -105,13 +122,16 @@ def main() -> int:
     if not options.clip.is_file():
         print(f"no clip {options.clip} (set TASIC_MEDIA, or name one)", file=sys.stderr)
         return 1
-    frames, width, height = pictures(options.clip)
+    frames, width, height = pictures(options.clip, max(PICTURES, DECODED_PICTURES))
     print(f"{options.clip.name}, {width}x{height}, P pictures, QP 27")
     for chip, effort, refs, cores, changes, said in ROWS:
         if options.chip in (None, chip):
             config = with_changes(load_chip(chip), changes)
             report = play(
-                config, encode(config.encode.core, frames, width, height, effort, refs), width * height, cores
+                config,
+                encode(config.encode.core, frames[:PICTURES], width, height, effort, refs),
+                width * height,
+                cores,
             )
             section, memory = report["cores"]["encode"], report["memory"]
             joules = sum(v for part, v in report["energy"]["nj_per_px"].items() if part.startswith("encode."))
@@ -122,7 +142,76 @@ def main() -> int:
                 f"  {memory['bytes_per_px']:.2f} B/px (references {clients['reference']:.2f})"
                 f"  core {joules:.2f} nJ/px   published: {said}"
             )
+    print(f"\ndecode: the same {len(frames)} pictures by x264 medium, CABAC, B pictures")
+    streams = {qp: x264(frames, width, height, qp) for qp in DECODE_QPS}
+    for chip, cores, changes, said in DECODE_ROWS:
+        if options.chip in (None, chip):
+            config = with_changes(load_chip(chip), changes)
+            for qp, stream in streams.items():
+                print_decode(config, chip, cores, qp, stream, width * height, said)
     return 0
+
+
+def x264(frames: list[np.ndarray], width: int, height: int, qp: int) -> list[bytes]:
+    """The pictures as H.264 access units."""
+    with av.open(io.BytesIO(), "w", format="h264") as out:
+        options = {"preset": "medium", "qp": str(qp), "bf": "3", "b_strategy": "0", "g": "250", "threads": "1"}
+        stream = out.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        packets = []
+        for number, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format="yuv420p")
+            picture.pts = number
+            packets += stream.encode(picture)
+        return [bytes(packet) for packet in [*packets, *stream.encode(None)]]
+
+
+class _Recorder(CoreTarget):
+    """A decode core that notes the type of every job's picture."""
+
+    def decode(self, fields: dict[str, int], parameters: bytes, stream: bytes) -> CoreResult:
+        self.types.append(picture_type(fields, parameters))
+        return super().decode(fields, parameters, stream)
+
+    types: list[str]
+
+
+def print_decode(
+    config: ChipConfig, chip: str, cores: int, qp: int, stream: list[bytes], samples: int, said: str
+) -> None:
+    """Decode the stream, play each picture on `cores` cores at once, print cycles by type and traffic."""
+    target = _Recorder(config.decode.core, keep_results=True)
+    target.types = []
+    decoder = H264Decoder(target)
+    for packet in stream:
+        for frame in decoder.feed(packet):
+            decoder.release(frame)
+    for frame in decoder.flush():
+        decoder.release(frame)
+    fabric = Fabric(config)
+    spent = {"I": [0, 0], "P": [0, 0], "B": [0, 0]}  # macroblocks, ps
+    for kind, result in zip(target.types, target.results, strict=True):
+        begin_ps = fabric.now_ps
+        for core in range(cores):
+            fabric.start(fabric.core("decode", core), result, begin_ps)
+        left = cores
+        while left:
+            ended = fabric.advance(1 << 60)
+            left -= len(ended)
+            spent[kind][1] += sum(end_ps - begin_ps for _, end_ps in ended)
+        spent[kind][0] += cores * len(result.cycles)
+    report = stats.report(config, fabric, {"now_ps": fabric.now_ps, "jobs": {}})
+    period_ps = config.clocks.core_ps
+    by_type = "  ".join(f"{kind} {ps / period_ps / macroblocks:4.0f}" for kind, (macroblocks, ps) in spent.items())
+    count = len(target.results)
+    traffic = sum(report["memory"]["by_kind"]["decode"].values()) / (samples * count * cores)
+    rate = 8 * sum(map(len, stream)) / count * 25 / 1e6
+    joules = sum(value for part, value in report["energy"]["joules"].items() if part.startswith("decode."))
+    print(
+        f"{chip:5} {cores} core(s), QP {qp} ({rate:4.1f} Mbit/s at 25 frames/s): "
+        f"{report['cores']['decode']['cycles_per_unit']:4.0f} cycles/MB ({by_type})  {traffic:.2f} B/px"
+        f"  core {1e9 * joules / (samples * count * cores):.2f} nJ/px" + (f"   published: {said}" if said else "")
+    )
 
 
 if __name__ == "__main__":

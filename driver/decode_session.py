@@ -15,7 +15,7 @@ import numpy as np
 
 from asic_model.codecs.h264.decode_records import MOTION_ALIGNMENT, SLICE, motion_bytes
 from asic_model.codecs.h264.parameter_sets import Sps
-from asic_model.codecs.h264.slice_header import SLICE_B, SLICE_I, SLICE_P
+from asic_model.codecs.h264.slice_header import SLICE_B, SLICE_P
 from asic_model.descriptors import STREAM_ALIGNMENT_BYTES, Command, Kind, Status, pack_job
 from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, surface
 from driver.decode import DecodedFrame, H264Decoder
@@ -30,11 +30,16 @@ from driver.surfaces import PooledSurface, Span, download
 JOBS_MOST = 24
 # Room for the slice data and parameter blocks of jobs under way; a larger job gets memory of its own.
 STREAM_BUFFER_BYTES = 4 << 20
-TYPES = {SLICE_I: "I", SLICE_P: "P", SLICE_B: "B"}
 
 
 def _aligned(size: int, alignment: int = STREAM_ALIGNMENT_BYTES) -> int:
     return -(-size // alignment) * alignment
+
+
+def picture_type(fields: dict[str, int], parameters: bytes) -> str:
+    """Return I, P or B: the most that any slice of a decode job may use."""
+    kinds = np.frombuffer(parameters, SLICE, fields["slice_count"])["kind"]
+    return "B" if (kinds == SLICE_B).any() else "P" if (kinds == SLICE_P).any() else "I"
 
 
 class _StreamBuffer:
@@ -164,8 +169,7 @@ class DeviceTarget:
             block = pack_job(Kind.DECODE, job)
         except ValueError as error:
             raise BadJob(f"a picture cannot be a decode job: {error}") from None
-        kinds = np.frombuffer(parameters, SLICE, fields["slice_count"])["kind"]
-        letter = "B" if (kinds == SLICE_B).any() else "P" if (kinds == SLICE_P).any() else "I"
+        letter = picture_type(fields, parameters)
         macroblocks = fields["width"] * fields["height"] >> (8 if fields["structure"] == 3 else 9)
         with device.lock:
             device.backend.memory_write(address, bytes(upload))

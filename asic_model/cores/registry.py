@@ -84,6 +84,14 @@ def build_job(core: CoreType, fields: Mapping[str, int]) -> Any:
     return core.job_class(**fields)
 
 
+def parameter_block(memory: np.ndarray, kind: Kind, fields: Mapping[str, int]) -> bytes:
+    """A decode job's slice, matrix and reference records; other kinds have none. The job's regions are legal."""
+    if kind is not Kind.DECODE:
+        return b""
+    block = next(region for region in regions(kind, fields) if region.field == "parameters_address")
+    return memory[block.address : block.address + block.size_bytes].tobytes()
+
+
 def all_regions(memory: np.ndarray, kind: Kind, fields: Mapping[str, int]) -> list[Region]:
     """What a job reads and writes, with what it names indirectly: pictures in a decode job's parameter block."""
     found = regions(kind, fields)

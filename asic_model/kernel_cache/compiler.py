@@ -415,6 +415,8 @@ def environment_hash(text: str) -> str:
 def _make(function: Callable[..., Any], inline: bool) -> Callable[..., Any]:
     if numba.config.DISABLE_JIT:
         return function
+    # Now, while the text on disk is what was imported: an edit while the program runs must not name old code anew.
+    _stamp(function.__code__.co_filename)
     counts = bool(_NEEDS_COUNTS.intersection(function.__code__.co_names))
     options = {"nogil": True, "error_model": "numpy", "_nrt": counts, "forceinline": inline}
     entry = numba.njit(**options, pipeline_class=_EntryPipeline)(function)
