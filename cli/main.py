@@ -12,6 +12,7 @@ from asic_model.workload.errors import WorkloadError
 from cli.capacity import capacity
 from cli.chips import chips
 from cli.decode import decode
+from cli.density import density
 from cli.encode import encode
 from cli.explain import compare, explain
 from cli.fleet import fleet
@@ -38,7 +39,7 @@ def tasic() -> None:
 
 for command in (
     *(transcode, encode, decode, scale),
-    *(record, simulate, capacity, sweep, fleet, explain, compare),
+    *(record, simulate, capacity, sweep, fleet, density, explain, compare),
     *(chips, hrd, rtl, info, doctor, version),
 ):
     tasic.add_command(command)

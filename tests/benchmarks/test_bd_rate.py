@@ -39,6 +39,14 @@ def test_a_published_pair_of_curves(method: str, expected: float) -> None:
     assert bd_rate(anchor, test, method) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize(("method", "expected"), [("pchip", -4.417485350589045), ("akima", -4.425245156997493)])
+def test_a_second_published_pair(method: str, expected: float) -> None:
+    """The test values of the reference package bjontegaard; expected: its own answer, version 1.3.0."""
+    anchor = [(9487.76, 40.037), (4593.60, 38.615), (2486.44, 36.845), (1358.24, 34.851)]
+    test = [(9787.80, 40.121), (4469.00, 38.651), (2451.52, 36.970), (1356.24, 34.987)]
+    assert bd_rate(anchor, test, method) == pytest.approx(expected, abs=1e-9)
+
+
 def test_reversing_the_roles_inverts_the_ratio() -> None:
     test = [(1100.0, 40.5), (530.0, 37.1), (270.0, 34.4), (120.0, 30.5)]
     forth, back = bd_rate(ANCHOR, test), bd_rate(test, ANCHOR)

@@ -1,0 +1,43 @@
+"""Measured points, kept by what was measured and on which machine, so that a broken run goes on where it stopped."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+
+
+def default_folder() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "tasic" / "density"
+
+
+class Store:
+    """One small JSON file a point; written whole or not at all. A damaged file counts as not measured."""
+
+    def __init__(self, folder: Path, fresh: bool = False) -> None:
+        self.folder = folder
+        self._fresh = fresh  # measure again, replace what is there
+
+    def _path(self, key: dict[str, Any]) -> Path:
+        text = json.dumps({"format": FORMAT, **key}, sort_keys=True)
+        return self.folder / f"{key['what']}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+
+    def get(self, key: dict[str, Any]) -> Any:
+        """Return what was stored under `key`, None where nothing was."""
+        if self._fresh:
+            return None
+        try:
+            found = json.loads(self._path(key).read_text())
+            return found["value"] if found["key"] == json.loads(json.dumps(key)) else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: dict[str, Any], value: Any) -> None:
+        path = self._path(key)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps({"key": key, "value": value}))
+        os.replace(partial, path)
