@@ -96,9 +96,14 @@ def run(options: dict[str, Any]) -> None:
 
 def _check_chip(name: str) -> None:
     """Refuse a chip that does not exist before anything is measured."""
+    from asic_model.chips.reader import ConfigError
     from asic_model.config import load_chip
+    from driver.errors import InvalidConfig
 
-    load_chip(name)
+    try:
+        load_chip(name)
+    except ConfigError as error:
+        raise InvalidConfig(f"option --chip: {error}") from None
 
 
 def _chip_presets(names: tuple[str, ...]) -> tuple[str, ...]:
