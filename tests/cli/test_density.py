@@ -21,7 +21,7 @@ def failing(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def test_quick_study_of_generated_content(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     files = [tmp_path / f"d.{suffix}" for suffix in ("html", "json", "csv", "txt")]
-    arguments = ["density", "--quick", "--chip", "tiny", "--frames", "24", "--cpu-presets", "superfast,medium"]
+    arguments = ["density", "--quick", "--chip", "edge", "--frames", "24", "--cpu-presets", "superfast,medium"]
     arguments += ["--accept-noise", "--repeats", "2", "--cache", str(tmp_path / "cache"), "--ladder", "360p,180p"]
     for file in files:
         arguments += ["--report", str(file)]
@@ -39,7 +39,7 @@ def test_quick_study_of_generated_content(tmp_path: Path, capfd: pytest.CaptureF
     assert found["results"]["servers_replaced"]["value"] == pytest.approx(servers)
     rows = list(csv.DictReader(files[2].open()))
     assert len(rows) == 4 * 3
-    assert {row["transcoder"] for row in rows} == {"tiny medium", "x264 superfast", "x264 medium"}
+    assert {row["transcoder"] for row in rows} == {"edge medium", "x264 superfast", "x264 medium"}
     for file in (files[0], files[3]):
         text = file.read_text()
         assert "generated" in text
