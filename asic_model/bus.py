@@ -58,7 +58,7 @@ _COMPUTED = (
     regs.HOST_WRITES_DROPPED,
 )  # fmt: skip
 # A reset of the chip leaves these: the counters of what happened to it, and which cores may be used.
-_KEPT_IN_RESET = (regs.CORE_VIOLATIONS, regs.ECC_CORRECTED, regs.ECC_UNCORRECTED, regs.CORES_OUT)
+_KEPT_IN_RESET = (regs.LINK_DROPS, regs.CORE_VIOLATIONS, regs.ECC_CORRECTED, regs.ECC_UNCORRECTED, regs.CORES_OUT)
 # Writing these does something.
 _EFFECTS = ("event_set", "event_enable", "timer", "mover_go", "prefetch_high", "cores.start", "cores.reset")
 

@@ -22,6 +22,7 @@ import heapq
 import mmap
 import os
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -232,7 +233,7 @@ class Chip:
         limit_ps = self.now_ps + round(timeout_us * PS_PER_US)
         self._catch_up()
         if not self._bus.event_line(function):
-            self._play_with_faults(limit_ps, until_event=function)
+            self._play_with_faults(limit_ps, (function,))
         if self.link_is_down or not self._bus.event_line(function):
             self.now_ps = max(self.now_ps, limit_ps)
             return False
@@ -240,7 +241,33 @@ class Chip:
         self._pass(max(0, raised_ps - self.now_ps))
         return True
 
+    def wait_any(self, timeout_us: float, functions: Sequence[int]) -> None:
+        """Let time pass until an enabled event of one of `functions` is up, or `timeout_us` passed."""
+        limit_ps = self.now_ps + round(timeout_us * PS_PER_US)
+        self._catch_up()
+        if not self._any_event(functions):
+            self._play_with_faults(limit_ps, functions)
+        up = [self._bus.event_ps[f] for f in functions if self._bus.event_line(f)]
+        self._pass(max(0, min(up, default=limit_ps) - self.now_ps))
+
+    def event_is_up(self, function: int) -> bool:
+        """Whether the function's event line is up now."""
+        return self._bus.event_line(function)
+
+    def _any_event(self, functions: Sequence[int]) -> bool:
+        return any(self._bus.event_line(function) for function in functions)
+
     # -------------------------------------------------------------------------------------------------- functions
+
+    memory_floor = FIRMWARE_AREA_BYTES  # what is below belongs to the firmware
+
+    def scrub(self, address: int, size: int) -> None:
+        """Zero device memory in no simulated time and give its pages back to this machine; both multiples of 4096."""
+        self._catch_up()
+        self._executor.settle(address, size, True)
+        if self._poisoned:
+            self._heal(address, size)
+        self._map.madvise(mmap.MADV_DONTNEED, address, size)
 
     def function(self, number: int) -> Function:
         """What client `number` (1..12) sees; `Function.enable` comes first."""
@@ -339,23 +366,23 @@ class Chip:
                 self._bus.host_write(address, value, at_ps)
         self._play_with_faults(self.now_ps)
 
-    def _play_with_faults(self, until_ps: int, until_event: int | None = None) -> None:
+    def _play_with_faults(self, until_ps: int, until_event: Sequence[int] = ()) -> None:
         """`_play`, with the faults whose time comes on the way."""
         while True:
             due_ps = self.faults.next_ps
             if due_ps is None or due_ps > until_ps:
                 break
             self._play(due_ps, until_event)
-            if until_event is not None and self._bus.event_line(until_event):
+            if self._any_event(until_event):
                 return
             for fault in self.faults.take_due(due_ps):
                 self._strike(fault, due_ps)
         self._play(until_ps, until_event)
 
-    def _play(self, until_ps: int, until_event: int | None = None) -> None:
-        """Play the chip up to `until_ps`; with `until_event` only up to the moment that function's line goes up."""
+    def _play(self, until_ps: int, until_event: Sequence[int] = ()) -> None:
+        """Play the chip up to `until_ps`, or up to the moment that the line of one of these functions goes up."""
         processor = self._processor
-        while until_event is None or not self._bus.event_line(until_event):
+        while not until_event or not self._any_event(until_event):
             if self._stopped or self._stuck:
                 if not self._next_end(until_ps):
                     break
@@ -621,6 +648,7 @@ class Chip:
             self._stuck = True
         elif fault.kind == "link_drop":
             self._link_down_until_ps = at_ps + round(fault.for_us * PS_PER_US)
+            self._bus.count_up(regs.LINK_DROPS)
         else:
             self._link_down_until_ps = 1 << 62
 

@@ -123,6 +123,8 @@ class Function:
             return 0
         agreed = regs.NEGOTIATION_VERSION.get(chips_own)
         answer = regs.NEGOTIATION_ANSWER.get(chips_own)
+        if answer == regs.Negotiation.NONE:
+            return 0  # function 0 is still at it, or about to begin again after a reset
         if answer != regs.Negotiation.ACCEPTED or self._version != agreed:
             answer = int(regs.Negotiation.REFUSED)
         elif self._features & ~self.chip.read32(regs.FIRMWARE_FEATURES):

@@ -21,6 +21,7 @@ from cli.info import doctor, info, version
 from cli.record import record
 from cli.rtl import rtl
 from cli.scale import scale
+from cli.serve import selftest, serve
 from cli.simulate import simulate
 from cli.sweep import sweep
 from cli.transcode import transcode
@@ -40,6 +41,7 @@ def tasic() -> None:
 for command in (
     *(transcode, encode, decode, scale),
     *(record, simulate, capacity, sweep, fleet, density, explain, compare),
+    *(serve, selftest),
     *(chips, hrd, rtl, info, doctor, version),
 ):
     tasic.add_command(command)

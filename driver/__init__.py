@@ -11,6 +11,7 @@ with driver.Device.open("model:vcu") as device:
 from typing import TYPE_CHECKING, Any
 
 from driver.errors import (
+    AccessViolation,
     BadJob,
     BadMedia,
     CapacityExceeded,
@@ -20,11 +21,16 @@ from driver.errors import (
     FirmwareVersionMismatch,
     InvalidConfig,
     JobFailed,
+    JobTimedOut,
+    LinkDown,
+    MemoryCorrupted,
     NoSuchDevice,
+    NotPermitted,
     OutputError,
     OutputOverflow,
     QueueFull,
     SessionClosed,
+    SessionReset,
     TasicError,
     TryAgain,
     UnsupportedInput,
@@ -33,8 +39,10 @@ from driver.options import EncoderConfig, Rung, ScalerConfig, parse_ladder
 
 if TYPE_CHECKING:
     from driver.device import Device, devices
+    from driver.query import open_best
 
 __all__ = [
+    "AccessViolation",
     "BadJob",
     "BadMedia",
     "CapacityExceeded",
@@ -46,17 +54,23 @@ __all__ = [
     "FirmwareVersionMismatch",
     "InvalidConfig",
     "JobFailed",
+    "JobTimedOut",
+    "LinkDown",
+    "MemoryCorrupted",
     "NoSuchDevice",
+    "NotPermitted",
     "OutputError",
     "OutputOverflow",
     "QueueFull",
     "Rung",
     "ScalerConfig",
     "SessionClosed",
+    "SessionReset",
     "TasicError",
     "TryAgain",
     "UnsupportedInput",
     "devices",
+    "open_best",
     "parse_ladder",
 ]
 
@@ -67,4 +81,8 @@ def __getattr__(name: str) -> Any:
         from driver import device
 
         return getattr(device, name)
+    if name == "open_best":
+        from driver.query import open_best
+
+        return open_best
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

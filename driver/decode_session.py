@@ -273,6 +273,8 @@ class DecodeSession(Session):
     Damage never raises: it is concealed and counted. What the chip cannot decode raises UnsupportedInput by name.
     """
 
+    rerun_safe = False  # a surface is written again in the order of jobs, before the host knows what has completed
+
     def __init__(
         self, device: Device, extradata: bytes | None = None, *, frames_in_flight: int = 4, queue: Queue | None = None
     ) -> None:

@@ -5,19 +5,33 @@ One device may serve several sessions, from one or several threads. Time on it i
 """
 
 import contextlib
+import os
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asic_model import descriptors
-from asic_model.descriptors import Command, Kind
+from asic_model.descriptors import CapacityLimit, Command, Kind
 from asic_model.registers import map as regs
 from driver.backends import BACKENDS, Backend, open_backend
-from driver.errors import DeviceLost, FirmwareHang, FirmwareVersionMismatch, InvalidConfig, SessionClosed, TryAgain
+from driver.errors import (
+    CapacityExceeded,
+    DeviceLost,
+    FirmwareHang,
+    FirmwareVersionMismatch,
+    InvalidConfig,
+    LinkDown,
+    NotPermitted,
+    SessionClosed,
+    TasicError,
+    TryAgain,
+)
 from driver.queue import Fence, Queue, failure
-from driver.surfaces import Allocator
+from driver.surfaces import Allocator, SurfacePool
 
 if TYPE_CHECKING:
     from driver.decode_session import DecodeSession
@@ -26,11 +40,23 @@ if TYPE_CHECKING:
     from driver.transcode import TranscodeSession
 
 INTERFACE_MAJOR = 1
+MASK32 = 0xFFFFFFFF
+# Bits of `firmware_features`, by the name that a message gives them.
+FEATURES = {
+    "priorities": regs.FIRMWARE_FEATURES_PRIORITY.mask,
+    "deadlines": regs.FIRMWARE_FEATURES_DEADLINE.mask,
+    "a watchdog": regs.FIRMWARE_FEATURES_WATCHDOG.mask,
+    "address translation": regs.FIRMWARE_FEATURES_TRANSLATION.mask,
+    "jobs on a chosen core": regs.FIRMWARE_FEATURES_CORE_SELECT.mask,
+}
 # One step of waiting, and how long without a turn of the firmware's loop before it counts as hung.
 WAIT_STEP_US = 2_000
 HANG_US = 50_000
 # A job that runs longer than this is stuck: 60 s of simulated time.
 DEADLINE_US = 60_000_000
+# Resets in a row, without a single completion between them, after which a device counts as lost.
+RESETS_IN_A_ROW = 3
+RECOVERIES = ("rerun", "fail", "none")
 
 
 @dataclass(frozen=True)
@@ -43,10 +69,26 @@ class DeviceInfo:
 
 
 def devices() -> list[DeviceInfo]:
-    """Return the devices that come with the package: every chip description on every backend."""
+    """Return the devices that can be opened: those of running daemons, then every chip description on every backend."""
     from asic_model.config import list_chips
 
-    return [DeviceInfo(f"{kind}:{chip}", kind, chip) for kind in BACKENDS for chip in list_chips()]
+    kinds = [kind for kind in BACKENDS if kind != "remote"]
+    return served_devices() + [DeviceInfo(f"{kind}:{chip}", kind, chip) for kind in kinds for chip in list_chips()]
+
+
+def socket_folder() -> Path:
+    """Where `tasic serve` puts its sockets unless it is told otherwise: one folder a user."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(base) / "tasic" if base else Path(tempfile.gettempdir()) / f"tasic-{os.getuid()}"
+
+
+def served_devices() -> list[DeviceInfo]:
+    """Return the devices that running `tasic serve` daemons of this user offer."""
+    found = []
+    for path in sorted(socket_folder().glob("*.sock")):
+        if path.is_socket():
+            found.append(DeviceInfo(f"remote:{path}", "remote", path.stem))
+    return found
 
 
 @dataclass(frozen=True)
@@ -65,37 +107,73 @@ class Capabilities:
     max_encode_kilosamples: int  # luma samples a second that all encode sessions may ask for, in thousands
     firmware_version: str
     clock_period_ps: int
+    firmware_features: int  # bits of firmware_features in docs/registers.md
+
+
+@dataclass
+class FirmwareSession:
+    """A session of the firmware, with what it takes to open it again after a reset."""
+
+    queue: Queue
+    block: bytes
+    number: int  # what the firmware calls it now
 
 
 class Device:
-    """An opened device. Use as a context manager; closing it closes its sessions."""
+    """An opened device. Use as a context manager; closing it closes its sessions.
 
-    def __init__(self, backend: Backend, name: str = "device") -> None:
+    recovery : what happens when the firmware traps, hangs or is reset by the chip's owner while something is waited
+               for: "rerun" resets the device and runs the jobs in flight again (driver/recovery.py), "fail" resets it
+               and lets them fail with SessionReset, "none" raises DeviceLost at once
+    function : 0 for the whole chip, else the number of the client that this is
+    resets   : how often this object reset the device, or found it reset
+    """
+
+    def __init__(self, backend: Backend, name: str = "device", *, recovery: str = "rerun", features: int = 0) -> None:
+        """features: bits of `firmware_features` without which the device is of no use."""
+        if recovery not in RECOVERIES:
+            raise InvalidConfig(f"option recovery: {recovery!r} is not one of {', '.join(RECOVERIES)}")
         self.backend = backend
         self.name = name
+        self.recovery = recovery
         self.lock = threading.RLock()
-        self._queues: dict[int, Queue] = {}
-        self._sessions: list[Any] = []
+        self.queues: dict[int, Queue] = {}
+        self.sessions: list[Any] = []
+        self.firmware_sessions: dict[int, FirmwareSession] = {}  # by handle
+        self.resets = 0
+        self._features = features
+        self._priorities: dict[int, int] = {}
+        self._resets_in_a_row = 0
+        self._recovering = False
+        self._next_handle = 1
         self._next_queue = 0
         self._closed = False
-        self._boot()
+        self._pump: Any = None
+        self._telemetry: Any = None
+        self.boot()
+        self.function = regs.FUNCTION_INDEX.get(backend.read32(regs.FUNCTION))
+        self._link_drops = backend.read32(regs.LINK_DROPS)
         self.capabilities = self._read_capabilities()
         start = regs.FIRMWARE_AREA_BYTES.get(backend.read32(regs.FIRMWARE_AREA))
         self.allocator = Allocator(start, self.capabilities.memory_bytes)
 
     @classmethod
-    def open(cls, name: str, **options: Any) -> "Device":
-        """Open `model:vcu`, `null:vcu`, or `model:path/to/chip.yaml`; options go to the backend (`seed=`)."""
+    def open(cls, name: str, *, recovery: str = "rerun", features: int = 0, **options: Any) -> "Device":
+        """Open `model:vcu`, `null:vcu`, `model:path/to/chip.yaml`, or `remote:/path/to/socket` of a `tasic serve`.
+
+        Other options go to the backend (`seed=`, `faults=`).
+        """
         backend = open_backend(name, **options)
         try:
-            return cls(backend, name)
+            return cls(backend, name, recovery=recovery, features=features)
         except BaseException:
             backend.close()
             raise
 
     # -- bringing up ----------------------------------------------------------------------------------------------
 
-    def _boot(self) -> None:
+    def boot(self) -> None:
+        """Wait for the firmware, agree on version and features; after a reset, too."""
         read = self.backend.read32
         if read(regs.ID) != regs.REGISTERS[regs.ID].reset:
             raise DeviceLost(f"{self.name}: no such chip behind these registers (id {read(regs.ID):#010x})")
@@ -108,11 +186,16 @@ class Device:
         self.wait_register(lambda: self.firmware_state() is regs.FirmwareState.RUN, "the firmware to start")
         versions = read(regs.DESCRIPTOR_VERSIONS)
         wanted = descriptors.VERSION
+        self.backend.write32(regs.HOST_FEATURES, self._features)
         self.backend.write32(regs.HOST_VERSION, wanted)
         self.wait_register(
             lambda: regs.NEGOTIATION_VERSION.get(read(regs.NEGOTIATION)) == wanted, "the firmware's answer"
         )
         answer = regs.Negotiation(regs.NEGOTIATION_ANSWER.get(read(regs.NEGOTIATION)))
+        if answer is regs.Negotiation.NO_FEATURE:
+            missing = self._features & ~read(regs.FIRMWARE_FEATURES)
+            names = ", ".join(name for name, bit in FEATURES.items() if bit & missing) or f"{missing:#x}"
+            raise FirmwareVersionMismatch(f"{self.name}: the firmware does not offer {names}", missing=missing)
         if answer is not regs.Negotiation.ACCEPTED:
             oldest = regs.DESCRIPTOR_VERSIONS_OLDEST.get(versions)
             newest = regs.DESCRIPTOR_VERSIONS_NEWEST.get(versions)
@@ -140,12 +223,25 @@ class Device:
                 for field in (regs.FIRMWARE_VERSION_MAJOR, regs.FIRMWARE_VERSION_MINOR, regs.FIRMWARE_VERSION_PATCH)
             ),
             clock_period_ps=regs.CLOCK_PERIOD_PS.get(read(regs.CLOCK_PERIOD)),
+            firmware_features=read(regs.FIRMWARE_FEATURES),
         )
+
+    @property
+    def caps(self) -> Capabilities:
+        """Short for `capabilities`."""
+        return self.capabilities
+
+    @property
+    def firmware_version(self) -> str:
+        return self.capabilities.firmware_version
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
     def firmware_state(self) -> regs.FirmwareState:
-        return regs.FirmwareState(regs.FIRMWARE_STATUS_STATE.get(self.backend.read32(regs.FIRMWARE_STATUS)))
+        word = self.backend.read32(regs.FIRMWARE_STATUS)
+        if word == MASK32:
+            raise LinkDown(f"{self.name}: the host link is down")
+        return regs.FirmwareState(regs.FIRMWARE_STATUS_STATE.get(word))
 
     def wait_register(self, ready: Callable[[], bool], what: str, timeout_us: int = 1_000_000) -> None:
         """Let time pass until `ready()`, which looks at registers; FirmwareHang when it never is."""
@@ -164,14 +260,46 @@ class Device:
         """Take all completions that are there; return how many."""
         with self.lock:
             self.backend.write32(regs.EVENT_STATUS, 1 << regs.EVENT_STATUS_COMPLETION.low)
-            return sum(queue.collect() for queue in self._queues.values() if queue.outstanding)
+            if any(queue.outstanding for queue in self.queues.values()):
+                self._raise_if_link_down()  # before anything that came over it is believed
+            found = sum(queue.collect() for queue in self.queues.values() if queue.outstanding)
+            if found:
+                self._resets_in_a_row = 0
+            return found
 
     def wait_until(self, ready: Callable[[], bool], timeout_us: int | None = None, what: str = "the device") -> None:
         """Let simulated time pass until `ready()`.
 
         Raises TryAgain after `timeout_us`, DeviceLost when the firmware trapped, FirmwareHang when its heartbeat
-        stands still or nothing completes for a minute of simulated time.
+        stands still or nothing completes for a minute of simulated time; but `recovery` comes first.
         """
+        while True:
+            try:
+                self._wait_until(ready, timeout_us, what)
+                return
+            except DeviceLost as error:
+                self._recover(error)
+
+    def _recover(self, error: DeviceLost) -> None:
+        """Reset a device that stands, or raise `error`."""
+        from driver.recovery import reset
+
+        if self.recovery == "none" or self._recovering or self._closed or self._resets_in_a_row >= RESETS_IN_A_ROW:
+            raise error
+        self._resets_in_a_row += 1
+        with self.lock:
+            self._recovering = True
+            try:
+                # what was uploaded while the link was down never arrived: no job may run on it
+                rerun = self.recovery == "rerun" and not isinstance(error, LinkDown)
+                reset(self, rerun=rerun)
+                self.resets += 1
+            except TasicError:
+                raise error from None
+            finally:
+                self._recovering = False
+
+    def _wait_until(self, ready: Callable[[], bool], timeout_us: int | None, what: str) -> None:
         limit = DEADLINE_US if timeout_us is None else timeout_us
         waited_us = idle_us = 0
         beat = -1
@@ -196,9 +324,11 @@ class Device:
                     waited_us += 1  # an event that never goes away must not wait for ever
 
     def _check_alive(self, last_beat: int) -> int:
+        self._raise_if_link_down()
         self._raise_if_faulted()
-        for queue in self._queues.values():
+        for queue in self.queues.values():
             queue.check()
+            queue.ring()  # in case a doorbell was lost: harmless otherwise
         beat = self.backend.read32(regs.FIRMWARE_HEARTBEAT)
         if beat == last_beat:
             raise FirmwareHang(f"{self.name}: the firmware has not turned its loop for {HANG_US} us", heartbeat=beat)
@@ -208,10 +338,21 @@ class Device:
         """An event that is not a completion: a trap, a stopped queue, or a change of state to take note of."""
         events = self.backend.read32(regs.EVENT_STATUS)
         self._raise_if_faulted()
-        if regs.EVENT_STATUS_QUEUE.get(events):
-            for queue in self._queues.values():
+        if regs.EVENT_STATUS_QUEUE.get(events) or regs.EVENT_STATUS_STATE.get(events):
+            for queue in self.queues.values():
                 queue.check()
         self.backend.write32(regs.EVENT_STATUS, events & ~regs.EVENT_STATUS_COMPLETION.mask)
+
+    def _raise_if_link_down(self) -> None:
+        drops = self.backend.read32(regs.LINK_DROPS)
+        if drops != self._link_drops:
+            if drops != MASK32:  # all ones: it is still down, and will show another number later
+                self._link_drops = drops
+            raise LinkDown(f"{self.name}: the host link went down: what was on its way is lost", drops=drops)
+
+    def accept_link(self) -> None:
+        """The link is up, and what was lost on it is known."""
+        self._link_drops = self.backend.read32(regs.LINK_DROPS)
 
     def _raise_if_faulted(self) -> None:
         if self.firmware_state() is regs.FirmwareState.FAULT:
@@ -229,9 +370,9 @@ class Device:
         with self.lock:
             if self._closed:
                 raise SessionClosed(f"{self.name} is closed")
-            if number not in self._queues:
-                self._queues[number] = Queue(self, number)
-            return self._queues[number]
+            if number not in self.queues:
+                self.queues[number] = Queue(self, number, self._priorities.get(number, 0))
+            return self.queues[number]
 
     def next_queue(self) -> Queue:
         """Return the queue for a new session: sessions take turns over the queues."""
@@ -240,11 +381,66 @@ class Device:
             self._next_queue += 1
             return self.queue(number)
 
+    def set_priority(self, queue: int, priority: int) -> None:
+        """Give a queue a priority, 0 (the default) to 3; before its first session is opened."""
+        if not 0 <= priority <= 3:
+            raise InvalidConfig(f"option priority: {priority} is outside 0..3")
+        if queue in self.queues:
+            raise InvalidConfig(f"queue {queue} is in use: its priority is fixed")
+        self._priorities[queue] = priority
+
     def open_session(self, queue: Queue, kind: Kind, width: int, height: int, **fields: int) -> int:
-        """Open a firmware session and return its number."""
+        """Open a firmware session and return a handle that stays the same over resets.
+
+        Raises CapacityExceeded, with `limit`, `needed`, `free` and `total` in its info.
+        """
         block = descriptors.pack_session(kind, width=width, height=height, **fields)
-        completion = self.command(queue, Command.OPEN_SESSION, block=block)
-        return completion["session"]
+        try:
+            completion = self.command(queue, Command.OPEN_SESSION, block=block)
+        except CapacityExceeded as error:
+            raise self._explained(error, fields.get("reserve_kilosamples", 0)) from None
+        handle = self._next_handle
+        self._next_handle += 1
+        self.firmware_sessions[handle] = FirmwareSession(queue, block, completion["session"])
+        return handle
+
+    def _explained(self, error: CapacityExceeded, kilosamples: int) -> CapacityExceeded:
+        """What the chip refused, with the figures of the limit."""
+        read = self.backend.read32
+        own = error.info["detail"] in (CapacityLimit.FUNCTION_SESSIONS, CapacityLimit.FUNCTION_ENCODE_RATE)
+        whose = "this client's" if own else "the chip's"
+        if error.info["limit"] == "encode_rate":
+            total = read(regs.ENCODE_RATE_LIMIT)
+            reserved = sum(
+                descriptors.SESSION_BLOCK.unpack(one.block)["reserve_kilosamples"]
+                for one in self.firmware_sessions.values()
+            )
+            free = total - reserved if own else read(regs.ENCODE_RATE_LEFT)
+            needed, unit = kilosamples, "thousand luma samples a second"
+        else:
+            total = read(regs.SESSION_LIMIT) if own else regs.SESSIONS_MOST.get(read(regs.SESSIONS))
+            opened = len(self.firmware_sessions) if own else regs.SESSIONS_OPEN.get(read(regs.SESSIONS))
+            needed, free, unit = 1, total - opened, "sessions"
+        return CapacityExceeded(
+            f"{error.message}: {needed} {unit} needed, {free} of {whose} {total} free",
+            limit=error.info["limit"], needed=needed, free=free, total=total, of_client=own,
+        )  # fmt: skip
+
+    def firmware_session(self, handle: int) -> int:
+        """The firmware's number of a session, 0 for none."""
+        opened = self.firmware_sessions.get(handle)
+        return opened.number if opened is not None else 0
+
+    def forget_firmware_session(self, handle: int, error: TasicError) -> None:
+        """A session could not be opened again: whoever uses it fails."""
+        self.firmware_sessions.pop(handle, None)
+        for session in self.sessions:
+            if session.uses(handle):
+                session.fail(error)
+
+    def may_run_again(self, handle: int) -> bool:
+        """Whether jobs of a firmware session give the same when they run again."""
+        return all(session.rerun_safe for session in self.sessions if session.uses(handle))
 
     def command(self, queue: Queue, command: Command, **fields: Any) -> dict[str, int]:
         """Send one command, wait for it, raise what it failed with."""
@@ -255,6 +451,11 @@ class Device:
         error = failure(completion)
         if error is not None:
             raise error
+        handle = fields.get("session", 0)
+        if command is Command.CLOSE_SESSION:
+            self.firmware_sessions.pop(handle, None)
+        elif command is Command.RECONFIGURE and handle in self.firmware_sessions:
+            self.firmware_sessions[handle].block = fields["block"]
         return completion
 
     # -- sessions -------------------------------------------------------------------------------------------------
@@ -285,12 +486,121 @@ class Device:
 
         return TranscodeSession(self, config, rungs, **options)
 
+    def query(self, config: "EncoderConfig | dict[str, Any]") -> Any:
+        """Say what would be adjusted so that this device can do it, and why: `Adjusted(config, reasons)`.
+
+        `config`: an EncoderConfig, or options as users type them (`{"b:v": "5M", "width": 1921}`).
+        """
+        from driver.query import query
+
+        return query(self, config)
+
+    def surfaces(self, width: int, height: int, count: int = 4) -> SurfacePool:
+        """Return a pool of `count` surfaces on the device; close it after use.
+
+        `with pool.acquire() as surface:` then `surface.upload(picture)`, `session.send_frame(surface)`.
+        """
+        return SurfacePool(self.allocator, width, height, count, "picture", self.backend)
+
     def register_session(self, session: Any) -> None:
-        self._sessions.append(session)
+        self.sessions.append(session)
 
     def forget_session(self, session: Any) -> None:
-        if session in self._sessions:
-            self._sessions.remove(session)
+        if session in self.sessions:
+            self.sessions.remove(session)
+        if self._pump is not None:
+            self._pump.remove(session)
+
+    def pump(self) -> Any:
+        """The thread that lets time pass for `fileno()`, started at first use (driver/notify.py)."""
+        from driver.notify import Pump
+
+        with self.lock:
+            if self._pump is None:
+                self._pump = Pump(self)
+            return self._pump
+
+    # -- recovery -------------------------------------------------------------------------------------------------
+
+    def reset(self, *, rerun: bool = True) -> Any:
+        """Restart chip and firmware; sessions go on. Jobs in flight run again, or fail with SessionReset (`rerun`).
+
+        Returns how many of each (driver/recovery.py). A client resets its own queue only. Raises DeviceLost.
+        """
+        from driver.recovery import reset
+
+        with self.lock:
+            done = reset(self, rerun=rerun)
+            self.resets += 1
+            return done
+
+    def reset_core(self, core: int) -> None:
+        """Reset one core; the job that it runs starts again, there or on another core."""
+        self._need_whole_chip("reset a core")
+        if not 0 <= core < self.core_count:
+            raise InvalidConfig(f"core {core} is not one of 0..{self.core_count - 1}")
+        self.backend.write32(regs.CORE_RESET, 1 << core)
+
+    @property
+    def recovering(self) -> bool:
+        """Whether the device is being reset just now."""
+        return self._recovering
+
+    @property
+    def core_count(self) -> int:
+        found = self.capabilities
+        return found.encode_cores + found.scale_cores + found.decode_cores
+
+    def cores_out(self) -> set[int]:
+        """Cores that get no work: taken out by hand, by a self-test, or by the firmware after they hung."""
+        word = self.backend.read32(regs.CORES_OUT)
+        return {core for core in range(self.core_count) if word >> core & 1}
+
+    def set_cores_out(self, cores: "set[int]") -> None:
+        """Say which cores are to get no work; the others are in service again."""
+        self._need_whole_chip("take cores out of service")
+        self.backend.write32(regs.CORES_OUT, sum(1 << core for core in cores))
+        self.backend.wait(0)
+
+    def _need_whole_chip(self, what: str) -> None:
+        if self.function:
+            raise NotPermitted(f"{self.name}: only the owner of the whole chip can {what}")
+
+    def self_test(self) -> Any:
+        """Run short jobs with known answers on every core; cores that fail go out of service (driver/selftest.py)."""
+        from driver.selftest import self_test
+
+        self._need_whole_chip("test its cores")
+        return self_test(self)
+
+    def inject(self, **fault: Any) -> None:
+        """Put a fault into the model (asic_model/faults.py): `device.inject(kind="engine_hang", core=0)`."""
+        injector = getattr(self.backend, "inject", None)
+        if injector is None:
+            raise NotPermitted(f"{self.name}: faults are put in by whoever owns the model")
+        injector(fault)
+
+    # -- seeing it ------------------------------------------------------------------------------------------------
+
+    def telemetry(self) -> Any:
+        """Return what the device says about itself now (driver/telemetry.py: Telemetry)."""
+        from driver.telemetry import read_telemetry
+
+        return read_telemetry(self)
+
+    def utilization(self) -> dict[str, float]:
+        """Share of simulated time, 0..1, that the cores of each kind were busy since the last call (0 at the first)."""
+        from driver.telemetry import utilization
+
+        now = self.telemetry()
+        before, self._telemetry = self._telemetry, now
+        return utilization(before, now) if before is not None else dict.fromkeys((c.kind for c in now.cores), 0.0)
+
+    def dump_firmware_log(self) -> list[Any]:
+        """Return the firmware's log, decoded, oldest entry first (driver/telemetry.py: LogEntry)."""
+        from driver.telemetry import read_log
+
+        return read_log(self)
 
     # -- what the device did --------------------------------------------------------------------------------------
 
@@ -321,14 +631,18 @@ class Device:
         with self.lock:
             if self._closed:
                 return
+            pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.stop()
+        with self.lock:
             try:
-                for session in list(self._sessions):
+                for session in list(self.sessions):
                     session.close()
-                for queue in self._queues.values():
+                for queue in self.queues.values():
                     queue.close()
             finally:
                 self._closed = True
-                self._queues.clear()
+                self.queues.clear()
                 self.backend.close()
 
     def __enter__(self) -> "Device":
@@ -340,6 +654,9 @@ class Device:
             return
         # An interrupt may have struck in the middle of the backend's work, and a lost device answers nothing: no
         # orderly end is possible. After other errors one is tried, but the first error is what the user must see.
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.stop()
         if issubclass(kind, Exception) and not issubclass(kind, DeviceLost):
             with contextlib.suppress(Exception):
                 self.close()

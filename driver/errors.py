@@ -72,8 +72,26 @@ class SessionClosed(TasicError, ValueError):
     errno = _errno.EBADF
 
 
+class AccessViolation(BadJob, PermissionError):
+    """An address of a job is outside of the client's memory; nothing was read or written there."""
+
+    code = "access_violation"
+    errno = _errno.EACCES
+
+
+class NotPermitted(TasicError, PermissionError):
+    """Only whoever owns the whole device may do this, not one client of several; or the socket refuses the caller."""
+
+    code = "not_permitted"
+    errno = _errno.EPERM
+
+
 class CapacityExceeded(TasicError, RuntimeError):
-    """The device has no room for this: sessions or memory; the message says needed, free and total."""
+    """The device has no room for this.
+
+    `info`: `limit` says which one (sessions, encode_rate, memory, clients), `needed` and `free` how much, `total`
+    what there is at all, in the limit's unit (sessions, 1000 luma samples a second, bytes, clients).
+    """
 
     code = "capacity_exceeded"
     errno = _errno.ENOSPC
@@ -93,6 +111,29 @@ class JobFailed(TasicError, RuntimeError):
     code = "job_failed"
 
 
+class JobTimedOut(JobFailed, TimeoutError):
+    """The chip's watchdog ended a job on every attempt; the session's later jobs may still succeed."""
+
+    code = "job_timed_out"
+    errno = _errno.ETIMEDOUT
+    retryable = True
+
+
+class MemoryCorrupted(JobFailed):
+    """ECC found an error in device memory that it could not correct; `info['address']` is near it."""
+
+    code = "memory_corrupted"
+    retryable = True
+
+
+class SessionReset(TasicError, InterruptedError):
+    """The device was reset and this session's jobs in flight could not be run again; open the session again."""
+
+    code = "session_reset"
+    errno = _errno.EINTR
+    retryable = True
+
+
 class DeviceLost(TasicError, ConnectionError):
     """The device stopped answering; open it again."""
 
@@ -100,11 +141,19 @@ class DeviceLost(TasicError, ConnectionError):
     errno = _errno.ENODEV
 
 
-class FirmwareHang(DeviceLost):
+class FirmwareHang(DeviceLost, TimeoutError):
     """The firmware's heartbeat stopped, or a job passed its deadline."""
 
     code = "firmware_hang"
     errno = _errno.ETIMEDOUT
+
+
+class LinkDown(DeviceLost):
+    """The host link was down: what was on its way is lost. `Device.reset()` may bring the device back."""
+
+    code = "link_down"
+    errno = _errno.ENOLINK
+    retryable = True
 
 
 class FirmwareVersionMismatch(TasicError, RuntimeError):

@@ -245,6 +245,9 @@ class EncoderConfig(_Config):
         0, names=("cabac_init_idc",), low=0, high=2, text="CABAC initialisation table of P slices"
     )
     queue_depth: int = option(4, names=("async_depth",), low=1, high=16, unit="pictures", text="pictures in flight")
+    realtime: bool = option(
+        False, names=("realtime",), parse=_flag, text="reserve the chip's encode rate for this session, or be refused"
+    )
     seed: int = option(0, names=("seed",), low=0, high=2**32 - 1, text="seed of everything random in the model")
     # None of the following: the stream does not say
     sample_aspect_ratio: Fraction | None = option(

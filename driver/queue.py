@@ -2,22 +2,30 @@
 
 Indices run freely in 32 bits, slot = index mod size; asic_model/descriptors.py says the whole protocol. Job blocks
 stand in their own ring beside the commands: block slot = command slot, so both are free again together.
+
+What was staged and is not completed is remembered, so that it can be staged again after a reset (`restage`). Sessions
+go by handles here: the device knows the firmware's number of each, which a reset changes. Sequence numbers never do.
 """
 
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asic_model import descriptors
-from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Command, Status
+from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, CapacityLimit, Command, Status
 from asic_model.registers import map as regs
 from driver.errors import (
+    AccessViolation,
     BadJob,
     CapacityExceeded,
     DeviceLost,
     JobFailed,
+    JobTimedOut,
+    LinkDown,
+    MemoryCorrupted,
     OutputOverflow,
     QueueFull,
+    SessionReset,
     TasicError,
     UnsupportedInput,
 )
@@ -62,13 +70,28 @@ class Fence:
         return self.completion
 
 
+@dataclass(slots=True)
+class _Staged:
+    """A command that has not completed, as it was given to `stage`."""
+
+    fence: Fence
+    command: Command
+    block: bytes | None
+    wait_session: int
+    wait_sequence: int
+    deadline_us: int
+    core: int
+    runs: int = 1
+
+
 class Queue:
     """Queue `number` of a device. All calls come from the device, under its lock."""
 
-    def __init__(self, device: "Device", number: int) -> None:
+    def __init__(self, device: "Device", number: int, priority: int = 0) -> None:
         self._device = device
         self._backend = device.backend
         self.number = number
+        self.priority = priority
         self.size = 1 << RING_LOG2
         self._offset = number * regs.QUEUES_STRIDE
         self._spans = [
@@ -79,33 +102,37 @@ class Queue:
         self._commands, self._completions, self._blocks = (span.address for span in self._spans)
         self._tail = self._head = self._completion_head = 0
         self._sequence = 0
-        self._fences: dict[int, Fence] = {}
-        self._staged: list[bytes] = []  # records of the commands behind the last doorbell
-        self._order: deque[int] = deque()
-        self._enable()
+        self._staged: dict[int, _Staged] = {}  # by sequence, in order
+        self.enable()
 
-    def _register(self, address: int) -> int:
+    def register(self, address: int) -> int:
+        """Address of one of this queue's registers."""
         return address + self._offset
 
-    def _enable(self) -> None:
+    def enable(self) -> None:
+        """Tell the firmware where the rings are and wait until it takes commands from them."""
+        self._tail = self._head = self._completion_head = 0
         write = self._backend.write32
         for low, high, address in (
             (regs.QUEUES_BASE_LOW, regs.QUEUES_BASE_HIGH, self._commands),
             (regs.QUEUES_COMPLETION_BASE_LOW, regs.QUEUES_COMPLETION_BASE_HIGH, self._completions),
         ):
-            write(self._register(low), address & MASK32)
-            write(self._register(high), address >> 32)
-        write(self._register(regs.QUEUES_TAIL), 0)
-        write(self._register(regs.QUEUES_COMPLETION_HEAD), 0)
+            write(self.register(low), address & MASK32)
+            write(self.register(high), address >> 32)
+        write(self.register(regs.QUEUES_TAIL), 0)
+        write(self.register(regs.QUEUES_COMPLETION_HEAD), 0)
         control = regs.QUEUES_CONTROL_SIZE_LOG2.put(RING_LOG2, regs.QUEUES_CONTROL_ENABLE.put(1))
-        write(self._register(regs.QUEUES_CONTROL), control)
+        control = regs.QUEUES_CONTROL_PRIORITY.put(self.priority, control)
+        write(self.register(regs.QUEUES_CONTROL), control)
         self._device.wait_register(
             lambda: self.state() not in (regs.QueueState.STOPPED, regs.QueueState.DRAINING), f"queue {self.number}"
         )
         self.check()
 
     def state(self) -> regs.QueueState:
-        word = self._backend.read32(self._register(regs.QUEUES_STATUS))
+        word = self._backend.read32(self.register(regs.QUEUES_STATUS))
+        if word == MASK32:
+            raise LinkDown("the host link is down")
         return regs.QueueState(regs.QUEUES_STATUS_STATE.get(word))
 
     def check(self) -> None:
@@ -119,41 +146,54 @@ class Queue:
         """Free command slots; asks the device only when none is known to be free."""
         free = self.size - (self._tail - self._head & MASK32)
         if free <= 0:
-            self._head = self._backend.read32(self._register(regs.QUEUES_HEAD))
+            self._head = self._backend.read32(self.register(regs.QUEUES_HEAD))
             free = self.size - (self._tail - self._head & MASK32)
         # a completion slot is kept for every command, so the completion ring cannot stop the queue
-        return min(free, self.size - len(self._fences))
+        return min(free, self.size - len(self._staged))
 
     def stage(
         self, command: Command, *, session: int = 0, block: bytes | None = None, wait_session: int = 0,
-        wait_sequence: int = 0,
+        wait_sequence: int = 0, deadline_us: int = 0, core: int = 0,
     ) -> Fence:  # fmt: skip
-        """Write one command and its block into the rings, behind the doorbell; `ring()` makes them visible."""
+        """Write one command and its block into the rings, behind the doorbell; `ring()` makes them visible.
+
+        session, wait_session: handles, as `Device.open_session` gives them. deadline_us: when it should be done, from
+        the doorbell on (0: no deadline). core: 1 + number of the core that must run it (0: any).
+        """
         if self.room <= 0:
             raise QueueFull(f"queue {self.number} is full ({self.size} commands)", queue=self.number, size=self.size)
+        self._sequence += 1
+        fence = Fence(self._device, self._sequence, session)
+        staged = _Staged(fence, command, block, wait_session, wait_sequence, deadline_us, core)
+        self._write(staged)
+        self._staged[self._sequence] = staged
+        return fence
+
+    def _write(self, staged: _Staged) -> None:
+        """Put a command into the next slot."""
         slot = self._tail % self.size
         address = 0
-        if block is not None:
+        if staged.block is not None:
             address = self._blocks + slot * BLOCK_BYTES
-            self._backend.memory_write(address, block)
-        self._sequence += 1
+            self._backend.memory_write(address, staged.block)
+        fence, number = staged.fence, self._device.firmware_session
+        # What has completed need not be waited for, and after a reset the firmware would not know it.
+        waits = staged.wait_sequence if staged.wait_sequence in self._staged else 0
         record = descriptors.pack_command(
-            command, self._sequence, session=session, wait_session=wait_session, wait_sequence=wait_sequence,
-            block_address=address, user_data=self._sequence,
+            staged.command, fence.sequence, session=number(fence.session),
+            wait_session=number(staged.wait_session) if waits else 0, wait_sequence=waits, block_address=address,
+            user_data=fence.sequence, deadline_us=staged.deadline_us, core=staged.core,
         )  # fmt: skip
         self._backend.memory_write(self._commands + slot * RECORD_BYTES, record)
         self._tail = self._tail + 1 & MASK32
-        fence = Fence(self._device, self._sequence, session)
-        self._fences[self._sequence] = fence
-        return fence
 
     def ring(self) -> None:
         """The doorbell: all staged commands belong to the firmware now."""
-        self._backend.write32(self._register(regs.QUEUES_TAIL), self._tail)
+        self._backend.write32(self.register(regs.QUEUES_TAIL), self._tail)
 
     def collect(self) -> int:
         """Take the completions that are there, call their fences back; return how many there were."""
-        tail = self._backend.read32(self._register(regs.QUEUES_COMPLETION_TAIL))
+        tail = self._backend.read32(self.register(regs.QUEUES_COMPLETION_TAIL))
         waiting = tail - self._completion_head & MASK32
         if waiting > self.size:
             raise DeviceLost(f"queue {self.number}: {waiting} completions in a ring of {self.size}")
@@ -167,26 +207,75 @@ class Queue:
             self._completion_head = self._completion_head + piece & MASK32
             count += piece
         if count:
-            self._backend.write32(self._register(regs.QUEUES_COMPLETION_HEAD), self._completion_head)
+            self._backend.write32(self.register(regs.QUEUES_COMPLETION_HEAD), self._completion_head)
         return count
 
     def _finish(self, completion: dict[str, int]) -> None:
-        fence = self._fences.pop(completion["user_data"], None)
-        if fence is None:
+        staged = self._staged.pop(completion["user_data"], None)
+        if staged is None:
             raise DeviceLost(f"queue {self.number}: completion of a command that nobody sent", completion=completion)
+        self._settle(staged.fence, completion)
+
+    @staticmethod
+    def _settle(fence: Fence, completion: dict[str, int]) -> None:
         fence.completion = completion
         if fence.callback is not None:
             fence.callback(completion)
 
     @property
     def outstanding(self) -> int:
-        return len(self._fences)
+        return len(self._staged)
+
+    # -- after a reset --------------------------------------------------------------------------------------------
+
+    def take_back(self, may_run: Callable[[int], bool], most_runs: int) -> list[_Staged]:
+        """The device forgot all commands: return those that can run again, in order; end the others as ABORTED.
+
+        may_run   whether commands of a session (by handle) may run again
+        most_runs how often one command may be given to the device at all
+        Commands that wait for one that is aborted are aborted too; sessions are closed by the reset itself.
+        """
+        again: list[_Staged] = []
+        lost: set[tuple[int, int]] = set()
+        former, self._staged = list(self._staged.values()), {}
+        for staged in former:
+            fence = staged.fence
+            if staged.command is Command.CLOSE_SESSION:
+                self._settle(fence, _completion(staged, descriptors.Status.OK))
+            elif staged.command is Command.OPEN_SESSION:
+                again.append(staged)
+            elif (
+                staged.runs >= most_runs
+                or not may_run(fence.session)
+                or (staged.wait_session, staged.wait_sequence) in lost
+            ):
+                lost.add((fence.session, fence.sequence))
+                self._settle(fence, _completion(staged, descriptors.Status.ABORTED))
+            else:
+                again.append(staged)
+        return again
+
+    def restage(self, commands: list[_Staged]) -> None:
+        """Put commands that were taken back on the ring again, with the numbers that they had."""
+        for staged in commands:
+            staged.runs += 1
+            self._write(staged)
+            self._staged[staged.fence.sequence] = staged
+        if commands:
+            self.ring()
 
     def close(self) -> None:
         """Stop the queue and give its memory back."""
-        self._backend.write32(self._register(regs.QUEUES_CONTROL), 0)
+        self._backend.write32(self.register(regs.QUEUES_CONTROL), 0)
         self._device.wait_register(lambda: self.state() is regs.QueueState.STOPPED, f"queue {self.number} to stop")
         self._device.allocator.release(self._spans)
+
+
+def _completion(staged: _Staged, status: int) -> dict[str, int]:
+    """The completion of a command that the device will not complete any more."""
+    values = dict.fromkeys((field.name for field in descriptors.COMPLETION.fields), 0)
+    sequence = staged.fence.sequence
+    return values | {"type": int(staged.command), "status": int(status), "sequence": sequence, "user_data": sequence}
 
 
 def failure(completion: dict[str, int], kind: descriptors.Kind | None = None) -> TasicError | None:
@@ -204,8 +293,20 @@ def failure(completion: dict[str, int], kind: descriptors.Kind | None = None) ->
     if status == Status.OUTPUT_FULL:
         return OutputOverflow("a coded picture did not fit its stream buffer", **info)
     if status == Status.NO_CAPACITY:
-        why = "the encode rate is granted already" if detail == 1 else "all sessions are open"
-        return CapacityExceeded(f"the chip takes no further session: {why}", **info)
+        rate = detail in (CapacityLimit.ENCODE_RATE, CapacityLimit.FUNCTION_ENCODE_RATE)
+        why = "the encode rate is granted already" if rate else "all sessions are open"
+        limit = "encode_rate" if rate else "sessions"
+        return CapacityExceeded(f"the chip takes no further session: {why}", limit=limit, **info)
+    if status == Status.ACCESS_VIOLATION:
+        layout = descriptors.JOB_BLOCKS.get(kind) if kind is not None else None
+        name = layout.body[detail].name if layout and detail < len(layout.body) else "an address"
+        return AccessViolation(f"{name} is outside of this client's memory", field=name, **info)
+    if status == Status.TIMED_OUT:
+        return JobTimedOut(f"a job did not end in its time, {detail} times; its core was reset", **info)
+    if status == Status.MEMORY_ERROR:
+        return MemoryCorrupted(f"ECC cannot correct device memory near {detail * 64:#x}", address=detail * 64, **info)
+    if status == Status.ABORTED:
+        return SessionReset("a job in flight was lost when its queue was stopped or the device reset", **info)
     if status == Status.NO_CORE:
         return UnsupportedInput("this chip has no core of that kind", **info)
     if status >= Status.BAD_VERSION:

@@ -6,6 +6,8 @@ completion; pools are sized at opening, so memory does not grow with the number 
 """
 
 import contextlib
+import enum
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from driver.errors import DeviceLost, EndOfStream, InvalidConfig, SessionClosed,
 from driver.gop import SLICE_B, SLICE_I, Kept, PictureHeader, PictureOrder, hierarchy_depth
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
+from driver.notify import Bell
 from driver.options import EncoderConfig, ScalerConfig
 from driver.quality import QualityMeter
 from driver.queue import Fence, Queue, failure
@@ -40,8 +43,25 @@ MAX_SCALE_OUTPUTS = 4
 ARRAY_RATE = Fraction(25)  # frames/s of bare arrays in a session that has no rate
 
 
+class State(enum.Enum):
+    """Where a session is in its life, as in V4L2's stateful codecs."""
+
+    OPEN = "open"  # nothing was sent yet
+    RUNNING = "running"
+    DRAINING = "draining"  # no more input will come, output may
+    EOS = "eos"  # all output was received
+    RESETTING = "resetting"  # the device is being reset under it
+    FAILED = "failed"  # every call repeats the first error
+    CLOSED = "closed"
+
+
 class Session:
-    """What all sessions share: closing, and the first error, which every later call repeats."""
+    """What all sessions share: closing, and the first error, which every later call repeats.
+
+    rerun_safe : jobs in flight give the same when they run again after a reset
+    """
+
+    rerun_safe = True
 
     def __init__(self, device: Device, queue: Queue | None = None) -> None:
         self.device = device
@@ -52,12 +72,62 @@ class Session:
         self._firmware_sessions: list[int] = []
         self._pools: list[SurfacePool] = []
         self._spans: list[Span] = []
+        self._bell: Bell | None = None
+        self.owns_device = False  # `open_best` opened the device for this session: it goes with it
+        self._began = False
         device.register_session(self)
 
     @property
     def in_flight(self) -> int:
         """Pictures that the device has and has not finished."""
         raise NotImplementedError
+
+    @property
+    def can_receive(self) -> bool:
+        """Whether a call that receives would end at once: with a result, an error, or the end."""
+        ready = bool(getattr(self, "_ready", False))
+        return ready or self._error is not None or self._closed or (self._draining and not self.in_flight)
+
+    @property
+    def state(self) -> State:
+        """Where the session is in its life."""
+        if self._closed:
+            return State.CLOSED
+        if self._error is not None:
+            return State.FAILED
+        if self.device.recovering:
+            return State.RESETTING
+        if self._draining:
+            return State.DRAINING if self.in_flight or getattr(self, "_ready", False) else State.EOS
+        self._began = self._began or bool(self.in_flight or getattr(self, "frames", 0))
+        return State.RUNNING if self._began else State.OPEN
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while something can be received without waiting: for select, poll, asyncio.
+
+        Starts a thread that lets the device's time pass while jobs are in flight (driver/notify.py).
+        """
+        self._check_open()
+        if self._bell is None:
+            self._bell = Bell()
+            self.device.pump().add(self)
+        else:
+            self.device.pump().wake()
+        return self._bell.fileno()
+
+    def update_bell(self) -> None:
+        """Make the descriptor of `fileno` readable, or not."""
+        if self._bell is not None:
+            self._bell.set(self.can_receive)
+
+    def uses(self, handle: int) -> bool:
+        """Whether a firmware session is one of this session's."""
+        return handle in self._firmware_sessions
+
+    def fail(self, error: TasicError) -> None:
+        """From now on every call raises `error`."""
+        if self._error is None:
+            self._error = error
 
     def _open_firmware_session(self, kind: Kind, width: int, height: int, **fields: int) -> int:
         number = self.device.open_session(self.queue, kind, width, height, **fields)
@@ -103,10 +173,14 @@ class Session:
                     self.device.command(self.queue, Command.CLOSE_SESSION, session=number)
             finally:
                 self.device.forget_session(self)
+                if self._bell is not None:
+                    self._bell.close()
                 for pool in self._pools:
                     pool.close()
                 self.device.allocator.release(self._spans)
                 self._spans = []
+        if self.owns_device:
+            self.device.close()
 
     def __enter__(self) -> Self:
         return self
@@ -216,6 +290,7 @@ class EncodeSession(Session):
             "rate_denominator": rate.denominator,
             "bit_rate": config.bit_rate or 0,
             "intra_period": config.gop_size,
+            "reserve_kilosamples": math.ceil(config.width * config.height * rate / 1000) if config.realtime else 0,
         }
 
     @property
@@ -284,6 +359,31 @@ class EncodeSession(Session):
             self._sent += 1
             if fence is not None:
                 self.queue.ring()
+        return fence
+
+    def send_surface(
+        self, surface: PooledSurface, pts: int, duration: int = 1, time_base: Fraction | None = None,
+        timeout_us: int = 0,
+    ) -> Fence | None:  # fmt: skip
+        """Submit a picture that is on the device already (`Device.surfaces`, a scaler's output): nothing is uploaded.
+
+        The session holds the surface until the job is done; the caller's hold stays his. `time_base` of `pts` and
+        `duration`: one picture, unless said. Raises InvalidConfig for another size, TryAgain as `send_frame`.
+        """
+        self._check_open()
+        if self._draining:
+            raise EndOfStream("the session is draining: no picture after send_frame(None)")
+        if (surface.width, surface.height) != (self.config.width, self.config.height):
+            raise InvalidConfig(
+                f"a surface of {surface.width}x{surface.height} in a session of {self.config.width}x"
+                f"{self.config.height}"
+            )
+        if not self.has_room:
+            self.device.wait_until(lambda: self.has_room or bool(self._error), timeout_us, what="a free slot")
+            self._check_open()
+        with self.device.lock:
+            fence = self.submit(surface.hold(), pts, duration, time_base or 1 / self.config.fps)
+            self.queue.ring()
         return fence
 
     def submit(

@@ -49,7 +49,7 @@ class Allocator:
                     return Span(address, size)
         raise CapacityExceeded(
             f"no device memory for {what}: {size} bytes needed, {self.free_bytes} of {self.total_bytes} free",
-            needed=size, free=self.free_bytes, total=self.total_bytes,
+            limit="memory", needed=size, free=self.free_bytes, total=self.total_bytes,
         )  # fmt: skip
 
     def release(self, spans: Iterable[Span]) -> None:
@@ -98,6 +98,26 @@ class PooledSurface:
             }
         return fields
 
+    def __enter__(self) -> "PooledSurface":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+    def upload(self, picture: Picture) -> None:
+        """Copy a picture of the surface's size from the host; only while no job uses the surface."""
+        backend = getattr(self._pool, "backend", None)
+        if backend is None:
+            raise ValueError("this surface belongs to a session")
+        Uploader(self.layout.width, self.layout.height).upload(backend, self.layout, picture)
+
+    def download(self, pts: int = 0, duration: int = 1, time_base: Fraction = Fraction(1, 25)) -> Picture:
+        """Copy the picture to the host; only when the jobs that write it have completed."""
+        backend = getattr(self._pool, "backend", None)
+        if backend is None:
+            raise ValueError("this surface belongs to a session")
+        return download(backend, self.layout, self.width, self.height, pts, duration, time_base, self.left, self.top)
+
     def hold(self) -> "PooledSurface":
         self.holders += 1
         return self
@@ -113,8 +133,12 @@ class PooledSurface:
 class SurfacePool:
     """A fixed number of surfaces of one size: memory does not grow with the number of pictures."""
 
-    def __init__(self, allocator: Allocator, width: int, height: int, count: int, what: str) -> None:
+    def __init__(
+        self, allocator: Allocator, width: int, height: int, count: int, what: str, backend: Backend | None = None
+    ) -> None:
+        """backend: of the device, where the surfaces' user may copy pictures up and down himself."""
         self.what = what
+        self.backend = backend
         self.count = count
         self._allocator = allocator
         self._spans: list[Span] = []
@@ -144,6 +168,12 @@ class SurfacePool:
 
     def give_back(self, returned: PooledSurface) -> None:
         self._idle.append(returned)
+
+    def __enter__(self) -> "SurfacePool":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         self._allocator.release(self._spans)

@@ -312,6 +312,10 @@ ECC_CORRECTED_COUNT = Field(0, 32)
 ECC_UNCORRECTED = 0x13C
 ECC_UNCORRECTED_COUNT = Field(0, 32)
 
+# Times that the host link went down: writes that were on their way then are lost.
+LINK_DROPS = 0x140
+LINK_DROPS_COUNT = Field(0, 32)
+
 # Reading stalls the control processor until `pending` is not zero or the timer expired, then gives `pending`.
 WAIT_PENDING = 0x200
 WAIT_PENDING_PENDING = Field(0, 8)
@@ -558,6 +562,7 @@ REGISTERS: dict[int, Register] = {
     CORE_VIOLATIONS: Register("core_violations", 0x000, 0x000, 0x000, False),
     ECC_CORRECTED: Register("ecc_corrected", 0x000, 0x000, 0x000, False),
     ECC_UNCORRECTED: Register("ecc_uncorrected", 0x000, 0x000, 0x000, False),
+    LINK_DROPS: Register("link_drops", 0x000, 0x000, 0x000, False),
     WAIT_PENDING: Register("wait_pending", 0x000, 0x000, 0x000, False),
     PENDING: Register("pending", 0x000, 0x000, 0x01F, False),
     CORES_DONE: Register("cores_done", 0x000, 0x000, 0xFFFFFFFF, False),

@@ -1,6 +1,6 @@
 """Backends: what stands behind the driver. Each offers the same few calls and no more.
 
-A backend is opened by name, `model:vcu` or `null:path/chip.yaml`; `open_backend` knows them all.
+A backend is opened by name, `model:vcu`, `null:path/chip.yaml` or `remote:path/of/socket`: see `open_backend`.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,13 @@ def _null(chip: str, **options: Any) -> Backend:
     return NullBackend(chip, **options)
 
 
-BACKENDS: dict[str, Callable[..., Backend]] = {"model": _model, "null": _null}
+def _remote(chip: str, **options: Any) -> Backend:
+    from driver.backends.remote import RemoteBackend
+
+    return RemoteBackend(chip, **options)
+
+
+BACKENDS: dict[str, Callable[..., Backend]] = {"model": _model, "null": _null, "remote": _remote}
 
 
 def open_backend(name: str, **options: Any) -> Backend:

@@ -24,6 +24,18 @@ def load(chip: str, changes: Mapping[str, Any] | None = None) -> Any:
         raise InvalidConfig(f"{text}{f' (and {more} more: tasic chips validate)' if more > 0 else ''}") from None
 
 
+def _plan(faults: Any) -> Any:
+    """The faults of a YAML file, or of what one would hold; errors are the driver's."""
+    from asic_model.faults import FaultError, Faults, load_faults
+
+    if faults is None:
+        return None
+    try:
+        return Faults(*load_faults(faults))
+    except FaultError as error:
+        raise InvalidConfig(str(error)) from None
+
+
 class ModelBackend:
     """The calls of a backend, handed to the chip; `report()` is what the model measured."""
 
@@ -31,17 +43,19 @@ class ModelBackend:
 
     def __init__(
         self, chip: str, *, seed: int = 0, host_threads: int | None = None, trace: bool = False,
-        changes: Mapping[str, Any] | None = None, record: bool = False,
+        changes: Mapping[str, Any] | None = None, record: bool = False, faults: Any = None,
     ) -> None:  # fmt: skip
-        """`record`: keep what `work_trace` returns."""
+        """`record`: keep what `work_trace` returns. `faults`: what is to go wrong, a YAML file or what one would hold
+        (asic_model/faults.py)."""
         self.config = load(chip, changes)
+        plan = _plan(faults)
         from asic_model.chip import Chip
         from asic_model.workload.recorder import Recorder
 
         recorder = Recorder(self.config) if record else None
         self.chip = Chip(
             self.config, functional=self.functional, host_threads=host_threads, seed=seed, trace=trace,
-            types=recorder.types if recorder else None, watcher=recorder,
+            types=recorder.types if recorder else None, watcher=recorder, faults=plan,
         )  # fmt: skip
         self.recorder = recorder
         if recorder is not None:
@@ -52,6 +66,15 @@ class ModelBackend:
         self.memory_read = calls.memory_read
         self.memory_write = calls.memory_write
         self.wait = calls.wait
+
+    def inject(self, fault: Mapping[str, Any]) -> None:
+        """Arm one more fault, from now on."""
+        from asic_model.faults import Fault, FaultError
+
+        try:
+            self.chip.inject(Fault.parse(fault))
+        except FaultError as error:
+            raise InvalidConfig(str(error)) from None
 
     def report(self, run: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return what was measured since power-on (asic_model/stats.py), `run` added; raises on a broken invariant."""

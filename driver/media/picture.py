@@ -35,11 +35,16 @@ class Picture:
 
 
 def as_picture(frame: Any, width: int, height: int, number: int, rate: Fraction) -> Picture:
-    """Return `frame` as a Picture of `width` x `height`: it is one, or uint8[height * 3 / 2, width].
+    """Return `frame` as a Picture of `width` x `height`: it is one, or uint8[height * 3 / 2, width] (numpy, DLPack).
 
     Such an array is Y, then Cb and Cr packed one after the other (as PyAV's `to_ndarray(format="yuv420p")` gives it);
     its time is that of picture `number` at `rate` frames/s. Raises InvalidConfig, naming the field, for anything else.
     """
+    if not isinstance(frame, Picture | np.ndarray) and hasattr(frame, "__dlpack__"):
+        try:
+            frame = np.from_dlpack(frame)  # a view: nothing is copied
+        except (BufferError, TypeError, RuntimeError) as error:
+            raise InvalidConfig(f"frame: not to be had as host memory by DLPack: {error}", option="frame") from None
     if isinstance(frame, Picture):
         picture = frame
     elif isinstance(frame, np.ndarray):

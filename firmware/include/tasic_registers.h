@@ -410,6 +410,11 @@ extern "C" {
 #define TASIC__ECC_UNCORRECTED__COUNT_bp 0
 #define TASIC__ECC_UNCORRECTED__COUNT_bw 32
 
+// reg - tasic.link_drops
+#define TASIC__LINK_DROPS__COUNT_bm 0xffffffff
+#define TASIC__LINK_DROPS__COUNT_bp 0
+#define TASIC__LINK_DROPS__COUNT_bw 32
+
 // reg - tasic.wait_pending
 #define TASIC__WAIT_PENDING__PENDING_bm 0xff
 #define TASIC__WAIT_PENDING__PENDING_bp 0
@@ -804,7 +809,8 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t core_violations;
     uint32_t ecc_corrected;
     uint32_t ecc_uncorrected;
-    uint8_t RESERVED_140_1ff[0xc0];
+    uint32_t link_drops;
+    uint8_t RESERVED_144_1ff[0xbc];
     uint32_t wait_pending;
     uint32_t pending;
     uint32_t cores_done;

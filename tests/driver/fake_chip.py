@@ -56,6 +56,9 @@ class FakeChip:
         if address == regs.EVENT_STATUS:
             self.registers[address] &= ~value
             return
+        if address == regs.CONTROL:  # this chip does not come back from a reset
+            self.registers[regs.FIRMWARE_STATUS] = int(regs.FirmwareState.RESET)
+            return
         self.registers[address] = value
         if address == regs.HOST_VERSION:
             answer = regs.Negotiation.ACCEPTED if value == self.version else regs.Negotiation.REFUSED

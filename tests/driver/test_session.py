@@ -344,6 +344,7 @@ def test_a_trap_is_a_lost_device() -> None:
 
 def test_a_silent_firmware_is_a_hang_not_a_wait_for_ever() -> None:
     chip, device = opened()
+    device.recovery = "none"
     with pytest.raises(FirmwareHang, match="not turned its loop"), device, device.open_encoder(CONFIG) as encoder:
         encoder.send_frame(picture(0))
         chip.silent = True
@@ -353,6 +354,7 @@ def test_a_silent_firmware_is_a_hang_not_a_wait_for_ever() -> None:
 
 def test_a_job_that_never_ends_meets_its_deadline() -> None:
     chip, device = opened(job_us=10**9)
+    device.recovery = "none"
     with pytest.raises(FirmwareHang, match="did not complete"), device, device.open_encoder(CONFIG) as encoder:
         encoder.send_frame(picture(0))
         encoder.receive_packet(None)

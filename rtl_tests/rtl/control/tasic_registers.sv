@@ -277,6 +277,7 @@ module tasic_registers (
         logic core_violations;
         logic ecc_corrected;
         logic ecc_uncorrected;
+        logic link_drops;
         logic wait_pending;
         logic pending;
         logic cores_done;
@@ -393,6 +394,7 @@ module tasic_registers (
         decoded_reg_strb.core_violations = cpuif_req_masked & (cpuif_addr == 12'h134) & !cpuif_req_is_wr;
         decoded_reg_strb.ecc_corrected = cpuif_req_masked & (cpuif_addr == 12'h138) & !cpuif_req_is_wr;
         decoded_reg_strb.ecc_uncorrected = cpuif_req_masked & (cpuif_addr == 12'h13c) & !cpuif_req_is_wr;
+        decoded_reg_strb.link_drops = cpuif_req_masked & (cpuif_addr == 12'h140) & !cpuif_req_is_wr;
         decoded_reg_strb.wait_pending = cpuif_req_masked & (cpuif_addr == 12'h200) & !cpuif_req_is_wr;
         decoded_reg_strb.pending = cpuif_req_masked & (cpuif_addr == 12'h204);
         decoded_reg_strb.cores_done = cpuif_req_masked & (cpuif_addr == 12'h208);
@@ -3521,6 +3523,9 @@ module tasic_registers (
         end
         if(rd_mux_addr == 12'h13c) begin
             readback_data_var[31:0] = hwif_in.ecc_uncorrected.count.next;
+        end
+        if(rd_mux_addr == 12'h140) begin
+            readback_data_var[31:0] = hwif_in.link_drops.count.next;
         end
         if(rd_mux_addr == 12'h200) begin
             readback_data_var[7:0] = hwif_in.wait_pending.pending.next;

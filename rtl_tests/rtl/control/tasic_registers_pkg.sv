@@ -275,6 +275,14 @@ package tasic_registers_pkg;
     } tasic__ecc_uncorrected__in_t;
 
     typedef struct {
+        logic [31:0] next;
+    } tasic__link_drops__count__in_t;
+
+    typedef struct {
+        tasic__link_drops__count__in_t count;
+    } tasic__link_drops__in_t;
+
+    typedef struct {
         logic [7:0] next;
     } tasic__wait_pending__pending__in_t;
 
@@ -481,6 +489,7 @@ package tasic_registers_pkg;
         tasic__core_violations__in_t core_violations;
         tasic__ecc_corrected__in_t ecc_corrected;
         tasic__ecc_uncorrected__in_t ecc_uncorrected;
+        tasic__link_drops__in_t link_drops;
         tasic__wait_pending__in_t wait_pending;
         tasic__pending__in_t pending;
         tasic__cores_done__in_t cores_done;

@@ -1,0 +1,102 @@
+"""Bringing a device back after a reset: queues, sessions, and the jobs that were in flight.
+
+Device memory survives a reset, rings and firmware do not. So the queues are enabled again on the same memory, every
+session of the firmware is opened again as it was last configured, and commands that had not completed are put on the
+rings again in their order: their buffers are the device's until they complete, so they still hold what the jobs read. A
+session whose jobs cannot run again (a decode session's surfaces are used again in the device's order, before the host
+knows of completions), or a command that was given to the device too often, fails by name: `SessionReset`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asic_model.descriptors import Command
+from asic_model.registers import map as regs
+from driver.errors import DeviceLost, SessionReset
+from driver.queue import failure
+
+if TYPE_CHECKING:
+    from driver.device import Device
+
+RUNS_MOST = 3  # of one command, over all resets
+LINK_WAIT_US = 200_000  # how long a reset waits for a link that is down
+FUNCTION_WAIT_US = 200_000  # how long a client waits for the chip's owner to reset it
+ALL_ONES = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Reset:
+    """What a reset did."""
+
+    run_again: int  # commands
+    failed: int
+    sessions_failed: int
+
+
+def reset(device: "Device", *, rerun: bool) -> Reset:
+    """Reset the chip (a client: its own queue) and bring everything back; DeviceLost when that is not possible."""
+    with device.lock:
+        _wait_for_link(device)
+        device.accept_link()
+        if device.function == 0:
+            device.backend.write32(regs.CONTROL, regs.CONTROL_RESET.put(1))
+        else:
+            _stop_own_queue(device)
+        device.boot()
+        return resume(device, rerun=rerun)
+
+
+def resume(device: "Device", *, rerun: bool) -> Reset:
+    """Build queues and sessions up again on a chip whose firmware runs and knows nothing of this host."""
+    states = dict(device.firmware_sessions)
+    taken = {}
+    run_again = failed = 0
+    for queue in device.queues.values():
+        before = queue.outstanding
+        taken[queue] = queue.take_back(lambda handle: rerun and device.may_run_again(handle), RUNS_MOST)
+        queue.enable()
+        run_again += len(taken[queue])
+        failed += before - len(taken[queue])
+    sessions_failed = 0
+    for session in device.sessions:
+        lost = rerun and not session.rerun_safe and session.in_flight
+        if lost:
+            session.fail(SessionReset("the device was reset while this session had jobs in flight"))
+            sessions_failed += 1
+    for handle, opened in states.items():
+        fence = opened.queue.stage(Command.OPEN_SESSION, block=opened.block)
+        opened.queue.ring()
+        error = failure(fence.wait())
+        if error is not None:
+            device.forget_firmware_session(handle, error)
+            continue
+        assert fence.completion is not None
+        opened.number = fence.completion["session"]
+    for queue, commands in taken.items():
+        queue.restage(commands)
+    return Reset(run_again, failed, sessions_failed)
+
+
+def _wait_for_link(device: "Device") -> None:
+    waited_us = 0
+    while device.backend.read32(regs.ID) == ALL_ONES:
+        if waited_us >= LINK_WAIT_US:
+            raise DeviceLost(f"{device.name}: the host link is down", waited_us=waited_us)
+        device.backend.wait(1000)
+        waited_us += 1000
+
+
+def _stop_own_queue(device: "Device") -> None:
+    """A client cannot reset the chip; what it can is to stop its queue. A chip that stands is its owner's to reset."""
+    waited_us = 0
+    beat = device.backend.read32(regs.FIRMWARE_HEARTBEAT)
+    for queue in device.queues.values():
+        device.backend.write32(queue.register(regs.QUEUES_CONTROL), 0)
+        while queue.state() is not regs.QueueState.STOPPED:
+            device.backend.write32(regs.EVENT_STATUS, 0xF)  # or no time passes
+            device.backend.wait(1000)
+            waited_us += 1000
+            if waited_us >= FUNCTION_WAIT_US and device.backend.read32(regs.FIRMWARE_HEARTBEAT) == beat:
+                raise DeviceLost(f"{device.name}: the chip's owner does not reset it", waited_us=waited_us)
+            if waited_us >= 50 * FUNCTION_WAIT_US:
+                raise DeviceLost(f"{device.name}: the queue does not stop", waited_us=waited_us)

@@ -1,0 +1,200 @@
+"""Failure and recovery on the real chip model: what comes out is what would have come out, or an error with a name."""
+
+import pytest
+
+from asic_model.registers import map as regs
+from driver.device import Device
+from driver.errors import DeviceLost, FirmwareHang, LinkDown, MemoryCorrupted, SessionReset, TasicError
+from driver.options import EncoderConfig, PlannedRung
+from driver.session import State
+from tests.driver.test_device import clip
+
+CONFIG = EncoderConfig(width=80, height=48, qp=26, gop_size=6, ref_count=2, preset="fast")
+
+
+def coded(device: Device, config: EncoderConfig = CONFIG, count: int = 12, *faults: tuple[int, dict]) -> bytes:
+    """Code a clip; before picture n, put in the faults given for it."""
+    with device.open_encoder(config) as encoder:
+        out = []
+        for number, picture in enumerate(clip(count)):
+            for at, fault in faults:
+                if at == number:
+                    device.inject(**fault)
+            while not encoder.has_room:
+                out.append(encoder.receive_packet(timeout_us=None).data)
+            encoder.send_frame(picture)
+        encoder.send_frame(None)
+        while encoder.state is not State.EOS:
+            out.append(encoder.receive_packet(timeout_us=None).data)
+    assert len(out) == count
+    return b"".join(out)
+
+
+@pytest.fixture(scope="module")
+def wanted() -> bytes:
+    with Device.open("model:tiny") as device:
+        return coded(device)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "firmware_trap", "at_us": 3.0},
+        {"kind": "firmware_stuck", "at_us": 50.0},
+        {"kind": "engine_hang", "macroblock": 7},
+        {"kind": "engine_hang", "macroblock": 3, "job": 2},
+        {"kind": "slow_core", "factor": 50},
+        {"kind": "lost_doorbell"},
+        {"kind": "lost_doorbell", "job": 2},
+        {"kind": "bit_flip", "address": 1 << 20, "bits": 1},
+    ],
+    ids=lambda fault: "-".join(map(str, fault.values())),
+)
+def test_the_stream_is_the_same_whatever_happens_on_the_way(wanted, fault):
+    with Device.open("model:tiny") as device:
+        assert coded(device, CONFIG, 12, (5, fault), (9, fault)) == wanted
+        struck = device.backend.chip.faults.struck  # type: ignore[attr-defined]
+        assert struck[fault["kind"]] >= 1
+        assert (device.resets > 0) == (fault["kind"].startswith("firmware"))
+
+
+def test_a_reset_by_hand_in_the_middle_loses_nothing(wanted):
+    with Device.open("model:tiny") as device, device.open_encoder(CONFIG) as encoder:
+        out = []
+        for number, picture in enumerate(clip(12)):
+            while not encoder.has_room:
+                out.append(encoder.receive_packet(timeout_us=None).data)
+            encoder.send_frame(picture)
+            if number in (3, 9):
+                in_flight = encoder.in_flight
+                done = device.reset()
+                assert (done.run_again, done.failed) == (in_flight, 0)
+        out += [packet.data for packet in encoder.encode([])]
+        assert b"".join(out) == wanted
+        assert device.telemetry().counters["resets"] == device.resets == 2
+
+
+def test_a_ladder_survives(wanted):
+    """Scale and encode jobs with fences between them: all run again in their order."""
+    config = EncoderConfig(width=80, height=48, qp=26, preset="fast")
+    rungs = [PlannedRung("48p", 80, 48, None), PlannedRung("32p", 48, 32, None), PlannedRung("24p", 40, 24, None)]
+
+    def run(faults: list[dict]) -> dict[int, bytes]:
+        streams: dict[int, bytes] = {0: b"", 1: b"", 2: b""}
+        with Device.open("model:tiny") as device:
+            with device.open_transcoder(config, rungs, width=80, height=48) as session:
+                for number, packet in session.transcode(clip(8)):
+                    streams[number] += packet.data
+                    if faults and len(streams[0]) > 100:
+                        device.inject(**faults.pop())
+            return streams
+
+    assert run([{"kind": "firmware_trap"}, {"kind": "firmware_stuck", "at_us": 100.0}]) == run([])
+
+
+def test_two_clients_of_one_chip_survive_its_reset(wanted):
+    """The owner resets the chip under both: each notices, builds its queue and sessions up again, and goes on."""
+    with Device.open("model:tiny", changes={"encode.cores": 2}) as owner:
+        chip = owner.backend.chip  # type: ignore[attr-defined]
+        clients = []
+        for number in (1, 2):
+            function = chip.function(number)
+            function.enable((16 << 20) * number, 8 << 20)
+            clients.append(Device(function, f"client{number}"))
+        sessions = [client.open_encoder(CONFIG) for client in clients]
+        out = [[], []]
+        for number, picture in enumerate(clip(12)):
+            for session, packets in zip(sessions, out, strict=True):
+                while not session.has_room:
+                    packets.append(session.receive_packet(timeout_us=None).data)
+                session.send_frame(picture)
+            if number in (4, 9):
+                owner.reset()
+        for session, packets in zip(sessions, out, strict=True):
+            packets += [packet.data for packet in session.encode([])]
+            session.close()
+        assert [b"".join(packets) for packets in out] == [wanted, wanted]
+        assert all(client.resets for client in clients)
+        for client in clients:
+            client.close()
+
+
+def test_what_cannot_run_again_fails_by_name():
+    with Device.open("model:tiny", recovery="fail") as device:
+        with pytest.raises(SessionReset) as caught, device.open_encoder(CONFIG) as encoder:
+            for picture in clip(3):
+                encoder.send_frame(picture)
+            device.inject(kind="firmware_trap")
+            encoder.receive_packet(timeout_us=None)
+        assert caught.value.retryable
+        assert isinstance(caught.value, InterruptedError)
+        assert coded(device)  # the device is as good as new
+    with Device.open("model:tiny", recovery="none") as device, device.open_encoder(CONFIG) as encoder:
+        encoder.send_frame(clip(1)[0])
+        device.inject(kind="firmware_stuck")
+        with pytest.raises(FirmwareHang, match="not turned its loop"):
+            encoder.receive_packet(timeout_us=None)
+        device.reset()
+        assert encoder.receive_packet(timeout_us=None).is_keyframe
+
+
+def test_a_firmware_that_traps_again_and_again_is_lost():
+    with pytest.raises(DeviceLost, match="trapped"), Device.open("model:tiny") as device:
+        encoder = device.open_encoder(CONFIG)
+        encoder.send_frame(clip(1)[0])
+        for n in range(100):
+            device.inject(kind="firmware_trap", at_us=1.0 + 30.0 * n)
+        encoder.receive_packet(timeout_us=None)
+
+
+def test_a_link_that_drops_fails_what_was_in_flight(wanted):
+    """Writes are lost silently on a link that is down, so nothing that was in flight may be believed."""
+    with Device.open("model:tiny") as device:
+        with pytest.raises((SessionReset, LinkDown)), device.open_encoder(CONFIG) as encoder:
+            for picture in clip(3):
+                encoder.send_frame(picture)
+            device.inject(kind="link_drop", for_us=20_000)
+            for _ in range(3):
+                encoder.receive_packet(timeout_us=None)
+        assert coded(device) == wanted
+
+
+def test_a_device_that_is_gone_is_lost():
+    with pytest.raises(DeviceLost), Device.open("model:tiny") as device:
+        encoder = device.open_encoder(CONFIG)
+        encoder.send_frame(clip(1)[0])
+        device.inject(kind="removal")
+        encoder.receive_packet(timeout_us=None)
+
+
+def test_memory_that_ecc_cannot_correct_fails_the_job():
+    with Device.open("model:tiny") as device:
+        with pytest.raises(MemoryCorrupted, match="ECC cannot correct"), device.open_encoder(CONFIG) as encoder:
+            source = encoder._source_pool._idle[0].layout.address
+            picture = clip(1)[0]
+            device.inject(kind="bit_flip", address=source, bits=2, at_us=0.0)
+            device.backend.wait(1)
+            encoder._uploader.upload = lambda *_: None  # the picture was there before the bits turned over
+            encoder.send_frame(picture)
+            encoder.receive_packet(timeout_us=None)
+        assert device.telemetry().counters["ecc_uncorrected"] == 1
+
+
+def test_errors_have_code_errno_retryable_info_and_a_builtin():
+    import driver.errors as module
+
+    builtins = (OSError, ValueError, RuntimeError, EOFError, BufferError, LookupError)
+    seen = set()
+    for name, kind in vars(module).items():
+        if isinstance(kind, type) and issubclass(kind, TasicError) and kind is not TasicError:
+            error = kind("text", figure=3)
+            assert str(error) == "text"
+            assert error.info == {"figure": 3}
+            assert isinstance(error.errno, int)
+            assert isinstance(error.retryable, bool)
+            assert isinstance(error, builtins), name
+            assert error.code not in seen, name
+            seen.add(error.code)
+    assert {"try_again", "capacity_exceeded", "firmware_hang", "session_reset", "access_violation"} <= seen
+    assert module.TasicError.code == "error"
+    assert regs.INTERFACE_VERSION == 4
