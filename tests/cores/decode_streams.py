@@ -50,9 +50,13 @@ def decode_file(path: Path, on_frame: Callable[[list[np.ndarray]], None], limit:
             with av.open(str(path)) as container:
                 video = container.streams.video[0]
                 decoder = H264Decoder(target, video.codec_context.extradata)
+                unseen = set()  # times of packets before the edit list's first or behind its last: FFmpeg drops them
                 for packet in container.demux(video):
-                    for frame in decoder.feed(bytes(packet)) if packet.size else ():
-                        yield target.planes(frame)
+                    if packet.is_discard:
+                        unseen.add(packet.pts)
+                    for frame in decoder.feed(bytes(packet), packet.pts) if packet.size else ():
+                        if frame.pts not in unseen:
+                            yield target.planes(frame)
                         decoder.release(frame)
         else:
             decoder = H264Decoder(target)
