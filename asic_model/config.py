@@ -260,7 +260,7 @@ def _chip_text(name: str) -> tuple[bytes, str]:
         )
     try:
         with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1), path.name
+            return stream.read(MAX_BYTES + 1), name
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError([Problem(name, 0, "", f"cannot be read: {reason}")]) from None

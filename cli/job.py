@@ -16,7 +16,17 @@ from driver.media.output_file import check_target
 from driver.media.picture import Picture
 from driver.media.sink import Sink, format_of
 from driver.media.source import AudioPacket, Source
-from driver.options import EncoderConfig, PlannedRung, Rung, parse_fraction, parse_size, plan_ladder, share_rate
+from driver.options import (
+    MAX_RATE,
+    MIN_RATE,
+    EncoderConfig,
+    PlannedRung,
+    Rung,
+    parse_fraction,
+    parse_size,
+    plan_ladder,
+    share_rate,
+)
 from driver.transcode import TranscodeSession
 
 CHIP, HOST = "on the chip", "on the host"
@@ -111,10 +121,22 @@ def raw_input(path: str, size: str | None, rate: str | None) -> dict[str, Any]:
         return {}
     if size is None:
         raise InvalidConfig(f"{path}: a raw input needs its size, e.g. 1280x720")
-    try:
-        return {"raw_size": parse_size(size), "rate": parse_fraction(rate) if rate is not None else None}
-    except ValueError as error:
-        raise InvalidConfig(f"{path}: {error}") from None
+    found: dict[str, Any] = {"rate": None}
+    for option, text, read, name in (("size", size, parse_size, "raw_size"), ("rate", rate, parse_rate_hz, "rate")):
+        if text is not None:
+            try:
+                found[name] = read(text)
+            except ValueError as error:
+                raise InvalidConfig(f"option {option}: {error}") from None
+    return found
+
+
+def parse_rate_hz(text: str) -> Fraction:
+    """Return frames a second; the range is the encoder's."""
+    rate = parse_fraction(text)
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise ValueError(f"{text} is outside {MIN_RATE}..{MAX_RATE} frames/s")
+    return rate
 
 
 def chip_refusal(device: Device, source: Source, *, weave: bool) -> str:

@@ -1,6 +1,7 @@
 """The `tasic` command."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -33,7 +34,16 @@ EXIT_DEFECT = 70  # sysexits.h: EX_SOFTWARE
 EXIT_SIGNAL = 128  # plus the signal's number, as shells report it
 
 
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.invoke(version)
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
 def tasic() -> None:
     """A virtual video-transcoding chip: exact streams out, and what the chip did for them."""
 
@@ -59,6 +69,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             args=list(arguments) if arguments is not None else None, prog_name="tasic", standalone_mode=False
         )
         return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return EXIT_USAGE
+    except click.BadParameter as error:
+        path = error.ctx.command_path if error.ctx else "tasic"
+        _say(f"{_refusal(error)} (see {path} --help)")
+        return EXIT_USAGE
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "tasic"
         _say(f"{error.format_message()} (see {path} --help)")
@@ -89,6 +106,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         detail = " ".join(str(error).split())
         _say(f"defect in tasic, please report: {type(error).__name__}: {detail} (TASIC_TRACEBACK=1 shows where)")
         return EXIT_DEFECT
+
+
+def _refusal(error: click.BadParameter) -> str:
+    """Click's complaint about a value, in the words of the driver's: which option, the value, what is allowed."""
+    text = error.message.removesuffix(".")
+    text = re.sub("is not a valid integer( range)?$", "is not a whole number", text)
+    text = re.sub("is not a valid float( range)?$", "is not a number", text)
+    text = re.sub(r"is not in the range x>=(\S+)$", r"is below \1", text)
+    text = re.sub(r"is not in the range (\S+)<=x<=(\S+)$", r"is outside \1..\2", text)
+    if not isinstance(error.param, click.Option) or isinstance(error, click.MissingParameter):
+        return error.format_message()
+    return f"option {max(error.param.opts, key=len).lstrip('-')}: {text}"
 
 
 def _say(text: str) -> None:

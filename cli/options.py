@@ -82,10 +82,17 @@ def encoder_values(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name in names if (value := options.pop(name, None)) is not None}
 
 
+def _named(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if not value:
+        raise click.BadParameter("is empty; give a name of `tasic chips list`, or a description")
+    return value
+
+
 def chip_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--chip",
         default="vcu",
+        callback=_named,
         metavar="NAME|FILE.yaml",
         help="Chip: a name of `tasic chips list`, or a description [vcu].",
     )(function)

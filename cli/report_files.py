@@ -20,7 +20,7 @@ def check(reports: Sequence[str], trace: str | None, source: str | None = None, 
     for report in reports:
         if report != PRINT:
             if Path(report).suffix.lower() not in SUFFIXES:
-                raise InvalidConfig(f"option --report: {report}: one of {', '.join(SUFFIXES)}, or - to print it")
+                raise InvalidConfig(f"option --report: {report!r}: one of {', '.join(SUFFIXES)}, or - to print it")
             check_target(report)
     if trace is not None:
         check_target(trace)

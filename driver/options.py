@@ -20,6 +20,8 @@ MIN_SIDE_PX = 16
 MAX_SIDE_PX = 4096
 MAX_HEIGHT_PX = 2304
 MAX_RUNGS = 8
+# Frames a second.
+MIN_RATE, MAX_RATE = Fraction(1, 1000), 1000
 # A rung's share of -b:v is its share of the pixels to this power: half the pixels need more than half the bits.
 RATE_EXPONENT = 0.75
 
@@ -182,7 +184,7 @@ class EncoderConfig(_Config):
     width: int = option(low=MIN_SIDE_PX, high=MAX_SIDE_PX, unit="luma samples", text="picture width, even")
     height: int = option(low=MIN_SIDE_PX, high=MAX_HEIGHT_PX, unit="luma samples", text="picture height, even")
     fps: Fraction = option(
-        Fraction(25), names=("r",), parse=parse_fraction, low=Fraction(1, 1000), high=1000, unit="frames/s",
+        Fraction(25), names=("r",), parse=parse_fraction, low=MIN_RATE, high=MAX_RATE, unit="frames/s",
         text="nominal frame rate: VUI timing, level choice and rate control",
     )  # fmt: skip
     codec: str = option(
@@ -358,12 +360,12 @@ class ScalerConfig(_Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.sizes:
-            raise InvalidConfig("option sizes: at least one output size is needed", option="sizes")
+            raise InvalidConfig("option s: at least one output size is needed", option="sizes")
         for width, height in self.sizes:
             for name, src, dst in (("width", self.width, width), ("height", self.height, height)):
                 if dst % 2 or dst < MIN_SIDE_PX or not src <= dst * 8 or not dst <= src * 4:
                     raise InvalidConfig(
-                        f"option sizes: {name} {src} to {dst} is not possible; outputs are even, at least "
+                        f"option s: {name} {src} to {dst} is not possible; outputs are even, at least "
                         f"{MIN_SIDE_PX} and between 1/8 and 4 times the input",
                         option="sizes", value=dst,
                     )  # fmt: skip

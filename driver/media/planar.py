@@ -15,6 +15,8 @@ SUFFIXES = (".y4m", ".yuv")
 
 def check_suffix(path: str) -> None:
     """Refuse names that say another format."""
+    if not path:
+        raise InvalidConfig("the name of the output is empty")
     if Path(path).suffix.lower() not in SUFFIXES:
         raise InvalidConfig(f"{path}: pictures are written as {' or '.join(SUFFIXES)}")
 

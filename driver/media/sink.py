@@ -60,6 +60,8 @@ def _content_tags(tags: dict[str, str]) -> dict[str, str]:
 
 def format_of(path: str) -> str:
     """Return FFmpeg's format name for the suffix of `path`, "" for a raw stream; refuse unknown suffixes."""
+    if not path:
+        raise InvalidConfig("the name of the output is empty")
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         known = list(FORMATS)

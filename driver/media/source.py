@@ -122,6 +122,8 @@ class AudioGate:
 
 def open_container(path: str, raw_size: tuple[int, int] | None = None, rate: Fraction | None = None) -> Any:
     """Open the container or raise BadMedia with one line that says what is wrong."""
+    if not path:
+        raise BadMedia("the name of the input is empty")
     if "://" not in path:
         file = Path(path)
         if not file.exists():
@@ -196,6 +198,9 @@ class Source:
         self.decode_errors = 0  # packets and pictures that the decoder complained about
         self.retimed = 0  # pictures whose time did not lie after their predecessor's
         self.limit = limit
+        self._whole_bytes = 0  # of a bare picture; 0: packets are what the container says
+        if raw_size:
+            self._check_raw(raw_size)
         self._container = open_container(path, raw_size, rate)
         try:
             self._select_streams()
@@ -203,6 +208,24 @@ class Source:
         except BaseException:
             self._container.close()
             raise
+
+    def _check_raw(self, size: tuple[int, int]) -> None:
+        """Compare the file's length with whole pictures: what is left over at the end is no picture."""
+        width, height = size
+        self._check_size(width, height)
+        self._whole_bytes = width * height + 2 * (-(-width // 2) * -(-height // 2))
+        file = Path(self.path)
+        if not file.is_file() or not file.stat().st_size:
+            return
+        held = file.stat().st_size
+        if held < self._whole_bytes:
+            raise BadMedia(
+                f"{self.path}: {held} bytes are less than one picture of {width}x{height} ({self._whole_bytes} bytes)"
+            )
+        if held % self._whole_bytes:
+            self.warnings.append(
+                f"the last {held % self._whole_bytes} bytes are no whole picture of {width}x{height}: left out"
+            )
 
     # -- opening --------------------------------------------------------------------------------------------------
 
@@ -455,7 +478,7 @@ class Source:
                 return
             if packet is None:
                 return
-            if packet.size:
+            if packet.size and packet.size >= (self._whole_bytes or 1):
                 if self._kept is not None:
                     self._kept.append(packet)
                 yield packet

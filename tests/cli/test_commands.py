@@ -303,7 +303,11 @@ def test_absurd_sizes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
         (["--ladder", "8p"], "outside 16"),
         (["--ladder", ","], "no rung"),
         (["-s", "99"], "option -s"),
-        (["--frames", "0"], "frames"),
+        (["--frames", "0"], "option frames:v: 0 is below 1"),
+        (["--frames", "abc"], "option frames:v: 'abc' is not a whole number"),
+        (["--threads", "999"], "option threads: 999 is outside 1..256"),
+        (["--chip", ""], "option chip: is empty"),
+        (["--report", ""], "option --report: ''"),
         (["--chip", "vcux"], "did you mean 'vcu'?"),
         (["--chip", "no/chip.yaml"], "no/chip.yaml"),
         (["--report", "r.pdf"], "one of .html, .json, .txt"),
@@ -316,6 +320,46 @@ def test_bad_options(tmp_path: Path, capfd: pytest.CaptureFixture[str], options:
     line = failing(capfd, "transcode", tmp_path / "in.mp4", tmp_path / "out.mp4", *options)
     assert words in line
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["encode", "in.yuv", "out.264", "-s", "64x"], "option size: '64x' is not a size"),
+        (["encode", "in.yuv", "out.264", "-s", "64x48", "-r", "0"], "option rate: 0 is outside 1/1000..1000 frames/s"),
+        (["encode", "in.yuv", "out.264", "-s", "64x48", "-r", "abc"], "option rate: 'abc' is not a number"),
+        (["encode", "in.yuv", "out.264", "-s", "640x480"], "10000 bytes are less than one picture of 640x480 (460800"),
+        (["encode", "in.yuv", "out.264", "-s", "9999x9999"], "is larger than"),
+        (["encode", "", "out.264"], "the name of the input is empty"),
+        (["transcode", "in.yuv", ""], "the name of the output is empty"),
+        (["scale", "in.yuv", "", "-s", "64x48"], "the name of the output is empty"),
+        (["scale", "in.yuv", "o.y4m", "-s", "8x8", "--input-size", "64x48"], "option s: width 64 to 8 is not possible"),
+    ],
+)
+def test_bad_raw_inputs_and_empty_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.yuv").write_bytes(bytes(10_000))
+    assert said in failing(capfd, *words)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.yuv"]
+
+
+def test_the_rest_after_whole_raw_pictures_is_left_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """10000 bytes are two pictures of 64x48 (4608 bytes each) and 784 more."""
+    (tmp_path / "in.yuv").write_bytes(bytes(10_000))
+    words = ["encode", str(tmp_path / "in.yuv"), str(tmp_path / "out.264"), "-s", "64x48", "--chip", CHIP, "-q"]
+    assert run(words) == 0
+    assert "the last 784 bytes are no whole picture of 64x48: left out" in capfd.readouterr().err
+    assert len(frames(tmp_path / "out.264")) == 2
+
+
+def test_no_command_shows_the_help_and_version_is_an_option_too(capfd: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["chips"]):
+        assert run(words) == 2
+        assert len(capfd.readouterr().err.splitlines()) > 5
+    assert run(["--version"]) == 0
+    assert capfd.readouterr().out.startswith("tasic ")
 
 
 def test_bad_outputs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

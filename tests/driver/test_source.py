@@ -8,7 +8,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driver.errors import BadMedia, TasicError, UnsupportedInput
@@ -129,6 +129,7 @@ class Sound(NamedTuple):
     stream: int = 0
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 50), max_size=25), st.lists(st.booleans(), max_size=60), st.integers(1, 30))
 def test_audio_of_a_limited_job_does_not_depend_on_the_interleaving(
     spans: list[int], turns: list[bool], limit: int
