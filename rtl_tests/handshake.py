@@ -48,6 +48,8 @@ class Source:
         self.items, self.pause = items, pause
         self.next, self.offered = 0, False
         self.taken_at: list[int] = []
+        self.waited = 0  # cycles of the item on offer without an answer
+        self.waits: list[int] = []  # of each item that was taken
         self.valid.value = 0
 
     @property
@@ -65,10 +67,16 @@ class Source:
         self.offered = True
 
     def sample(self, cycle: int) -> None:
-        if self.offered and int(self.ready.value):
+        if not self.offered:
+            return
+        if int(self.ready.value):
             self.taken_at.append(cycle)
+            self.waits.append(self.waited)
             self.next += 1
             self.offered = False
+            self.waited = 0
+        else:
+            self.waited += 1
 
     def settle(self) -> None:
         """After a clock edge: withdraw valid if nothing more is offered."""

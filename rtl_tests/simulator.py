@@ -60,6 +60,8 @@ _ENTROPY = (
     "entropy/entropy.sv",
 )
 
+_MOTION_SEARCH = ("common/sram_1r1w.sv", "motion_search/search_window.sv", "motion_search/motion_search.sv")
+
 BENCHES: dict[str, Bench] = {
     bench.engine: bench
     for bench in (
@@ -74,6 +76,19 @@ BENCHES: dict[str, Bench] = {
             top="intra_prediction",
             sources=("intra_prediction/intra_prediction_pkg.sv", "intra_prediction/intra_prediction.sv"),
             module="rtl_tests.intra_prediction.bench_intra_prediction",
+        ),
+        Bench(
+            engine="motion_search",
+            top="motion_search",
+            sources=_MOTION_SEARCH,
+            module="rtl_tests.motion_search.bench_motion_search",
+        ),
+        Bench(
+            engine="motion_search_64_lanes",
+            top="motion_search",
+            sources=_MOTION_SEARCH,
+            module="rtl_tests.motion_search.bench_motion_search",
+            parameters={"LANES": 64},
         ),
         Bench(
             engine="entropy",

@@ -112,6 +112,8 @@ def search_row(
     tried_y = np.empty(_CANDIDATES_MAX + 1, np.int64)
     square_x = np.empty(16, np.int64)
     square_y = np.empty(16, np.int64)
+    part_x = np.empty(4, np.int64)
+    part_y = np.empty(4, np.int64)
     width, height = 16 * mb_width, 16 * mb_height
     rate_lambda = settings.lambda_motion
 
@@ -202,11 +204,18 @@ def search_row(
                         coarse[j * columns + i] = 32767
                 x, y = 4 * (start_x + column), 4 * (start_y + row)
                 radius = settings.radius
-            else:
-                p = WHOLE if step == 5 + settings.centres else step - 6 - settings.centres + QUADRANT
-                winner = best[p] & 1023
+            elif step == 5 + settings.centres:
+                winner = best[WHOLE] & 1023
                 x, y = tried_x[winner], tried_y[winner]
-                radius = settings.radius if p == WHOLE else settings.radius_parts
+                radius = settings.radius
+            else:
+                part = step - 6 - settings.centres
+                if part == 0:  # all four before the first of their squares: an array in a pipeline waits once
+                    for p in range(4):
+                        winner = best[QUADRANT + p] & 1023
+                        part_x[p], part_y[p] = tried_x[winner], tried_y[winner]
+                x, y = part_x[part], part_y[part]
+                radius = settings.radius_parts
             x, y = min(max(x, low_x), high_x), min(max(y, low_y), high_y)
             if radius:
                 known = False

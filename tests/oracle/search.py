@@ -154,8 +154,9 @@ def search(current, reference, range_x, range_y, centres, radius, radius_parts, 
                 for i in range(x - 1, x + 2):
                     coarse.pop((j, i), None)
             macroblock.square((4 * x, 4 * y), radius)
-        for p in (0, 5, 6, 7, 8):
-            macroblock.square(macroblock.tried[macroblock.winner(p)][0], radius_parts if p else radius)
+        macroblock.square(macroblock.tried[macroblock.winner(0)][0], radius)
+        for place in [macroblock.tried[macroblock.winner(p)][0] for p in (5, 6, 7, 8)]:
+            macroblock.square(place, radius_parts)
         fine_counts.append(len(macroblock.tried))
         best = [macroblock.winner(p) for p in range(9)]
         vectors.append([macroblock.tried[number][0] for number in best])
