@@ -31,6 +31,7 @@ lint: $(VENV)/.tested
 	$(BIN)/python -m asic_model.registers.generate --check
 	$(BIN)/python -m firmware.build --check
 	$(BIN)/python -m rtl_tests.transform.package --check
+	$(BIN)/python -m rtl_tests.deblock.package --check
 	$(BIN)/python -m rtl_tests.entropy.package --check
 	$(BIN)/python -m rtl_tests.intra_prediction.package --check
 

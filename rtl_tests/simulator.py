@@ -91,6 +91,18 @@ BENCHES: dict[str, Bench] = {
             parameters={"LANES": 64},
         ),
         Bench(
+            engine="deblock",
+            top="deblock",
+            sources=(
+                "common/sram_1r1w.sv",
+                "deblock/deblock_tables_pkg.sv",
+                "deblock/deblock_pkg.sv",
+                "deblock/deblock_line.sv",
+                "deblock/deblock.sv",
+            ),
+            module="rtl_tests.deblock.bench_deblock",
+        ),
+        Bench(
             engine="entropy",
             top="entropy",
             sources=_ENTROPY,

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from rtl_tests import simulator
+from rtl_tests.deblock import package as deblock_package
 from rtl_tests.entropy import package as entropy_package
 from rtl_tests.intra_prediction import package as intra_package
 from rtl_tests.transform import package as transform_package
@@ -37,7 +38,7 @@ def test_bench_passes(engine, seed):
     assert simulator.run(simulator.BENCHES[engine], seed=seed) >= 1
 
 
-@pytest.mark.parametrize("package", [transform_package, entropy_package, intra_package])
+@pytest.mark.parametrize("package", [transform_package, deblock_package, entropy_package, intra_package])
 def test_generated_packages_are_current(package):
     """The RTL's constants are those of the model."""
     assert package.TARGET.read_text(encoding="utf-8") == package.render()
