@@ -250,6 +250,11 @@ class Chip:
         up = [self._bus.event_ps[f] for f in functions if self._bus.event_line(f)]
         self._pass(max(0, min(up, default=limit_ps) - self.now_ps))
 
+    @property
+    def awake_ps(self) -> int:
+        """How long the control processor has worked since power-on."""
+        return self._awake_ps
+
     def event_is_up(self, function: int) -> bool:
         """Whether the function's event line is up now."""
         return self._bus.event_line(function)

@@ -1,5 +1,7 @@
 """`tasic info`, `tasic doctor`, `tasic version`: what is there, what is missing, how to get it."""
 
+import dataclasses
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -25,19 +27,20 @@ REQUIRED = ("av", "click", "llvmlite", "numba", "numpy", "pydantic", "pyyaml", "
 
 @click.command(cls=Command)
 @click.argument("what", default="vcu", metavar="[CHIP|MEDIA]")
-def info(what: str) -> None:
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print it [text].")
+def info(what: str, form: str) -> None:
     """Say what a chip offers, read from its registers, or what a media file holds as the chip will see it."""
     from pathlib import Path
 
     from asic_model.config import list_chips
 
     if what in list_chips() or Path(what).suffix in (".yaml", ".yml"):
-        _chip_info(what)
+        _chip_info(what, form)
     else:
-        _media_info(what)
+        _media_info(what, form)
 
 
-def _chip_info(name: str) -> None:
+def _chip_info(name: str, form: str) -> None:
     from driver.device import Device
 
     with Device.open(f"model:{name}") as device:
@@ -55,10 +58,14 @@ def _chip_info(name: str) -> None:
             ("device memory", f"{found.memory_bytes >> 20} MiB"),
             ("control clock", f"{1e6 / found.clock_period_ps:.0f} MHz"),
         ]
-    _print_rows(rows)
+        exact = {"device": device.name, **dataclasses.asdict(found)}
+    if form == "json":
+        click.echo(json.dumps(exact, indent=1))
+    else:
+        _print_rows(rows)
 
 
-def _media_info(path: str) -> None:
+def _media_info(path: str, form: str) -> None:
     from driver.media.source import Source
 
     with Source(path) as source:
@@ -74,7 +81,21 @@ def _media_info(path: str) -> None:
         ]
         rows += [("audio", stream.codec_context.name) for stream in source.audio]
         rows += [("note", line) for line in source.warnings]
-    _print_rows(rows)
+    if form == "json":
+        click.echo(json.dumps({"audio": [], "note": []} | _grouped(rows), indent=1))
+    else:
+        _print_rows(rows)
+
+
+def _grouped(rows: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Rows by name; those that may come several times as lists."""
+    found: dict[str, Any] = {}
+    for name, value in rows:
+        if name in ("audio", "note"):
+            found.setdefault(name, []).append(value)
+        else:
+            found[name.replace(" ", "_")] = value
+    return found
 
 
 def _print_rows(rows: list[tuple[str, Any]]) -> None:

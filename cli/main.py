@@ -19,6 +19,7 @@ from cli.explain import compare, explain
 from cli.fleet import fleet
 from cli.hrd import hrd
 from cli.info import doctor, info, version
+from cli.monitor import list_devices, log, mon, top
 from cli.record import record
 from cli.rtl import rtl
 from cli.scale import scale
@@ -51,7 +52,7 @@ def tasic() -> None:
 for command in (
     *(transcode, encode, decode, scale),
     *(record, simulate, capacity, sweep, fleet, density, explain, compare),
-    *(serve, selftest),
+    *(serve, selftest, list_devices, top, mon, log),
     *(chips, hrd, rtl, info, doctor, version),
 ):
     tasic.add_command(command)

@@ -101,6 +101,7 @@ class Daemon:
         self.scrubbed = self.refused = 0
         self._began = time.monotonic()
         self._seen = device.telemetry()
+        self._awake = self.chip.awake_ps, self.chip.now_ps
         self._lock_file: Any = None
         self._listener = self._listen()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -356,6 +357,8 @@ class Daemon:
         now = self.device.telemetry()
         load = utilization(self._seen, now)
         self._seen = now
+        load["firmware"] = self._firmware_load()
+        watts, joules = self._power()
         capabilities = self.device.capabilities
         clients = [
             {
@@ -386,10 +389,27 @@ class Daemon:
             "clients_most": regs.FUNCTIONS_COUNT,
             "scrubbed": self.scrubbed,
             "dying": len(self._dying),
+            "watts": watts,
+            "joules": joules,
             "faults": {name: count for name, count in self.chip.faults.struck.items() if count},
             "telemetry": now.as_dict(),
-            "log": [entry.text for entry in self.device.dump_firmware_log()[-8:]],
+            "log": [f"{entry.seconds:.6f}  {entry.text}" for entry in self.device.dump_firmware_log()],
         }
+
+    def _firmware_load(self) -> float:
+        """Share of simulated time that the control processor was awake since the last look."""
+        awake, now = self.chip.awake_ps, self.chip.now_ps
+        before_awake, before = self._awake
+        self._awake = awake, now
+        return min(1.0, (awake - before_awake) / (now - before)) if now > before else 0.0
+
+    def _power(self) -> tuple[float | None, float | None]:
+        """Mean power and energy since power-on; None where the model has no sound figure."""
+        try:
+            energy = (self.device.report() or {})["energy"]
+        except (KeyError, RuntimeError, ZeroDivisionError):
+            return None, None
+        return energy.get("watts"), energy["joules"]["total"]
 
     def _end(self) -> None:
         """Say goodbye: every client sees the end of its connection."""

@@ -1,0 +1,1 @@
+"""The chip inside of other frameworks: nodes of their making around sessions of ours."""

@@ -1,0 +1,109 @@
+"""`tasic list|info|top|mon|log|selftest` beside a running daemon."""
+
+import json
+import threading
+import urllib.request
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import tasic
+from driver.device import Device
+from driver.serve import prometheus
+from tests.driver.test_device import clip
+from tests.driver.test_serve import CONFIG, served
+
+METRIC = r'^tasic_[a-z_]+\{([a-z]+="[^"]*",?)*\} [0-9.e+-]+$'
+
+
+def invoke(*words: str, code: int = 0) -> str:
+    result = CliRunner().invoke(tasic, list(words))
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory):
+    """A daemon with one client, who has coded some pictures."""
+    path = tmp_path_factory.mktemp("serve") / "d.sock"
+    with (
+        served(path) as daemon,
+        Device.open(f"remote:{path}", client='a "name"') as device,
+        device.open_encoder(CONFIG) as encoder,
+    ):
+        list(encoder.encode(clip(4)))
+        yield path, daemon, device
+
+
+def test_list_and_info_as_json():
+    found = json.loads(invoke("list", "--format", "json"))
+    assert {"name": "model:vcu", "backend": "model", "chip": "vcu"} in found
+    assert "null:tiny" in invoke("list")
+    about = json.loads(invoke("info", "tiny", "--format", "json"))
+    assert about["device"] == "model:tiny"
+    assert about["memory_bytes"] == 512 << 20
+    assert about["max_sessions"] == 16
+
+
+def test_top(busy):
+    path, _, _ = busy
+    text = invoke("top", "--once", "--socket", str(path))
+    header, row, *rest = text.splitlines()
+    assert header.split()[:6] == ["DEV", "ENC", "DEC", "SCL", "FW", "INST"]
+    cells = dict(zip(header.split(), row.split(), strict=True))
+    assert cells["INST"] == "1"
+    assert cells["CLIENTS"] == "1/12"
+    assert cells["STATE"] == "RUN"
+    assert float(cells["PWR"].rstrip("W")) > 0
+    assert any('a "name"' in line and "16 MiB" in line for line in rest)
+    found = json.loads(invoke("top", "--once", "--format", "json", "--socket", str(path)))
+    assert found[0]["simulated"] is True
+    assert found[0]["telemetry"]["counters"]["jobs_finished"] >= 4
+    assert "opened on queue 4" in invoke("log", "--socket", str(path))
+
+
+def test_prometheus(busy):
+    """Each line is a sample or a comment as the format has them, each sample says that it is simulated."""
+    import re
+
+    path, _, _ = busy
+    page = invoke("mon", "--once", "--socket", str(path))
+    samples = [line for line in page.splitlines() if not line.startswith("#")]
+    assert all(re.match(METRIC, line.replace(r"\"", "'")) for line in samples), samples
+    assert all('simulated="true"' in line for line in samples)
+    assert any(line.startswith("tasic_jobs_total{") and 'outcome="finished"' in line for line in samples)
+    assert any(r'name="a \"name\""' in line for line in samples)
+    names = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")}
+    assert names <= {name for name, _, _ in prometheus.METRICS}
+    assert len(names) > 15
+    assert 'tasic_up{device="tasic0",simulated="true",socket="/nowhere"} 0' in prometheus.metrics(["/nowhere"])
+
+
+def test_prometheus_over_http(busy):
+    path, _, _ = busy
+    address: list[str] = []
+    ready = threading.Event()
+
+    def started(at: str) -> None:
+        address.append(at)
+        ready.set()
+
+    threading.Thread(target=prometheus.serve_http, args=([str(path)], "127.0.0.1", 0, started), daemon=True).start()
+    assert ready.wait(10)
+    with urllib.request.urlopen(f"http://{address[0]}/metrics") as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert b"tasic_firmware_info" in answer.read()
+
+
+def test_selftest(tmp_path):
+    text = invoke("selftest", "--chip", "tiny")
+    assert text.count("ok") == 3
+    plan = tmp_path / "faults.yaml"
+    plan.write_text("faults: [{kind: wrong_result, core: 0, probability: 1.0}]\n")
+    assert "wrong answer" in invoke("selftest", "--chip", "tiny", "--faults", str(plan), code=1)
+
+
+def test_bad_options():
+    assert "no address" in invoke("mon", "--prometheus", "9402", "--socket", "/nowhere", code=2)
+    assert "octal" in invoke("serve", "--mode", "abc", code=2)
+    assert "give one each" in invoke("serve", "--socket", "a", "--socket", "b", code=2)

@@ -1,0 +1,82 @@
+"""The driver for asyncio: same streams, sessions at once, the loop goes on, cancelled tasks leave a good session."""
+
+import asyncio
+
+from driver import aio
+from driver.device import Device
+from driver.errors import EndOfStream
+from driver.options import EncoderConfig, ScalerConfig
+from tests.driver.test_device import clip
+
+CONFIG = EncoderConfig(width=80, height=48, preset="fast", gop_size=4)
+
+
+def test_two_sessions_and_a_ticking_loop() -> None:
+    with Device.open("model:tiny") as device, device.open_encoder(CONFIG) as encoder:
+        wanted = [packet.data for packet in encoder.encode(clip(6))]
+
+    async def coded(device: aio.AsyncDevice) -> list[bytes]:
+        async with device.open_encoder(CONFIG) as encoder:
+            return [packet.data async for packet in encoder.encode(clip(6))]
+
+    async def main() -> tuple[list[list[bytes]], int]:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.001)
+                ticks += 1
+
+        async with aio.open_device("model:tiny") as device:
+            ticking = asyncio.create_task(tick())
+            found = await asyncio.gather(coded(device), coded(device))
+            ticking.cancel()
+            return list(found), ticks
+
+    found, ticks = asyncio.run(main())
+    assert found == [wanted, wanted]
+    assert ticks > 0
+
+
+def test_producer_and_consumer_tasks() -> None:
+    async def main() -> list[int]:
+        async with aio.open_device("null:tiny") as device, device.open_encoder(CONFIG) as encoder:
+
+            async def produce() -> None:
+                for picture in clip(9):
+                    await encoder.send_frame(picture)
+                await encoder.send_frame(None)
+
+            producer = asyncio.create_task(produce())
+            out = []
+            try:
+                while True:
+                    out.append((await encoder.receive_packet()).pts)
+            except EndOfStream:
+                await producer
+            return sorted(out)
+
+    assert asyncio.run(main()) == list(range(9))
+
+
+def test_a_cancelled_wait_leaves_the_session_good() -> None:
+    async def main() -> int:
+        async with aio.open_device("null:tiny") as device, device.open_encoder(CONFIG) as encoder:
+            waiting = asyncio.create_task(encoder.receive_packet())
+            await asyncio.sleep(0.02)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            return len([packet async for packet in encoder.encode(clip(5))])
+
+    assert asyncio.run(main()) == 5
+
+
+def test_scaling() -> None:
+    config = ScalerConfig(width=80, height=48, sizes=((40, 24), (20, 16)))
+
+    async def main() -> list[tuple[int, ...]]:
+        async with aio.open_device("model:tiny") as device, device.open_scaler(config) as scaler:
+            return [tuple(one.width for one in sizes) async for sizes in scaler.scale(clip(6))]
+
+    assert asyncio.run(main()) == [(40, 20)] * 6
