@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli import report_html
-from cli.report_view import Bar, Bars, Block, Chapter, Document, KeyFigure, KeyFigures, Table, Words
+from cli.report_view import Bar, Bars, Block, Chapter, Document, KeyFigure, KeyFigures, Line, Plot, Table, Words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -378,6 +378,125 @@ def _capacity(record: Record) -> Chapter | None:
     )
 
 
+LIMIT_WORDS = {"link up": "host link, up", "link down": "host link, down", "memory size": "memory size"}
+
+
+def _streams(record: Record) -> Chapter | None:
+    """What streams got, and how full each resource was."""
+    part = record.get("simulation")
+    if not part:
+        return None
+    says = [
+        f"{_plural(part['streams'], 'stream')} for {number(part['duration_s'])} s: {part['finished']:,} pictures came "
+        f"back, {number(part['frames_s'])} a second; {part['late']:,} late, {part['dropped']:,} dropped "
+        f"({percent(part['late_share'])})."
+    ]
+    rows = [
+        [kind["name"], str(kind["streams"]), number(kind["frames_s"]), str(kind["late"]), str(kind["dropped"]),
+         number(kind.get("p50_ms", 0.0)), number(kind.get("p99_ms", 0.0))]
+        for kind in part["kinds"]
+    ]  # fmt: skip
+    head = ("streams", "number", "frames/s", "late", "dropped", "median ms", "99 % ms")
+    bars = [
+        Bar(LIMIT_WORDS.get(name, name), (share,), percent(share))
+        for name, share in sorted(part["limits"].items(), key=lambda item: -item[1])
+    ]
+    return Chapter(
+        "Streams against limits",
+        [Words(says), Table(head, rows, right=frozenset(range(1, 7))), Bars(("in use",), bars, full=1.0)],
+        note="Memory: of what these accesses could reach. Sessions and memory size: taken by open streams.",
+    )
+
+
+def _latency(record: Record) -> Chapter | None:
+    part = record.get("simulation", {})
+    histogram, times = part.get("latency_histogram"), part.get("latency_ms")
+    if not histogram:
+        return None
+    edges, counts = histogram["edges_ms"], histogram["pictures"]
+    points: list[tuple[float, float]] = []
+    for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
+        points += [(left, count), (right, count)]
+    marks = [Line(f"{name}: {number(times[name])} ms", [(times[name], 0), (times[name], max(counts))], tone)
+             for name, tone in (("p50", "b"), ("p99", "c"))]  # fmt: skip
+    return Chapter(
+        "Latency",
+        [Plot("ms from arrival to the last output's last byte", "pictures", [Line("pictures", points), *marks],
+              x_ticks=_ticks(edges[-1], ""), y_ticks=_ticks(max(counts), ""))],
+    )  # fmt: skip
+
+
+def _bandwidth(record: Record) -> Chapter | None:
+    samples = record.get("simulation", {}).get("bandwidth")
+    if not samples:
+        return None
+    peak = record["memory"]["peak_bytes_s"]
+    end = samples[-1][0]
+    lines = [
+        Line("memory traffic", [(at, value / 1e9) for at, value in samples]),
+        Line("peak", [(0.0, peak / 1e9), (end, peak / 1e9)], "e"),
+    ]
+    bound = record["memory"].get("efficiency_bound")
+    if bound:
+        lines.append(
+            Line("most that these accesses could reach", [(0.0, bound * peak / 1e9), (end, bound * peak / 1e9)], "b")
+        )
+    return Chapter(
+        "Memory bandwidth over time",
+        [Plot("s", "GB/s", lines, x_ticks=_ticks(end, ""), y_ticks=_ticks(peak / 1e9, ""))],
+    )
+
+
+def _ticks(most: float, unit: str) -> list[tuple[float, str]]:
+    """Four values of an axis that begins at 0."""
+    return [(most * part / 4, f"{number(most * part / 4)}{unit}") for part in range(5)]
+
+
+def _roofline(record: Record) -> Chapter | None:
+    """Macroblocks a second against macroblocks a byte: is it the cores, or the memory?"""
+    encode, memory = record.get("cores", {}).get("encode"), record.get("memory", {})
+    capacity = (encode or {}).get("capacity")
+    if not encode or not capacity or not memory.get("bytes") or "efficiency_bound" not in memory:
+        return None
+    units, seconds = encode["units"], record["elapsed_ps"] * 1e-12
+    per_kib = units / (memory["bytes"] / 1024)
+    compute, achieved = capacity["macroblocks_s"], units / seconds
+    roof = memory["peak_bytes_s"] * memory["efficiency_bound"] / 1024
+    ridge = compute / roof
+    low, high = min(per_kib, ridge) / 8, max(per_kib, ridge) * 8
+    lines = [
+        Line("what memory carries", [(low, low * roof), (ridge, compute)], "b"),
+        Line("what encode cores do", [(ridge, compute), (high, compute)], "a"),
+        Line("this run", [(per_kib, achieved)], "c"),
+    ]
+    side = "the encode cores" if per_kib > ridge else "memory"
+    says = (
+        f"At {number(per_kib)} macroblocks a KiB of traffic the roof is {side}: "
+        f"{number(min(compute, per_kib * roof))} macroblocks a second; this run did {number(achieved)}."
+    )
+    ticks = [(value, number(value)) for value in (low, per_kib, ridge, high)]
+    heights = [(value, f"{value / 1e6:.3g} M") for value in (low * roof, achieved, compute)]
+    return Chapter(
+        "Roofline",
+        [Words([says]), Plot("macroblocks a KiB", "macroblocks a second", lines, True, ticks, heights)],
+        note="All traffic of the chip counts, that of other cores and of the host too.",
+    )
+
+
+def _varied(record: Record) -> Chapter | None:
+    part = record.get("capacity")
+    if not part:
+        return None
+    rows = [
+        [row["name"], str(row["streams"]), number(row["pixels_out_s"] / 1e6), row["binds"], row["next"],
+         number(row["next_streams"])]
+        for row in part["rows"]
+    ]  # fmt: skip
+    bars = [Bar(row["name"], (float(row["streams"]),), f"{row['streams']} streams") for row in part["rows"]]
+    head = (part["varied"] or "scenario", "streams", "Mpix/s out", "binds", "next", "at streams")
+    return Chapter("Capacity", [Table(head, rows, right=frozenset({1, 2, 5})), Bars(("",), bars)])
+
+
 def _control(record: Record) -> Chapter | None:
     rows = []
     control, link = record.get("control", {}), record.get("host_link", {})
@@ -445,10 +564,15 @@ def document(record: Record) -> Document:
         _summary(record),
         _outputs(record),
         _decoding(record),
+        _varied(record),
+        _streams(record),
+        _latency(record),
         _cycles(record),
         _bottlenecks(record),
         _occupation(record),
         _memory(record),
+        _roofline(record),
+        _bandwidth(record),
         _energy(record),
         _capacity(record),
         _control(record),

@@ -3,11 +3,12 @@
 Bars are SVG with lengths in percent, one small drawing a row, so text keeps its size on a narrow screen.
 """
 
+import math
 from collections.abc import Iterator
 from html import escape
 from itertools import groupby
 
-from cli.report_view import Bar, Bars, Block, Chapter, Document, KeyFigures, Table, Words
+from cli.report_view import Bar, Bars, Block, Chapter, Document, KeyFigures, Plot, Table, Words
 
 STYLE = """
 :root{--ink:#1b2430;--soft:#5d6b7c;--line:#dfe5ec;--paper:#fff;--ground:#f4f6f9;--accent:#1f5fbf;
@@ -41,6 +42,8 @@ grid-auto-flow:dense;align-items:center;margin:6px 0 12px;font-size:13.5px}
 .bars .group{grid-column:1/-1;font-weight:600;margin-top:8px}
 .bars svg{width:100%;height:16px;display:block;overflow:visible}
 .bars .value{text-align:right;font-variant-numeric:tabular-nums;color:var(--soft);white-space:nowrap}
+.plot{width:100%;height:auto;display:block;margin:4px 0 10px}
+.plot text{font-size:15px;fill:var(--soft)}.axis{color:var(--soft);font-size:12.5px;margin:4px 0 0!important}
 .scroll{overflow-x:auto;margin:8px 0}
 table{border-collapse:collapse;width:100%;font-size:13.5px}
 th{font-weight:600;text-align:left;color:var(--soft);font-size:12.5px}
@@ -126,6 +129,70 @@ def _table(table: Table) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
+PLOT_WIDTH, PLOT_HEIGHT = 600, 280
+LEFT, BOTTOM, TOP, RIGHT = 78, 40, 10, 12  # margins
+
+
+def _plot(plot: Plot) -> Iterator[str]:
+    """One drawing that scales with the page; its letters are large enough for a phone."""
+    xs = [x for line in plot.lines for x, _ in line.points] + [x for x, _ in plot.x_ticks]
+    ys = [y for line in plot.lines for _, y in line.points] + [y for y, _ in plot.y_ticks]
+    if plot.log:
+        low_x, low_y = min(x for x in xs if x > 0), min(y for y in ys if y > 0)
+    else:
+        low_x = low_y = 0.0
+    high_x, high_y = max(xs) or 1.0, max(ys) or 1.0
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        across, up = _part(x, low_x, high_x, plot.log), _part(y, low_y, high_y, plot.log)
+        wide, high = PLOT_WIDTH - LEFT - RIGHT, PLOT_HEIGHT - TOP - BOTTOM
+        return LEFT + across * wide, TOP + (1 - up) * high
+
+    drawn = [
+        f'<line x1="{LEFT}" x2="{PLOT_WIDTH - RIGHT}" y1="{PLOT_HEIGHT - BOTTOM}" y2="{PLOT_HEIGHT - BOTTOM}" '
+        'stroke="var(--soft)"/>'
+    ]
+    for x, text in plot.x_ticks:
+        place, _ = at(x, low_y)
+        drawn.append(
+            f'<text x="{place:.1f}" y="{PLOT_HEIGHT - BOTTOM + 17}" text-anchor="middle">{escape(text)}</text>'
+        )
+    for y, text in plot.y_ticks:
+        _, place = at(low_x, y)
+        drawn.append(
+            f'<line x1="{LEFT}" x2="{PLOT_WIDTH - RIGHT}" y1="{place:.1f}" y2="{place:.1f}" stroke="var(--line)"/>'
+            f'<text x="{LEFT - 6}" y="{place + 5:.1f}" text-anchor="end">{escape(text)}</text>'
+        )
+    for line in plot.lines:
+        places = [at(x, y) for x, y in line.points if not plot.log or (x > 0 and y > 0)]
+        if len(places) == 1:
+            ((x, y),) = places
+            drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="var(--{line.tone})"/>')
+        else:
+            joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+            drawn.append(f'<polyline points="{joined}" fill="none" stroke="var(--{line.tone})" stroke-width="2"/>')
+    middle = (LEFT + PLOT_WIDTH - RIGHT) / 2
+    drawn.append(f'<text x="{middle}" y="{PLOT_HEIGHT - 6}" text-anchor="middle">{escape(plot.x_label)}</text>')
+    legend = "".join(
+        f'<span><svg><rect width="10" height="10" rx="2" fill="var(--{line.tone})"/></svg>{escape(line.name)}</span>'
+        for line in plot.lines
+        if line.name
+    )
+    yield f'<div class="legend">{legend}</div><p class="axis">{escape(plot.y_label)}</p>'
+    label = f"{plot.y_label} over {plot.x_label}"
+    yield (
+        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {PLOT_WIDTH} {PLOT_HEIGHT}">'
+        f"{''.join(drawn)}</svg>"
+    )
+
+
+def _part(value: float, low: float, high: float, log: bool) -> float:
+    """Where a value stands between the ends of its axis, 0..1."""
+    if log:
+        return (math.log(max(value, low)) - math.log(low)) / max(1e-9, math.log(high) - math.log(low))
+    return (value - low) / max(1e-12, high - low)
+
+
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Words():
@@ -140,6 +207,8 @@ def _block(block: Block) -> Iterator[str]:
             yield from _bars(block)
         case Table():
             yield from _table(block)
+        case Plot():
+            yield from _plot(block)
 
 
 def _chapter(chapter: Chapter) -> Iterator[str]:

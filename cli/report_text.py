@@ -1,5 +1,6 @@
 """A report as text for the terminal: the same blocks, bars from block characters."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console, RenderableType
@@ -7,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from cli.report_view import Bar, Bars, Block, Chapter, Document, KeyFigures, Table, Words
+from cli.report_view import Bar, Bars, Block, Chapter, Document, KeyFigures, Plot, Table, Words
 
 COLOURS = {
     "a": "blue", "b": "yellow", "c": "red", "d": "magenta",
@@ -82,6 +83,25 @@ def _table(table: Table) -> RichTable:
     return shown
 
 
+STEPS = " ▁▂▃▄▅▆▇█"
+
+
+def _line(name: str, points: Sequence[tuple[float, float]], plot: Plot, width: int) -> Text:
+    """A line as a row of blocks; a dot as its figures."""
+    if len(points) == 1 or plot.log:
+        ends = points if len(points) < 3 else (points[0], points[-1])
+        return Text(f"{name}: " + ", ".join(f"{x:.3g} {plot.x_label}: {y:.3g} {plot.y_label}" for x, y in ends))
+    columns = max(8, min(60, width - 40))
+    highest = max(y for _, y in points) or 1.0
+    last = max(x for x, _ in points) or 1.0
+    heights = [0.0] * columns
+    for x, y in points:
+        place = min(columns - 1, int(columns * x / last))
+        heights[place] = max(heights[place], y)
+    drawn = "".join(STEPS[round(8 * height / highest)] for height in heights)
+    return Text(f"{drawn}  {name}, at most {highest:.3g} {plot.y_label}")
+
+
 def _block(block: Block, width: int) -> list[RenderableType]:
     match block:
         case Words():
@@ -96,6 +116,8 @@ def _block(block: Block, width: int) -> list[RenderableType]:
             return _bars(block, width)
         case Table():
             return [_table(block)]
+        case Plot():
+            return [_line(line.name, line.points, block, width) for line in block.lines]
 
 
 def _chapter(console: Console, chapter: Chapter) -> None:

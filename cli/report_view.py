@@ -65,7 +65,28 @@ class Table:
     right: frozenset[int] = frozenset()
 
 
-Block = Words | KeyFigures | Bars | Table
+@dataclass(frozen=True)
+class Line:
+    """Points joined by a line; a single point is drawn as a dot."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    tone: str = "a"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Lines over two axes. `log`: both axes by powers of ten; else both begin at 0. `ticks` write values of an axis."""
+
+    x_label: str
+    y_label: str
+    lines: Sequence[Line]
+    log: bool = False
+    x_ticks: Sequence[tuple[float, str]] = ()
+    y_ticks: Sequence[tuple[float, str]] = ()
+
+
+Block = Words | KeyFigures | Bars | Table | Plot
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,10 @@ class Timing(NamedTuple):
 
 
 _DDR4 = "JEDEC JESD79-4, bin 3200AA, 8 Gb x8, as in Ramulator 2.1's table (DDR4_3200AA, DDR4_8Gb_x8)"
+_DDR5 = (
+    "JEDEC JESD79-5, bin 4800B, 16 Gb x8; recalled times of the standard (tRFC1 295 ns, tREFI 3.9 us, tWR 30 ns), not "
+    "checked against a published simulator; write-to-write spacing of one bank group (tCCD_L_WR) is taken as tCCD_L"
+)
 _LPDDR5 = "JEDEC JESD209-5, 8 Gb x16, bank-group mode, as in Ramulator 2.1's table (LPDDR5_6400)"
 _LPDDR4 = "recalled figures that define the published DRAMsim3 comparison (reference/dram); not checked on a datasheet"
 
@@ -71,6 +75,13 @@ _DDR4_3200 = Timing(
     "DDR4-3200", 3200, 625, 64, 64, 4, 4, 8192, 1 << 16,
     nBL=4, nCL=22, nCWL=16, nRCD=22, nRP=22, nRAS=52, nRC=74, nCCD_S=4, nCCD_L=8, nRRD_S=4, nRRD_L=8, nFAW=34,
     nWTR_S=4, nWTR_L=12, nRTP=12, nWR=24, nRTW=2, nCS=2, nRFC=576, nREFI=12480, nAAD=0, source=_DDR4,
+)  # fmt: skip
+
+# One of the two 32-bit subchannels of a module: 4 devices x8, burst of 16 beats.
+_DDR5_4800 = Timing(
+    "DDR5-4800", 4800, 416, 32, 64, 8, 4, 4096, 1 << 16,
+    nBL=8, nCL=40, nCWL=38, nRCD=40, nRP=40, nRAS=77, nRC=117, nCCD_S=8, nCCD_L=12, nRRD_S=8, nRRD_L=12, nFAW=32,
+    nWTR_S=6, nWTR_L=24, nRTP=18, nWR=72, nRTW=2, nCS=2, nRFC=708, nREFI=9375, nAAD=0, source=_DDR5,
 )  # fmt: skip
 
 
@@ -94,6 +105,7 @@ STANDARDS: dict[str, Timing] = {
     for timing in (
         _DDR4_3200,
         _at_rate(_DDR4_3200, "DDR4-2400", 2400),
+        _DDR5_4800,
         _LPDDR4_3200,
         _at_rate(_LPDDR4_3200, "LPDDR4-2400", 2400),
         _LPDDR5_6400,

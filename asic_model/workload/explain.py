@@ -42,7 +42,7 @@ def _limits(record: Record) -> Iterator[str]:
     state = "all pictures come back in time" if late == 0 else f"{late:.1%} of the pictures come late or are dropped"
     yield f"{simulation['chip']} with {simulation['streams']} streams: {state}."
     if used >= FULL:
-        yield f"{_capital(WORDS[name])} bind: {used:.0%} in use. What helps: {CURES[name]}."
+        yield f"What binds: {WORDS[name]}, {used:.0%} in use. What helps: {CURES[name]}."
     else:
         yield f"Nothing is full: the most used is {WORDS[name]}, {used:.0%}. More streams would fit."
     other, share = order[1]
@@ -71,8 +71,8 @@ def _stages(record: Record) -> Iterator[str]:
         cycles = section["cycles_per_unit"]
         unit = section["unit"]
         yield (
-            f"A {unit} costs an {kind} core {cycles:.0f} cycles; its slowest stage on average is {slowest['name']} "
-            f"with {slowest['cycles_mean']:.0f}."
+            f"A {unit} costs {_article(kind)} core {cycles:.0f} cycles; its slowest stage on average is "
+            f"{slowest['name']} with {slowest['cycles_mean']:.0f}."
         )
         if cycles > 1.15 * slowest["cycles_mean"]:
             yield (
@@ -106,6 +106,10 @@ def _idle(record: Record) -> Iterator[str]:
             f"{joules['static'] / joules['total']:.0%} of the energy is what the idle chip takes: a stream's share of "
             "it falls as more streams run."
         )
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def _capital(text: str) -> str:

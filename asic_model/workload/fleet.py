@@ -320,9 +320,9 @@ def _verify(
         if sessions:
             parts.append((number, WorkloadConfig(name=f"chip {number}", sessions=tuple(sessions), duration_s=0.3)))
     if executor is None:
-        records = [host.simulate_chip(part, chip, "group", ".") for _, part in parts]
+        records = [host.simulate_chip(part, chip, "group", ".", config.seed) for _, part in parts]
     else:
-        waiting = [executor.submit(host.simulate_chip, part, chip, "group", ".") for _, part in parts]
+        waiting = [executor.submit(host.simulate_chip, part, chip, "group", ".", config.seed) for _, part in parts]
         records = [each.result() for each in waiting]
     return [
         {

@@ -17,7 +17,7 @@ from asic_model.workload.workload import WorkloadConfig
 
 
 def share(workload: WorkloadConfig, chips: int) -> list[WorkloadConfig]:
-    """Deal the streams out to the chips, one by one; each chip has a seed of its own."""
+    """Deal the streams out to the chips, one by one."""
     counts = [[0] * len(workload.sessions) for _ in range(chips)]
     turn = 0
     for number, session in enumerate(workload.sessions):
@@ -25,17 +25,19 @@ def share(workload: WorkloadConfig, chips: int) -> list[WorkloadConfig]:
             counts[turn % chips][number] += 1
             turn += 1
     found = []
-    for chip, mine in enumerate(counts):
+    for mine in counts:
         sessions = [s.model_copy(update={"count": n}) for s, n in zip(workload.sessions, mine, strict=True) if n]
         if sessions:
-            found.append(workload.model_copy(update={"sessions": tuple(sessions), "seed": workload.seed + 7919 * chip}))
+            found.append(workload.model_copy(update={"sessions": tuple(sessions)}))
     return found
 
 
-def simulate_chip(workload: WorkloadConfig, config: ChipConfig, detail: str, folder: str) -> dict[str, Any]:
-    """One chip's report: what a worker process does."""
+def simulate_chip(
+    workload: WorkloadConfig, config: ChipConfig, detail: str, folder: str, seed: int
+) -> dict[str, Any]:  # fmt: skip
+    """One chip's report: what a worker process does. `seed`: of phases and places; streams have the workload's."""
     placed = workloads.place(workload, config, detail=detail, folder=Path(folder))
-    simulation = Simulation(config, placed, seed=workload.seed, warm_up_s=workload.warm_up_s, detail=detail)
+    simulation = Simulation(config, placed, seed=seed, warm_up_s=workload.warm_up_s, detail=detail)
     return report(config, simulation.run(workload.duration_s), {"workload": workload.name})
 
 
@@ -47,9 +49,13 @@ def simulate_host(
     if chips < 1:
         raise WorkloadError(f"chips: {chips} is not at least 1")
     parts = share(workload, chips)
+    seeds = [workload.seed + 7919 * chip for chip in range(len(parts))]
     if executor is None:
-        return [simulate_chip(part, config, detail, folder) for part in parts]
-    waiting = [executor.submit(simulate_chip, part, config, detail, folder) for part in parts]
+        return [simulate_chip(part, config, detail, folder, seed) for part, seed in zip(parts, seeds, strict=True)]
+    waiting = [
+        executor.submit(simulate_chip, part, config, detail, folder, seed)
+        for part, seed in zip(parts, seeds, strict=True)
+    ]
     return [each.result() for each in waiting]
 
 

@@ -104,7 +104,7 @@ def test_every_numeric_field_has_range_and_unit() -> None:
         ("capacity_mib: {value: 8192", "capacity_mib: {value: 262144", ["capacity_mib", "do not fit"]),
         ("noc:\n", "nox:\n", ["noc: is missing", "nox: unknown field; did you mean 'noc'"]),
         ("mode: {value: fifo", "mode: {value: fife", ["encode.pipeline.mode", "fifo, lockstep"]),
-        ("lanes: 384", "lanes: 38", ["encode.core.motion_search.lanes", "64..16384"]),
+        ("lanes: 352", "lanes: 35", ["encode.core.motion_search.lanes", "64..16384"]),
         ("name: vcu", "name: VCU!", ["name", "VCU!"]),
         ("core_mhz: 800", "core_mhz: &a 800", ["anchors"]),
         ("core_mhz: 800", "core_mhz: !!python/object:os.system 800", ["tags"]),
