@@ -69,6 +69,7 @@ def _media_info(path: str, form: str) -> None:
     from driver.media.source import Source
 
     with Source(path) as source:
+        why = source.chip_refusal() or ("it is interlaced" if source.interlaced else None)
         rows: list[tuple[str, Any]] = [
             ("file", path),
             ("video", f"{source.codec_name}, {source.pix_fmt}"),
@@ -78,6 +79,7 @@ def _media_info(path: str, form: str) -> None:
             ("pixel aspect", str(source.sample_aspect_ratio or "not said").replace("/", ":")),
             ("rotation", f"{source.rotation} degrees"),
             ("range", {True: "full", False: "limited", None: "not said"}[source.full_range]),
+            ("decoded", f"on the host: {why}" if why else "on the chip, if it has decode cores"),
         ]
         rows += [("audio", stream.codec_context.name) for stream in source.audio]
         rows += [("note", line) for line in source.warnings]

@@ -18,7 +18,7 @@ ELSEWHERE = {
     "r": "the rate is the input's",
     "bf": "no B pictures are coded", "an": "audio is always carried over", "c:a": "audio is always carried over",
     "acodec": "audio is always carried over", "tune": "there is one tuning", "ss": "the whole input is taken",
-    "t": "use -frames:v", "hwaccel": "use --chip",
+    "t": "use -frames:v", "hwaccel": "use --decode chip",
 }  # fmt: skip
 
 

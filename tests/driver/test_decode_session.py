@@ -1,6 +1,8 @@
 """Decode sessions on the model of the chip: FFmpeg's pictures, the protocol of packets and pictures, and memory."""
 
+import random
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,8 +16,9 @@ from driver.decode_session import DecodedPicture, DecodeSession, _StreamBuffer
 from driver.device import Device
 from driver.errors import EndOfStream, SessionClosed, TryAgain, UnsupportedInput
 from driver.media.picture import Picture
-from driver.options import EncoderConfig
+from driver.options import EncoderConfig, PlannedRung
 from driver.surfaces import Span
+from driver.transcode import TranscodeSession
 from tests.driver.clips import write_clip
 
 CHIP = "model:tiny"
@@ -276,6 +279,92 @@ def test_without_pixels_the_same_jobs_pass(clip: Path) -> None:
     assert report is not None
     assert report["cores"]["decode"]["jobs"] == 12
     assert report["cores"]["decode"]["cycles_per_unit"] > 32
+
+
+def mutated(stream: bytes, seed: int) -> bytes:
+    """Bits flipped, bytes set, pieces cut out or doubled."""
+    r = random.Random(seed)
+    data = bytearray(stream)
+    for _ in range(r.choice((1, 3, 20))):
+        at = r.randrange(len(data))
+        match r.randrange(4):
+            case 0:
+                data[at] ^= 1 << r.randrange(8)
+            case 1:
+                data[r.randrange(60)] = r.randrange(256)  # parameter sets
+            case 2:
+                del data[at : at + r.randrange(1, 50)]
+            case _:
+                data[at:at] = data[at // 2 : at // 2 + r.randrange(1, 500)]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("count", [25, pytest.param(1000, marks=pytest.mark.slow)])
+def test_mutated_streams_neither_fail_nor_leak(tmp_path: Path, count: int) -> None:
+    """Refusals by name aside, every stream passes the firmware and the core; all memory comes back each time."""
+    streams = [
+        raw(tmp_path / "a.264", count=6, options={"bf": "2", "b_strategy": "0", "refs": "3"}),
+        raw(tmp_path / "b.264", height=64, count=4, options={"x264-params": "interlaced=1:tff=1"}),
+        raw(tmp_path / "c.264", count=4, options={"coder": "vlc", "slices": "3"}),
+    ]
+    with Device.open(CHIP) as device:
+        for number in range(device.capabilities.queues):
+            device.queue(number)
+        before = device.allocator.free_bytes
+        for seed in range(count):
+            try:
+                with device.open_decoder() as decoder:
+                    for picture in decoder.decode([mutated(streams[seed % 3], seed)]):
+                        assert picture.width > 0
+            except UnsupportedInput:
+                pass
+            assert device.allocator.free_bytes == before, f"seed {seed}"
+        device.report()  # the model's invariants
+
+
+def feed(session: TranscodeSession, stream: bytes | None, coded: list[int], time: int) -> int:
+    """Send a raw stream (None: the end) and all its pictures on; return the time of the next picture."""
+    decoder = session.decoder
+    assert decoder is not None
+    decoder.send_packet(stream)
+    while True:
+        try:
+            picture = decoder.next_frame()
+        except (TryAgain, EndOfStream):
+            return time
+        while not session.has_room:
+            rung, _ = session.receive_packet(timeout_us=None)
+            coded[rung] += 1
+        session.send_decoded(picture, time, 1, Fraction(1, 25))
+        picture.release()
+        time += 1
+
+
+def test_a_ladder_gives_its_memory_back(tmp_path: Path) -> None:
+    """Decoder, scalers for two source sizes, encoders and quality: as much free as before, also after a refusal."""
+    both = raw(tmp_path / "a.264", width=128, height=64, count=6) + raw(tmp_path / "b.264", count=6)
+    other = raw(tmp_path / "c.264", width=128, height=64, pix_fmt="yuv422p", count=2)
+    config = EncoderConfig(width=128, height=64, qp=30)
+    rungs = [PlannedRung("64p", 128, 64, None), PlannedRung("32p", 64, 32, None)]
+    with Device.open(CHIP) as device:
+        for number in range(device.capabilities.queues):
+            device.queue(number)
+        before = device.allocator.free_bytes
+        for refused in (False, True):
+            coded = [0, 0]
+            with device.open_transcoder(config, rungs, width=128, height=64, quality=True, decode=True) as session:
+                time = feed(session, both, coded, 0)
+                if refused:
+                    with pytest.raises(UnsupportedInput, match="4:2:2"):
+                        feed(session, other, coded, time)
+                else:
+                    time = feed(session, None, coded, time)
+                    assert time == 12
+                session.flush()
+                for rung, _ in session.drain():
+                    coded[rung] += 1
+            assert coded[0] == coded[1] > 6
+            assert device.allocator.free_bytes == before
 
 
 @given(st.lists(st.one_of(st.integers(1, 70), st.none()), max_size=60))
