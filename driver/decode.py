@@ -552,15 +552,20 @@ class _ReferenceTable:
         return len(self.frames) - 1
 
     def records(self) -> np.ndarray:
-        out = np.zeros(len(self.frames), REFERENCE)
-        for record, frame in zip(out, self.frames, strict=True):
-            record["address"] = self._surfaces.surface_address(frame.surface)
-            record["motion_address"] = self._surfaces.motion_address(frame.surface) if frame.was_reference else 0
-            record["number"] = frame.number & ((1 << 28) - 1)
-            record["poc"] = frame.poc
-            record["long_term"] = frame.long_term != 0
-            record["as_fields"], record["mbaff"], record["fields"] = frame.as_fields, frame.mbaff, frame.fields
-        return out
+        rows = [
+            (
+                self._surfaces.surface_address(frame.surface),
+                self._surfaces.motion_address(frame.surface) if frame.was_reference else 0,
+                frame.number & ((1 << 28) - 1),
+                frame.poc,
+                frame.long_term != 0,
+                frame.as_fields,
+                frame.mbaff,
+                frame.fields,
+            )
+            for frame in self.frames
+        ]
+        return np.array(rows, REFERENCE)
 
 
 def _has_recovery_point(rbsp: bytes) -> bool:
@@ -603,13 +608,14 @@ def _fill_slice(
     if data not in matrices:
         matrices.append(data)
     record["matrices"] = matrices.index(data)
-    record["ref"] = NO_ENTRY
+    refs, structures, counts = record["ref"], record["ref_structure"], record["ref_count"]
+    refs[:] = NO_ENTRY
     for number, entries in enumerate(item.lists):
-        record["ref_count"][number] = len(entries)
+        counts[number] = len(entries)
         for index, entry in enumerate(entries[:LIST_SIZE]):
             if entry is not None:
-                record["ref"][number, index] = table.number(entry[0])
-                record["ref_structure"][number, index] = entry[1]
+                refs[number, index] = table.number(entry[0])
+                structures[number, index] = entry[1]
     if header.kind == SLICE_B and pps.weighted_bipred_idc == 2:
         record["weights"] = 2
     weights = header.pred_weight_table

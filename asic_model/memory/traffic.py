@@ -33,16 +33,36 @@ def _extent(rows):
 
 
 @kernel
-def _place(rows, stages, first, out):
-    """Sort by counting: out takes the rows by unit, then stage, equals as they came. first int64[slots + 1]: zeros."""
+def _count(rows, stages, first):
+    """Add to first[slot + 1] how many rows each slot (unit and stage) has."""
     for i in range(rows.size):
         first[rows[i].unit * stages + rows[i].stage + 1] += 1
-    for slot in range(first.size - 1):
-        first[slot + 1] += first[slot]
+
+
+@kernel
+def _place(rows, stages, first, out, offset):
+    """Put rows, their addresses moved by `offset`, to out[first[slot]] on; `first` moves on."""
     for i in range(rows.size):
         slot = rows[i].unit * stages + rows[i].stage
-        out[first[slot]] = rows[i]
-        first[slot] += 1
+        at = first[slot]
+        out[at] = rows[i]
+        out[at].address = np.int64(rows[i].address) + offset
+        first[slot] = at + 1
+
+
+def gather(parts: list[tuple[np.ndarray, int]], units: int, stages: int) -> np.ndarray:
+    """Return all requests of `parts` in order of unit and stage, equals as they come; units and stages bound them.
+
+    parts : (REQUEST array, bytes by which its addresses move)
+    """
+    first = np.zeros(units * stages + 1, np.int64)
+    for rows, _ in parts:
+        _count(rows, stages, first)
+    np.cumsum(first, out=first)
+    out = np.empty(int(first[-1]), REQUEST)
+    for rows, offset in parts:
+        _place(rows, stages, first, out, offset)
+    return out
 
 
 def join(*parts: np.ndarray) -> np.ndarray:
@@ -50,11 +70,7 @@ def join(*parts: np.ndarray) -> np.ndarray:
     # As bytes: numpy would copy records field by field.
     whole = np.concatenate([np.zeros(0, np.uint8), *(part.view(np.uint8) for part in parts)]).view(REQUEST)
     units, stages, in_order = _extent(whole)
-    if in_order:
-        return whole
-    sorted_rows = np.empty_like(whole)
-    _place(whole, stages, np.zeros(units * stages + 1, np.int64), sorted_rows)
-    return sorted_rows
+    return whole if in_order else gather([(whole, 0)], units, stages)
 
 
 def _moved(template: np.ndarray, address: int) -> np.ndarray:
@@ -92,10 +108,8 @@ def picture(
     `compressed`: bytes of each tile from `frame_compression.tile_bytes`, where the picture is stored compressed.
     """
     if compressed is None:
-        place = surface._replace(
-            address=0, cb_address=surface.cb_address - surface.address, cr_address=surface.cr_address - surface.address
-        )
-        return _moved(_plain_picture(place, mb_width, mb_height, stage, client, write, group_mbs), surface.address)
+        template = picture_template(surface, mb_width, mb_height, stage, client, write, group_mbs)
+        return _moved(template, surface.address)
     unit, column, row = _groups(mb_width, mb_height, write, GROUP_MBS)
     across = -(-mb_width // GROUP_MBS)
     tile = row * across + column
@@ -122,12 +136,33 @@ def _groups(mb_width: int, mb_height: int, write: bool, group_mbs: int) -> tuple
     return row * mb_width + (last if write else group_mbs * column), column, row
 
 
+def picture_template(
+    surface: Surface,
+    mb_width: int,
+    mb_height: int,
+    stage: int,
+    client: str,
+    write: bool,
+    group_mbs: int = GROUP_MBS,
+    pairs: bool = False,
+) -> np.ndarray:
+    """Requests of a picture that is not compressed, as if it stood at address 0; not to be written to.
+
+    pairs : units are numbered by MBAFF macroblock pairs
+    """
+    place = surface._replace(
+        address=0, cb_address=surface.cb_address - surface.address, cr_address=surface.cr_address - surface.address
+    )
+    return _plain_picture(place, mb_width, mb_height, stage, client, write, group_mbs, pairs)
+
+
 @lru_cache(maxsize=TEMPLATES)
 def _plain_picture(
-    surface: Surface, mb_width: int, mb_height: int, stage: int, client: str, write: bool, group_mbs: int
+    surface: Surface, mb_width: int, mb_height: int, stage: int, client: str, write: bool, group_mbs: int, pairs: bool
 ) -> np.ndarray:
-    """Requests of a picture that is not compressed."""
     unit, column, row = _groups(mb_width, mb_height, write, group_mbs)
+    if pairs:
+        unit = 2 * ((row >> 1) * mb_width + unit % mb_width) + (row & 1)
     parts = []
     planes = (
         (surface.address, surface.pitch, surface.width, surface.height, 16),
@@ -158,9 +193,10 @@ def stream(bits: np.ndarray, address: int, stage: int, write: bool = True, clien
 
 def per_unit(units: int, unit_bytes: int, address: int, stage: int, write: bool, client: str) -> np.ndarray:
     """Requests of `unit_bytes` for each of `units` units, back to back from `address`, line by line."""
-    return _moved(_per_unit(units, unit_bytes, stage, write, client), address)
+    return _moved(per_unit_template(units, unit_bytes, stage, write, client), address)
 
 
 @lru_cache(maxsize=TEMPLATES)
-def _per_unit(units: int, unit_bytes: int, stage: int, write: bool, client: str) -> np.ndarray:
+def per_unit_template(units: int, unit_bytes: int, stage: int, write: bool, client: str) -> np.ndarray:
+    """`per_unit` at address 0; not to be written to."""
     return stream(np.full(units, 8 * unit_bytes), 0, stage, write, client)

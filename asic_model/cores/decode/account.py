@@ -128,14 +128,19 @@ def memory_requests(
     rows = job.mb_count // job.mb_width
     compress = cfg.frame_compression and job.structure == FRAME
     written = _field(job.surface, job.structure)
-    out = traffic.picture(
-        written, job.mb_width, rows, DEBLOCK, "reconstruction", True,
-        tile_bytes(memory, job.surface) if compress else None, WRITE_GROUP_MBS,
-    )  # fmt: skip
-    if job.mbaff:  # units go by pairs
-        row, column = out["unit"] // job.mb_width, out["unit"] % job.mb_width
-        out["unit"] = 2 * ((row >> 1) * job.mb_width + column) + (row & 1)
-    parts = [out, traffic.stream(work["parse_bits"], job.stream_address, PARSE, write=False)]
+    if compress:
+        tiles_out = tile_bytes(memory, job.surface)
+        out = traffic.picture(written, job.mb_width, rows, DEBLOCK, "reconstruction", True, tiles_out)
+        if job.mbaff:  # units go by pairs
+            row, column = out["unit"] // job.mb_width, out["unit"] % job.mb_width
+            out["unit"] = 2 * ((row >> 1) * job.mb_width + column) + (row & 1)
+        parts = [(out, 0)]
+    else:
+        template = traffic.picture_template(
+            written, job.mb_width, rows, DEBLOCK, "reconstruction", True, WRITE_GROUP_MBS, bool(job.mbaff)
+        )
+        parts = [(template, written.address)]
+    parts.append((traffic.stream(work["parse_bits"], job.stream_address, PARSE, write=False), 0))
     if fetches.size:
         wanted = fetches.view(RECTANGLE)
         unit = wanted["unit"]
@@ -143,13 +148,12 @@ def memory_requests(
             wanted = wanted[np.argsort(unit, kind="stable")]
         pictures = [surface(job.width, job.height, address) for address in reference_addresses]
         tiles = [tile_bytes(memory, picture) for picture in pictures] if compress else None
-        parts.append(reads(cfg.reference_cache, pictures, wanted, PREDICTION, tiles))
+        parts.append((reads(cfg.reference_cache, pictures, wanted, PREDICTION, tiles), 0))
     motion = PACKED_MOTION_BYTES if job.direct_8x8_inference else MOTION_MB_BYTES
-    if colocated_address:
-        parts.append(traffic.per_unit(job.mb_count, motion, colocated_address, PREDICTION, False, "motion"))
-    if job.motion_address:
-        parts.append(traffic.per_unit(job.mb_count, motion, job.motion_address, RECONSTRUCT, True, "motion"))
-    return traffic.join(*parts)
+    for address, stage, write in ((colocated_address, PREDICTION, False), (job.motion_address, RECONSTRUCT, True)):
+        if address:
+            parts.append((traffic.per_unit_template(job.mb_count, motion, stage, write, "motion"), address))
+    return traffic.gather(parts, job.mb_count, len(STAGES))
 
 
 assert RECTANGLE.itemsize == 4 * FETCH_FIELDS

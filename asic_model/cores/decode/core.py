@@ -163,10 +163,12 @@ class Decoded(NamedTuple):
 def _reference_rows(job: DecodeJob, references: np.ndarray) -> np.ndarray:
     """References as `tables.fill_tables` wants them; one more row stands for the picture itself."""
     rows = np.zeros((len(references) + 1, tables.REFERENCE_COLUMNS), np.int64)
-    for i, address in enumerate([*references["address"].tolist(), job.out_address]):
-        place = surface(job.width, job.height, address)
-        rows[i, : tables.R_NUMBER] = place.address, place.cb_address, place.cr_address
+    place = surface(job.width, job.height)
     n = len(references)
+    rows[:n, tables.R_LUMA] = references["address"]
+    rows[n, tables.R_LUMA] = job.out_address
+    rows[:, tables.R_CB] = rows[:, tables.R_LUMA] + place.cb_address
+    rows[:, tables.R_CR] = rows[:, tables.R_LUMA] + place.cr_address
     rows[:n, tables.R_NUMBER] = references["number"]
     rows[:n, tables.R_POC_TOP : tables.R_POC_BOTTOM + 1] = references["poc"]
     rows[:n, tables.R_LONG_TERM] = references["long_term"] != 0
