@@ -107,3 +107,47 @@ def schema() -> None:
     from rtl_tests.foreign.description import json_schema
 
     click.echo(json_schema())
+
+
+@rtl.command(cls=Command)
+@click.argument("engines", nargs=-1, metavar="[ENGINE]...")
+def area(engines: tuple[str, ...]) -> None:
+    """Gate counts, SRAM bits and logic depth of the engines, by Yosys, beside published gate counts."""
+    with _faults():
+        from rtl_tests.area import table
+
+        click.echo(table(engines))
+
+
+@rtl.command(cls=Command)
+@click.argument("engines", nargs=-1, metavar="[ENGINE]...")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Seed of all random data."
+)
+def coverage(engines: tuple[str, ...], seed: int) -> None:
+    """Line and toggle coverage of the benches, and which of their own bins are open."""
+    with _faults():
+        from rtl_tests.coverage import table
+
+        click.echo(table(engines, seed))
+
+
+@rtl.command(cls=Command)
+@click.argument("engines", nargs=-1, metavar="[ENGINE]...")
+@click.option(
+    "--faults", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Faults seeded on each side."
+)
+@click.option("--side", type=click.Choice(("rtl", "model", "both")), default="both", show_default=True, help="Where.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Which faults are chosen."
+)
+def mutate(engines: tuple[str, ...], **options: Any) -> None:
+    """Seed faults in the RTL and in the model's kernels, one at a time; print which of them the benches catch."""
+    with _faults():
+        from rtl_tests.mutation import campaign
+
+        caught = 0.0
+        for line, caught in campaign(engines, **options):  # noqa: B007 - the last one decides
+            click.echo(line)
+        if caught < 0.95:
+            raise click.exceptions.Exit(1)

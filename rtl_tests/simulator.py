@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -236,13 +236,14 @@ def build(bench: Bench, *, waves: bool = False, coverage: bool = False) -> Path:
 
 def run(
     bench: Bench, *, seed: int, waves: bool = False, coverage: bool = False, tests: str | None = None,
-    environment: dict[str, str] | None = None, log: Path | None = None,
+    environment: dict[str, str] | None = None, log: Path | None = None, plusargs: Sequence[str] = (),
+    package_path: str | None = None, record: bool = True,
 ) -> int:  # fmt: skip
     """Build `bench` if its sources changed, run it with `seed` and return the number of tests that passed.
 
-    `tests` is a regular expression over test names; `log` takes the simulation's output. What the benches measured goes
-    to `records_folder()`. Waves go to `sim_build/<engine>-seed<N>.vcd`, coverage to `.dat`. Raises BenchFault if a test
-    fails or none ran.
+    `tests` is a regular expression over test names; `log` takes the simulation's output; Python packages come from
+    `package_path` first. What the benches measured goes to `records_folder()` if `record`. Waves go to
+    `sim_build/<engine>-seed<N>.vcd`, coverage to `.dat`. Raises BenchFault if a test fails or none ran.
     """
     folder = build(bench, waves=waves, coverage=coverage)
     place = folder / "runs" / f"{seed}-{os.getpid()}"
@@ -251,22 +252,27 @@ def run(
         with _entered({**tool_environment(), accuracy.FOLDER_VARIABLE: str(place), **(environment or {})}):
             runner = _runner(bench)
             runner.parameters, runner.build_dir = bench.parameters, folder
-            results = runner.test(
-                hdl_toplevel=bench.top,
-                hdl_toplevel_lang="verilog",
-                test_module=bench.module,
-                build_dir=folder,
-                test_dir=place,
-                seed=seed,
-                test_args=["+verilator+rand+reset+2", f"+verilator+seed+{seed % 2**31}"],
-                test_filter=tests,
-                waves=waves,
-                extra_env={"PYTHONPATH": os.pathsep.join([str(ROOT.parent), *sys.path])},
-                results_xml=str(place / "results.xml"),
-                log_file=log,
-            )
-        passed = _passed(bench, results, seed, tests)
-        accuracy.collect(place, records_folder())
+            path = os.pathsep.join([*filter(None, [package_path]), str(ROOT.parent), *sys.path])
+            with contextlib.suppress(
+                SystemExit
+            ):  # inside pytest the runner exits when a test fails; the file says which
+                runner.test(
+                    hdl_toplevel=bench.top,
+                    hdl_toplevel_lang="verilog",
+                    test_module=bench.module,
+                    build_dir=folder,
+                    test_dir=place,
+                    seed=seed,
+                    test_args=["+verilator+rand+reset+2", f"+verilator+seed+{seed % 2**31}", *plusargs],
+                    test_filter=tests,
+                    waves=waves,
+                    extra_env={"PYTHONPATH": path},
+                    results_xml=str(place / "results.xml"),
+                    log_file=log,
+                )
+        passed = _passed(bench, place / "results.xml", seed, tests)
+        if record:
+            accuracy.collect(place, records_folder())
     finally:
         for name, suffix in (("dump.vcd", "vcd"), ("coverage.dat", "dat")):
             if (place / name).exists():
@@ -276,7 +282,12 @@ def run(
 
 
 def _passed(bench: Bench, results: Path, seed: int, tests: str | None) -> int:
-    cases = list(ElementTree.parse(results).iter("testcase"))
+    try:
+        cases = list(ElementTree.parse(results).iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        raise BenchFault(
+            f"{bench.engine}: the simulation broke off; rerun: tasic rtl run {bench.engine} --seed {seed}"
+        ) from None
     failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
     skipped = [case for case in cases if case.find("skipped") is not None]
     if failed:

