@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli.options import Command, chip_option
+from cli.options import Command, chip_option, timing_option
 
 
 @click.command(cls=Command)
@@ -23,6 +23,7 @@ from cli.options import Command, chip_option
     "--report", metavar="FILE|-", multiple=True, help="What the chip did, as .html, .json or .txt; - prints it."
 )
 @click.option("--trace", metavar="FILE", help="Timeline of the (first) chip for ui.perfetto.dev.")
+@timing_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary.")
 def simulate(workload: str, **options: Any) -> None:
     """Play streams on a chip without touching a pixel.

@@ -12,6 +12,7 @@ from asic_model.workload import workload as workloads
 from asic_model.workload.simulation import Placed, Simulation
 from asic_model.workload.simulation_report import report as simulation_report
 from cli import report_files
+from cli.options import timing_changes
 from cli.recording import clip_recorder
 from driver.backends.model import load
 from driver.errors import InvalidConfig
@@ -30,7 +31,7 @@ def _write_trace(path: str | None, fabric: Any, timeline: Any = None) -> None:
 
 def play_trace(path: Path, options: dict[str, Any]) -> None:
     """A recorded run: exactly, or as so many live streams."""
-    config = load(options["chip"])
+    config = load(options["chip"], timing_changes(options["timing_from"]))
     trace = work_trace.read(path)
     if options["chips"] != 1:
         raise InvalidConfig("option --chips: a trace is played on one chip; a workload may name it as its source")
@@ -66,7 +67,7 @@ def _play_back(path: Path, trace: work_trace.WorkTrace, config: ChipConfig, opti
 
 def run_workload(name: str, options: dict[str, Any]) -> None:
     """A described workload, on one chip or on several."""
-    config = load(options["chip"])
+    config = load(options["chip"], timing_changes(options["timing_from"]))
     workload = workloads.load(name)
     if options["streams"] is not None:
         from asic_model.workload.capacity import shares
