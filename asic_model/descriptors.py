@@ -296,6 +296,19 @@ _BLOCK_HEADER = (
     _field("size", "I", "BLOCK_BYTES", BLOCK_BYTES, BLOCK_BYTES),
 )
 
+
+class PictureClass(IntEnum):
+    """What rate control tells apart; `PICTURE_QP_OFFSET` from the base QP, which is that of P pictures."""
+
+    I = 0  # noqa: E741
+    P = 1
+    B_REFERENCE = 2
+    B = 3
+
+
+# What others refer to is coded finer, as encoders commonly do (factors of 1.4 and 1.3).
+PICTURE_QP_OFFSET = {PictureClass.I: -3, PictureClass.P: 0, PictureClass.B_REFERENCE: 1, PictureClass.B: 2}
+
 SESSION_BLOCK = Layout(
     "session_block",
     BLOCK_BYTES,
@@ -306,9 +319,16 @@ SESSION_BLOCK = Layout(
         _field("rate_numerator", "I", "pictures a second: numerator; not 0 with a bit rate", 0, 1_000_000),
         _field("rate_denominator", "I", "denominator", 1, 1_000_000),
         _field("bit_rate", "I", "target [bits/s]; 0: the jobs give the QP", 0, 2_000_000_000),
-        _field("buffer_bits", "I", "decoder's buffer for rate control [bits]; 0: one second", 0, 2_000_000_000),
+        _field(
+            "max_rate", "I", "at which the decoder's buffer fills [bits/s]; 0: no buffer is kept to", 0, 2_000_000_000
+        ),
+        _field("buffer_bits", "I", "the decoder's buffer [bits]; not 0 with max_rate", 0, 2_000_000_000),
+        _field("initial_bits", "I", "in it when the first picture is taken out", 0, 2_000_000_000),
+        _field("overhead_bits", "H", "that the host adds to each picture (SEI)"),
+        _field("idr_overhead_bits", "H", "to each IDR picture (parameter sets, SEI)"),
         _field("intra_period", "I", "pictures from one IDR to the next, as far as known; 0: unknown", 0, 1_000_000),
         _field("reserve_kilosamples", "I", "encode rate to reserve [1000 luma samples/s]; 0: as time allows"),
+        _field("b_frames", "B", "most B pictures between two others", 0, 16),
         _field("qp_min", "B", "smallest QP that rate control may use", 0, 51),
         _field("qp_max", "B", "largest", 0, 51),
         _field("watchdog_us", "I", "longest that a job may run [microseconds]; 0: by picture size", 0, 60_000_000),
@@ -382,6 +402,7 @@ ENCODE_BLOCK = Layout(
         _field("direct_temporal", "B", "direct prediction: 0 spatial, 1 temporal", 0, 1),
         _field("weighted", "B", "bit 0: explicit in P, bit 1: implicit in B", 0, 3),
         _field("tools_off", "H", "bit set of decisions left out (TOOL_*)", 0, 4095),
+        _field("max_bits", "I", "that the picture must not exceed: rows are coarsened on the way; 0: no limit"),
     ),
 )
 
@@ -557,6 +578,8 @@ _C_TYPES |= {"Q": "uint64_t"}
 
 def c_header() -> str:
     """The layouts, numbers and ranges as a C header for the firmware."""
+    # 256 x 2^(-offset / 6): how the bits of a class of pictures change by its offset
+    shares = [round(256 * 2 ** (-PICTURE_QP_OFFSET[each] / 6)) for each in PictureClass]
     lines = [
         "// Made by `python -m asic_model.registers.generate` from asic_model/descriptors.py; do not edit.",
         "",
@@ -575,6 +598,10 @@ def c_header() -> str:
         f"#define PITCH_ALIGNMENT_BYTES {PITCH_ALIGNMENT_BYTES}u",
         f"#define QUALITY_RESULT_BYTES {QUALITY_RESULT_BYTES}u",
         f"#define MOTION_BYTES {MOTION_BYTES}u",
+        f"#define PICTURE_CLASSES {len(PictureClass)}u",
+        *(f"#define PICTURE_{each.name} {int(each)}u" for each in PictureClass),
+        f"#define PICTURE_QP_OFFSETS {{{', '.join(str(PICTURE_QP_OFFSET[each]) for each in PictureClass)}}}",
+        f"#define PICTURE_BITS_SHARES {{{', '.join(map(str, shares))}}}",
         f"#define DECODE_SLICE_BYTES {DECODE_SLICE_BYTES}u",
         f"#define DECODE_MATRICES_BYTES {DECODE_MATRICES_BYTES}u",
         f"#define DECODE_REFERENCE_BYTES {DECODE_REFERENCE_BYTES}u",

@@ -128,7 +128,7 @@ class Lookahead:
         known = self._sessions.get(command["session"])
         if command["type"] in (Command.OPEN_SESSION, Command.RECONFIGURE):
             fields = descriptors.SESSION_BLOCK.unpack(block)
-            controlled = fields["bit_rate"] != 0
+            controlled = bool(fields["bit_rate"] or fields["max_rate"])
             if command["type"] == Command.OPEN_SESSION:
                 self._opening[queue, command["sequence"]] = (queue, fields["kind"], controlled)
             elif known is not None:

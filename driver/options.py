@@ -205,6 +205,18 @@ class EncoderConfig(_Config):
         None, names=("b:v", "b"), parse=parse_rate, low=1_000, high=800_000_000, unit="bit/s",
         text="mean bit rate, e.g. 2M; the picture's QP then follows the bits spent",
     )  # fmt: skip
+    max_rate: int | None = option(
+        None, names=("maxrate",), parse=parse_rate, low=1_000, high=800_000_000, unit="bit/s",
+        text="rate at which the decoder's buffer fills; needs bufsize (default: the mean bit rate)",
+    )  # fmt: skip
+    buffer_size: int | None = option(
+        None, names=("bufsize",), parse=parse_rate, low=1_000, high=1_000_000_000, unit="bits",
+        text="the decoder's buffer: it never runs empty at maxrate, whatever the pictures need",
+    )  # fmt: skip
+    nal_hrd: str = option(
+        "none", names=("nal-hrd",), parse=str, choices=("none", "vbr", "cbr"),
+        text="declare the buffer in the stream (tasic hrd checks it); cbr: filler keeps the rate constant",
+    )  # fmt: skip
     gop_size: int = option(250, names=("g", "gop"), low=1, high=65535, unit="pictures", text="distance of IDR pictures")
     ref_count: int | None = option(None, names=("refs",), low=1, high=4, text="reference pictures (default: by preset)")
     b_count: int | None = option(
@@ -278,11 +290,39 @@ class EncoderConfig(_Config):
             raise InvalidConfig(f"option bf: {self.b_count} needs -profile:v main or high", option="bf")
         if self.profile != "high" and self.dct8x8:
             raise InvalidConfig("option 8x8dct: 1 needs -profile:v high", option="8x8dct")
+        self._check_buffer()
         if self.slices > -(-self.height // 16):
             raise InvalidConfig(
                 f"option slices: {self.slices} is more than the {-(-self.height // 16)} macroblock rows",
                 option="slices",
             )
+
+    def _check_buffer(self) -> None:
+        """The decoder's buffer: both figures or none, no less than the mean rate, and what a declaration needs."""
+        if self.max_rate is not None and self.buffer_size is None:
+            raise InvalidConfig("option maxrate: needs bufsize, the size of the buffer", option="maxrate")
+        if self.buffer_size is not None and self.max_rate is None:
+            if self.bit_rate is None:
+                raise InvalidConfig("option bufsize: needs maxrate or b:v, the rate that fills it", option="bufsize")
+            object.__setattr__(self, "max_rate", self.bit_rate)
+        if self.max_rate is not None and self.bit_rate is not None and self.max_rate < self.bit_rate:
+            raise InvalidConfig(
+                f"option maxrate: {self.max_rate} is less than the mean rate b:v, {self.bit_rate}", option="maxrate"
+            )
+        if self.nal_hrd != "none" and self.max_rate is None:
+            raise InvalidConfig(f"option nal-hrd: {self.nal_hrd} needs maxrate and bufsize", option="nal-hrd")
+        if self.nal_hrd == "cbr" and self.max_rate != self.bit_rate:
+            raise InvalidConfig("option nal-hrd: cbr needs b:v, and maxrate equal to it", option="nal-hrd")
+
+    def at_rate(self, bit_rate: int | None) -> dict[str, int]:
+        """The rates of an output at another mean rate: largest rate and buffer in proportion."""
+        if bit_rate is None:
+            return {}
+        found = {"bit_rate": bit_rate}
+        if self.bit_rate and self.max_rate and self.buffer_size:
+            found["max_rate"] = max(bit_rate, self.max_rate * bit_rate // self.bit_rate)
+            found["buffer_size"] = max(1_000, self.buffer_size * bit_rate // self.bit_rate)
+        return found
 
     @classmethod
     def _check_together(cls, given: Mapping[str, Any]) -> None:

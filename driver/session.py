@@ -17,10 +17,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from asic_model.descriptors import MOTION_BYTES, Command, Kind, pack_job, pack_session
+from asic_model.descriptors import (
+    MOTION_BYTES,
+    PICTURE_QP_OFFSET,
+    Command,
+    Kind,
+    PictureClass,
+    pack_job,
+    pack_session,
+)
 from driver.device import Device
 from driver.errors import DeviceLost, EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
 from driver.gop import SLICE_B, SLICE_I, Kept, PictureHeader, PictureOrder, hierarchy_depth
+from driver.hrd import HrdWriter, initial_bits, overhead_bits
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
 from driver.notify import Bell
@@ -28,17 +37,13 @@ from driver.options import EncoderConfig, ScalerConfig
 from driver.quality import QualityMeter
 from driver.queue import Fence, Queue, failure
 from driver.scene_cut import SceneCut
-from driver.stream import parameter_sets
+from driver.stream import parameter_sets, vui_parameters
 from driver.surfaces import PooledSurface, Span, SurfacePool, Uploader, download
 
 # Room for the worst picture: I_PCM is 384 bytes a macroblock, emulation prevention adds at most half, and slice
 # headers a little.
 STREAM_BYTES_PER_MB = 600
 STREAM_BYTES_MORE = 8192
-# What others refer to is coded finer, as encoders commonly do: steps of QP (factors of 1.4 and 1.3).
-I_QP_OFFSET = -3
-B_QP_OFFSET = 2
-B_REFERENCE_QP_OFFSET = 1
 MAX_SCALE_OUTPUTS = 4
 ARRAY_RATE = Fraction(25)  # frames/s of bare arrays in a session that has no rate
 
@@ -235,7 +240,8 @@ class EncodeSession(Session):
         `keep_reconstruction`: every packet's reconstruction is downloaded too (`reconstructions`).
         """
         check_limits(device, config.width, config.height)
-        self._header = parameter_sets(config)
+        self._vui = vui_parameters(config)
+        self._header = parameter_sets(config, self._vui)
         super().__init__(device, queue)
         self.config = config
         self.frames = self.bytes = self.qp_sum = 0
@@ -255,6 +261,9 @@ class EncodeSession(Session):
         self._ready: deque[EncodedPacket] = deque()
         self._references: list[Kept] = []  # those whose reconstructions the session holds
         self._qp = config.qp
+        self._hrd: HrdWriter | None = None
+        if self._vui.nal_hrd is not None:
+            self._hrd = HrdWriter(self._vui, config, self._early)
         self.quality: QualityMeter | None = None
         coded_width, coded_height = -(-config.width // 16) * 16, -(-config.height // 16) * 16
         try:
@@ -280,17 +289,23 @@ class EncodeSession(Session):
             self.close()
             raise
 
-    @staticmethod
-    def _session_fields(config: EncoderConfig) -> dict[str, int]:
+    def _session_fields(self, config: EncoderConfig) -> dict[str, int]:
         rate = config.fps.limit_denominator(1_000_000)
         if rate.numerator > 1_000_000:
             rate = Fraction(round(rate))
+        overhead = overhead_bits(config, self._vui, self._header)
         return {
             "rate_numerator": rate.numerator,
             "rate_denominator": rate.denominator,
             "bit_rate": config.bit_rate or 0,
+            "max_rate": config.max_rate or 0,
+            "buffer_bits": config.buffer_size or 0,
+            "initial_bits": initial_bits(config),
+            "overhead_bits": overhead[0],
+            "idr_overhead_bits": overhead[1],
             "intra_period": config.gop_size,
             "reserve_kilosamples": math.ceil(config.width * config.height * rate / 1000) if config.realtime else 0,
+            "b_frames": config.b_frames,
         }
 
     @property
@@ -413,11 +428,11 @@ class EncodeSession(Session):
 
     def _qp_of(self, header: PictureHeader) -> int:
         """QP of a picture by its type and place."""
-        offset = 0
-        if header.slice_type == SLICE_I:
-            offset = I_QP_OFFSET
-        elif header.slice_type == SLICE_B:
-            offset = B_REFERENCE_QP_OFFSET if header.reference else B_QP_OFFSET
+        if header.slice_type == SLICE_B:
+            picture = PictureClass.B_REFERENCE if header.reference else PictureClass.B
+        else:
+            picture = PictureClass.I if header.slice_type == SLICE_I else PictureClass.P
+        offset = PICTURE_QP_OFFSET[picture]
         return min(51, max(0, self._qp + offset))
 
     def _decoding_time(self, given: _Given) -> int:
@@ -497,9 +512,14 @@ class EncodeSession(Session):
         if not self._failed(completion, Kind.ENCODE):
             size = completion["output_bytes"]
             backend = self.device.backend
-            data = flight.header + (backend.memory_read(flight.stream.address, size) if size else b"")
-            latency = completion["finished"] - completion["submitted"]
             given = flight.given
+            data = backend.memory_read(flight.stream.address, size) if size else b""
+            if self._hrd is not None:
+                data = self._hrd.messages(flight.is_idr, given.number) + data
+            data = flight.header + data
+            if self._hrd is not None:
+                data += self._hrd.finish(8 * len(data))
+            latency = completion["finished"] - completion["submitted"]
             self._ready.append(
                 EncodedPacket(
                     data, given.pts, flight.dts, given.duration, given.time_base, flight.is_idr, completion["qp"],

@@ -10,6 +10,7 @@ from asic_model.codecs.h264.parameter_sets import Pps, Sps
 from asic_model.codecs.h264.vui import Vui
 from driver.errors import InvalidConfig
 from driver.gop import LOG2_MAX_FRAME_NUM, LOG2_MAX_POC_LSB, hierarchy_depth
+from driver.hrd import hrd_parameters
 from driver.options import EncoderConfig
 
 START_CODE = b"\x00\x00\x00\x01"
@@ -24,7 +25,8 @@ def _level(config: EncoderConfig) -> levels.Level:
     mb_width, mb_height = -(-config.width // 16), -(-config.height // 16)
     try:
         lowest = levels.choose_level(
-            mb_width, mb_height, float(config.fps), config.buffered_references, config.bit_rate or 0, 0,
+            mb_width, mb_height, float(config.fps), config.buffered_references,
+            config.max_rate or config.bit_rate or 0, config.buffer_size or 0,
             PROFILE_IDC[config.profile],
         )  # fmt: skip
     except SyntaxFault as error:
@@ -44,8 +46,8 @@ def _level(config: EncoderConfig) -> levels.Level:
     return wanted
 
 
-def parameter_sets(config: EncoderConfig) -> bytes:
-    """Return SPS and PPS with start codes (Annex B)."""
+def parameter_sets(config: EncoderConfig, vui: Vui | None = None) -> bytes:
+    """Return SPS and PPS with start codes (Annex B). `vui`: as `vui_parameters` gives it."""
     level = _level(config)
     level_idc, set3 = levels.level_fields(level, PROFILE_IDC[config.profile])
     sps = Sps(
@@ -56,7 +58,7 @@ def parameter_sets(config: EncoderConfig) -> bytes:
         pic_order_cnt_type=0 if config.b_frames else 2,
         log2_max_pic_order_cnt_lsb_minus4=LOG2_MAX_POC_LSB - 4,
         max_num_ref_frames=config.buffered_references,
-        vui=_vui(config),
+        vui=vui_parameters(config) if vui is None else vui,
     )
     sps.set_size(config.width, config.height)
     pps = Pps(
@@ -72,7 +74,8 @@ def parameter_sets(config: EncoderConfig) -> bytes:
     return START_CODE + sps.to_nal() + START_CODE + pps.to_nal()
 
 
-def _vui(config: EncoderConfig) -> Vui:
+def vui_parameters(config: EncoderConfig) -> Vui:
+    """Return the video usability information of a session's streams."""
     vui = Vui(
         timing_info_present_flag=True,
         # E.2.1: a tick is a field's time, so a frame takes two; the rate is nominal, times are the container's
@@ -81,7 +84,9 @@ def _vui(config: EncoderConfig) -> Vui:
         bitstream_restriction_flag=True,
         max_num_reorder_frames=hierarchy_depth(config.b_frames, config.b_ref_mode),
         max_dec_frame_buffering=config.buffered_references,
+        nal_hrd=hrd_parameters(config),
     )
+    vui.fixed_frame_rate_flag = vui.nal_hrd is not None
     aspect = (config.sample_aspect_ratio or Fraction(0)).limit_denominator(65535)
     if 0 < aspect.numerator <= 65535:
         vui.set_sample_aspect_ratio(aspect.numerator, aspect.denominator)

@@ -56,7 +56,7 @@ class TranscodeSession(Session):
             for rung in rungs:
                 aspect = scaled_aspect(config.sample_aspect_ratio, *size, rung.width, rung.height)
                 rung_config = config.replace(
-                    width=rung.width, height=rung.height, bit_rate=rung.bit_rate, sample_aspect_ratio=aspect
+                    width=rung.width, height=rung.height, sample_aspect_ratio=aspect, **config.at_rate(rung.bit_rate)
                 )
                 self.encoders.append(
                     EncodeSession(device, rung_config, queue=self.queue, upload=False, quality=quality)

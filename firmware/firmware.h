@@ -60,25 +60,32 @@ struct job { // a command under way
     uint8_t pinned; // 1 + number of the core that must run it; 0: any
     uint8_t qp;
     uint8_t attempts;
-    bool intra;
+    uint8_t picture_class; // PICTURE_*
+    bool idr;
     bool announced;
 };
 
 struct rate { // rate control of one encode session; bits unless said otherwise
-    uint32_t picture_bits;    // average a picture; 0: the jobs give the QP
-    uint32_t buffer_bits;     // decoder's buffer
-    int64_t buffer_level;     // bits in it
-    int64_t debt;             // spent beyond the average since the start
-    uint64_t intra_complexity; // bits x quantiser step (Q8) of the last I pictures
-    uint64_t inter_complexity;
-    uint32_t intra_period;
-    uint32_t window;          // pictures over which a debt is paid back
+    uint32_t picture_bits;  // average a picture; 0: the jobs give the QP
+    uint32_t inflow_bits;   // into the decoder's buffer a picture; 0: no buffer is declared
+    uint32_t buffer_bits;   // its size
+    uint32_t overhead_bits; // that the host adds to each picture
+    uint32_t idr_overhead_bits;
+    uint32_t period;        // pictures from one I picture to the next
+    uint32_t window;        // pictures over which a debt is paid back
+    uint32_t credit_step;
+    uint32_t under_way;     // pictures that were chosen and have not come back
+    uint32_t reserve_bits;  // that the last chosen one may take beyond its plan
+    int64_t buffer_level;   // bits in it when the last chosen picture is out
+    int64_t debt;           // spent beyond the average since the start
+    int64_t credit;         // part of the debt that the last I picture made and that is not counted yet
+    uint64_t complexity[PICTURE_CLASSES]; // bits x quantiser step (Q8) of the last pictures
+    uint32_t weight[PICTURE_CLASSES];     // how often P and B pictures come, Q12
+    bool known[PICTURE_CLASSES];          // the complexity was measured
     uint8_t qp_min;
     uint8_t qp_max;
-    uint8_t last_qp;
-    bool started;       // a QP was chosen
-    bool intra_known;   // the complexity was measured
-    bool inter_known;
+    int8_t base_qp;
+    bool started;           // a QP was chosen
 };
 
 struct session {
@@ -203,8 +210,10 @@ void schedule_abort(uint32_t queue);
 // rate_control.c
 uint64_t divide(uint64_t dividend, uint32_t divisor);
 void rate_configure(struct rate *rate, const struct session_block *block, bool fresh);
-uint32_t rate_choose(struct rate *rate, bool intra, uint32_t *planned_bits);
-void rate_update(struct rate *rate, bool intra, uint32_t qp, uint32_t planned_bits, uint32_t bits);
+bool rate_active(const struct rate *rate);
+uint32_t rate_choose(struct rate *rate, uint32_t class, bool idr, uint32_t job_qp, uint32_t *planned_bits,
+                     uint32_t *max_bits);
+void rate_update(struct rate *rate, uint32_t class, uint32_t qp, uint32_t planned_bits, uint32_t bits);
 
 // log.c
 void log_boot(void);

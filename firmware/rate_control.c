@@ -1,6 +1,12 @@
-// Rate control: one pass, whole pictures. The QP of a picture comes from a model, bits = complexity / quantiser step, with
-// one complexity for I and one for P pictures, learned from the bits that came back. A debt against the average rate is
-// paid back over about a second, and no picture may take more than the decoder's buffer holds.
+// Rate control: one pass, whole pictures. Pictures come in classes: I, P, B that others refer to, other B. A class has a
+// complexity, bits x quantiser step, learned from the bits that came back, and a fixed offset of its QP from the base QP;
+// the base QP is the one at which the mix of classes that was seen lately takes the average rate. A debt against the
+// average is paid back over about two seconds; what an I picture takes beyond the average counts as debt by and by, over
+// the pictures to the next one.
+//
+// The decoder's buffer (H.264 Annex C) fills at the largest rate and gives each picture out at its time. No picture is
+// planned to take more than most of what is there, and the core is told the limit (`max_bits`): it coarsens the
+// macroblock rows that are left when it runs towards it.
 //
 // All fixed-point: quantiser steps have 8 fractional bits, complexities are bits x step.
 
@@ -9,9 +15,17 @@
 // 256 x 2^(qp / 6): six steps, then doubled every six (H.264 8.5.9 has steps in the same ratio).
 static const uint16_t steps[6] = {256, 287, 323, 362, 406, 456};
 
-#define QP_CHANGE 3           // most that the QP moves from one picture to the next
-#define RATIO_MAX (10u << 8)  // most that an I picture gets, in P pictures, Q8
+static const int8_t offsets[PICTURE_CLASSES] = PICTURE_QP_OFFSETS;
+// 256 x 2^(-offset / 6): how the bits of a class change by its offset.
+static const uint16_t shares[PICTURE_CLASSES] = PICTURE_BITS_SHARES;
+
+#define QP_UP 3               // most that the base QP moves from one picture to the next
+#define QP_DOWN 2
 #define PERIOD_UNKNOWN 250u   // pictures between I pictures when the host does not say
+#define ONE 4096u             // weights of classes, their sum
+#define WEIGHT_SHIFT 5        // a class's weight follows the last 32 pictures
+#define WINDOW_LEAST 16u      // pictures over which a debt is paid back: two seconds within these bounds
+#define WINDOW_MOST 240u
 
 static uint64_t step(uint32_t qp)
 {
@@ -47,6 +61,28 @@ static uint32_t at_most_32_bits(uint64_t value)
     return value > 0xFFFFFFFFu ? 0xFFFFFFFFu : (uint32_t)value;
 }
 
+static uint32_t clip_qp(const struct rate *rate, int32_t qp)
+{
+    return (uint32_t)(qp < rate->qp_min ? rate->qp_min : qp > rate->qp_max ? rate->qp_max : qp);
+}
+
+static uint32_t bits_a_picture(uint32_t rate, const struct session_block *block)
+{
+    uint64_t bits = rate ? divide((uint64_t)rate * block->rate_denominator, block->rate_numerator) : 0;
+    return at_most_32_bits(rate && !bits ? 1 : bits);
+}
+
+// Before the first picture of a class: what natural video takes of it, beside the classes that are known.
+static void assume_classes(struct rate *rate)
+{
+    if (!rate->known[PICTURE_P] && rate->known[PICTURE_I])
+        rate->complexity[PICTURE_P] = divide(rate->complexity[PICTURE_I], 5) + 1;
+    if (!rate->known[PICTURE_B_REFERENCE])
+        rate->complexity[PICTURE_B_REFERENCE] = divide(rate->complexity[PICTURE_P] * 5, 8) + 1;
+    if (!rate->known[PICTURE_B])
+        rate->complexity[PICTURE_B] = divide(rate->complexity[PICTURE_P] * 3, 8) + 1;
+}
+
 // Take over the parameters of a session block. `fresh`: a new session; else what was learned is kept.
 void rate_configure(struct rate *rate, const struct session_block *block, bool fresh)
 {
@@ -54,107 +90,156 @@ void rate_configure(struct rate *rate, const struct session_block *block, bool f
         *rate = (struct rate){0};
     rate->qp_min = block->qp_min;
     rate->qp_max = block->qp_max;
-    rate->intra_period = block->intra_period;
-    if (block->bit_rate == 0) {
-        rate->picture_bits = 0;
+    rate->period = block->intra_period ? block->intra_period : PERIOD_UNKNOWN;
+    rate->overhead_bits = block->overhead_bits;
+    rate->idr_overhead_bits = block->idr_overhead_bits;
+    rate->picture_bits = rate->inflow_bits = 0;
+    if (block->rate_numerator == 0)
+        return;
+    rate->picture_bits = bits_a_picture(block->bit_rate, block);
+    if (block->max_rate && block->buffer_bits) {
+        rate->inflow_bits = bits_a_picture(block->max_rate, block);
+        rate->buffer_bits = block->buffer_bits;
+        if (fresh)
+            // The first picture is taken out when so much is there; it has been counted in by `rate_choose`.
+            rate->buffer_level = (int64_t)block->initial_bits - rate->inflow_bits;
+        else if (rate->buffer_level > rate->buffer_bits)
+            rate->buffer_level = rate->buffer_bits;
+    }
+    uint32_t window = 2 * block->rate_numerator / block->rate_denominator;
+    rate->window = window < WINDOW_LEAST ? WINDOW_LEAST : window > WINDOW_MOST ? WINDOW_MOST : window;
+    if (rate->started) {
+        rate->debt = rate->credit = 0;
         return;
     }
-    uint64_t bits = divide((uint64_t)block->bit_rate * block->rate_denominator, block->rate_numerator);
-    rate->picture_bits = at_most_32_bits(bits ? bits : 1);
-    rate->buffer_bits = block->buffer_bits ? block->buffer_bits : block->bit_rate;
-    uint32_t second = block->rate_numerator / block->rate_denominator;
-    rate->window = second < 8 ? 8 : second > 120 ? 120 : second;
-    if (!rate->started || rate->buffer_level > rate->buffer_bits)
-        rate->buffer_level = (int64_t)rate->buffer_bits * 3 / 4;
-    if (!rate->started) {
-        // Before the first picture: what natural video takes at QP 27, 0.7 bits a sample in I and 0.12 in P pictures.
-        uint64_t samples = (uint64_t)block->width * block->height;
-        rate->intra_complexity = divide(samples * 7, 10) * step(27);
-        rate->inter_complexity = divide(samples * 3, 25) * step(27);
-    } else {
-        rate->debt = 0;
-    }
+    // What natural video takes at QP 27: 0.7 bits a sample in I and 0.12 in P pictures.
+    uint64_t samples = (uint64_t)block->width * block->height;
+    rate->complexity[PICTURE_I] = divide(samples * 7, 10) * step(27);
+    rate->complexity[PICTURE_P] = divide(samples * 3, 25) * step(27);
+    assume_classes(rate);
+    uint32_t group = block->b_frames + 1u;
+    rate->weight[PICTURE_P] = ONE / group;
+    rate->weight[PICTURE_B_REFERENCE] = group > 2 ? ONE / group : 0;
+    rate->weight[PICTURE_B] = ONE - rate->weight[PICTURE_P] - rate->weight[PICTURE_B_REFERENCE];
 }
 
-// What this picture should take, bits: the share of its type, less the debt, within what the buffer holds.
-static uint32_t target_bits(const struct rate *rate, bool intra)
+bool rate_active(const struct rate *rate)
 {
-    uint32_t period = rate->intra_period ? rate->intra_period : PERIOD_UNKNOWN;
-    uint64_t share = rate->picture_bits;
-    if (period > 1) {
-        uint64_t large = rate->intra_complexity, small = rate->inter_complexity;
-        while (large >> 40 || small >> 32)
-            large >>= 1, small >>= 1;
-        uint64_t ratio = small ? divide(large << 8, (uint32_t)small) : RATIO_MAX;
-        ratio = ratio < 256 ? 256 : ratio > RATIO_MAX ? RATIO_MAX : ratio;
-        // period x average = (period - 1) x P + 1 x I, and I = ratio x P.
-        share = divide(share * period << 8, (period - 1) * 256 + (uint32_t)ratio);
-        if (intra)
-            share = share * ratio >> 8;
+    return rate->picture_bits || rate->inflow_bits;
+}
+
+// Bits x step of the mean picture, if the base QP's step is the unit.
+static uint64_t mean_complexity(const struct rate *rate)
+{
+    uint32_t intra = rate->period > 1 ? ONE / rate->period : ONE;
+    uint64_t sum = 0;
+    for (uint32_t c = 0; c < PICTURE_CLASSES; c++) {
+        uint32_t weight = c == PICTURE_I ? intra : rate->weight[c] * (ONE - intra) / ONE;
+        sum += (rate->complexity[c] >> 8) * shares[c] * weight;
     }
-    int64_t target = (int64_t)share - divide_signed(rate->debt, rate->window);
-    int64_t least = (int64_t)share / 4 + 1, most = (int64_t)share * 2, room = rate->buffer_level * 3 / 4;
+    return sum >> 12; // 8 of the shares and 12 of the weights, less the 8 above
+}
+
+static uint32_t wanted_base(const struct rate *rate)
+{
+    int64_t least = rate->picture_bits / 4 + 1, most = (int64_t)rate->picture_bits * 2;
+    int64_t target = (int64_t)rate->picture_bits - divide_signed(rate->debt - rate->credit, rate->window);
     target = target < least ? least : target > most ? most : target;
-    if (target > room)
-        target = room < 64 ? 64 : room;
-    return at_most_32_bits((uint64_t)target);
-}
-
-// Keep the QP from swinging: P pictures go half of the way (feedback is a picture late), all at most QP_CHANGE.
-static uint32_t settle(const struct rate *rate, bool intra, uint32_t wanted)
-{
-    int32_t change = (int32_t)wanted - rate->last_qp;
-    if (!intra)
-        change /= 2;
-    change = change > QP_CHANGE ? QP_CHANGE : change < -QP_CHANGE ? -QP_CHANGE : change;
-    int32_t qp = rate->last_qp + change;
-    return (uint32_t)(qp < rate->qp_min ? rate->qp_min : qp > rate->qp_max ? rate->qp_max : qp);
-}
-
-// Choose the QP of the next picture; `planned_bits` is what the model expects it to take.
-uint32_t rate_choose(struct rate *rate, bool intra, uint32_t *planned_bits)
-{
-    rate->buffer_level += rate->picture_bits;
-    if (rate->buffer_level > rate->buffer_bits)
-        rate->buffer_level = rate->buffer_bits;
-    uint64_t complexity = intra ? rate->intra_complexity : rate->inter_complexity;
-    uint64_t target = target_bits(rate, intra);
-    uint32_t qp = rate->qp_min;
-    while (qp < rate->qp_max && step(qp) * target < complexity)
+    uint64_t mean = mean_complexity(rate);
+    uint32_t qp = 0;
+    // The nearest: half a step of QP is a factor of 17/16.
+    while (qp < 51 && step(qp) * (uint64_t)target * 17 < mean * 16)
         qp++;
-    bool known = intra ? rate->intra_known : rate->inter_known;
-    if (rate->started && known && rate->buffer_level * 8 > rate->buffer_bits)
-        qp = settle(rate, intra, qp);
-    uint64_t planned = divide(complexity, (uint32_t)step(qp));
+    return qp;
+}
+
+// Keep the base QP from swinging: half of the way (feedback is a picture late), a few steps at most.
+static int32_t settle(int32_t from, int32_t to)
+{
+    int32_t change = (to - from + (to > from) - (to < from)) / 2;
+    return from + (change > QP_UP ? QP_UP : change < -QP_DOWN ? -QP_DOWN : change);
+}
+
+static int64_t overhead(const struct rate *rate, bool idr)
+{
+    return idr ? rate->idr_overhead_bits : rate->overhead_bits;
+}
+
+// Choose the QP of the next picture of a class; `job_qp` counts where no average rate is asked for. `planned_bits` is what
+// the model expects it to take, `max_bits` what it must not exceed (0: no limit).
+uint32_t rate_choose(struct rate *rate, uint32_t class, bool idr, uint32_t job_qp, uint32_t *planned_bits,
+                     uint32_t *max_bits)
+{
+    uint32_t qp = job_qp;
+    *max_bits = 0;
+    int64_t room = 0;
+    if (rate->inflow_bits) {
+        rate->buffer_level += rate->inflow_bits;
+        if (rate->buffer_level > rate->buffer_bits)
+            rate->buffer_level = rate->buffer_bits;
+        // A little stays for what the model does not see (rounding of times, start codes), and what the picture before,
+        // still under way, may take beyond its plan.
+        room = rate->buffer_level - overhead(rate, idr) - rate->buffer_bits / 64;
+        if (rate->under_way)
+            room -= rate->reserve_bits;
+        room = room < 512 ? 512 : room;
+    }
+    if (rate->picture_bits) {
+        int32_t wanted = (int32_t)wanted_base(rate);
+        bool known = rate->known[PICTURE_P] || rate->known[PICTURE_I];
+        bool tight = rate->inflow_bits && rate->buffer_level * 8 < rate->buffer_bits;
+        rate->base_qp = (int8_t)(known && !tight ? settle(rate->base_qp, wanted) : wanted);
+        qp = clip_qp(rate, rate->base_qp + offsets[class]);
+    }
+    if (rate->inflow_bits)
+        while (qp < rate->qp_max && step(qp) * (uint64_t)room * 7 < rate->complexity[class] * 8)
+            qp++;
+    uint64_t planned = divide(rate->complexity[class], (uint32_t)step(qp));
+    if (rate->inflow_bits) {
+        // Twice the plan, so that the next picture has room, too.
+        uint64_t most = planned * 2 + rate->buffer_bits / 16;
+        *max_bits = at_most_32_bits(most < (uint64_t)room ? most : (uint64_t)room);
+        if (planned > *max_bits)
+            planned = *max_bits;
+        rate->reserve_bits = *max_bits - (uint32_t)planned;
+    }
+    rate->under_way++;
     *planned_bits = at_most_32_bits(planned);
-    rate->debt += (int64_t)*planned_bits - rate->picture_bits;
-    rate->buffer_level -= *planned_bits;
-    if (!intra || !rate->inter_known)
-        rate->last_qp = (uint8_t)qp;
+    int64_t taken = (int64_t)*planned_bits + overhead(rate, idr);
+    rate->debt += taken - rate->picture_bits;
+    rate->buffer_level -= taken;
+    if (class == PICTURE_I) {
+        rate->credit = taken > rate->picture_bits ? taken - rate->picture_bits : 0;
+        rate->credit_step = at_most_32_bits(divide((uint64_t)rate->credit, rate->period) + 1);
+    } else {
+        rate->credit = rate->credit > rate->credit_step ? rate->credit - rate->credit_step : 0;
+        for (uint32_t c = PICTURE_P; c < PICTURE_CLASSES; c++) {
+            int32_t aim = c == class ? (int32_t)ONE : 0;
+            rate->weight[c] = (uint32_t)((int32_t)rate->weight[c] + (aim - (int32_t)rate->weight[c]) / (1 << WEIGHT_SHIFT));
+        }
+    }
     rate->started = true;
     return qp;
 }
 
 // A picture came back: replace what was planned by what it took, and learn.
-void rate_update(struct rate *rate, bool intra, uint32_t qp, uint32_t planned_bits, uint32_t bits)
+void rate_update(struct rate *rate, uint32_t class, uint32_t qp, uint32_t planned_bits, uint32_t bits)
 {
+    rate->under_way--;
     rate->debt += (int64_t)bits - planned_bits;
     rate->buffer_level += (int64_t)planned_bits - bits;
     // Neither a long still scene nor one that no QP could hold is paid back in full.
     int64_t most = (int64_t)rate->picture_bits * rate->window;
-    if (rate->debt < -most)
-        rate->debt = -most;
-    if (rate->debt > 4 * most)
-        rate->debt = 4 * most;
+    if (rate->debt < -2 * most)
+        rate->debt = -2 * most;
+    if (rate->debt > 4 * most + rate->credit)
+        rate->debt = 4 * most + rate->credit;
     if (rate->buffer_level < -(int64_t)rate->buffer_bits)
         rate->buffer_level = -(int64_t)rate->buffer_bits;
     uint64_t measured = (uint64_t)bits * step(qp);
-    uint64_t *complexity = intra ? &rate->intra_complexity : &rate->inter_complexity;
-    bool *known = intra ? &rate->intra_known : &rate->inter_known;
-    *complexity = *known ? (*complexity + measured) / 2 : measured;
-    if (*complexity == 0)
-        *complexity = 1;
-    *known = true;
-    if (intra && !rate->inter_known)
-        rate->inter_complexity = divide(measured, 5) + 1;
+    rate->complexity[class] = rate->known[class] ? (rate->complexity[class] + measured) / 2 : measured;
+    if (rate->complexity[class] == 0)
+        rate->complexity[class] = 1;
+    rate->known[class] = true;
+    assume_classes(rate);
 }

@@ -159,7 +159,11 @@ static struct verdict take_block(const struct command *command, const struct ses
         return verdict;
     if (command->type == COMMAND_ENCODE) {
         jobs[slot].qp = block.encode.qp;
-        jobs[slot].intra = block.encode.slice_type == 2;
+        jobs[slot].idr = block.encode.idr;
+        jobs[slot].picture_class = block.encode.slice_type == 2   ? PICTURE_I
+                                   : block.encode.slice_type == 0 ? PICTURE_P
+                                   : block.encode.nal_ref_idc     ? PICTURE_B_REFERENCE
+                                                                  : PICTURE_B;
     }
     device_write(block_copy_address(slot), &block, sizeof block);
     return (struct verdict){STATUS_OK, 0};

@@ -128,16 +128,19 @@ static bool announce(uint32_t slot)
     struct session *session = &sessions[job->session];
     if (!fence_announced(job))
         return false;
-    if (job->type == COMMAND_ENCODE && session->rate.picture_bits) {
+    if (job->type == COMMAND_ENCODE && rate_active(&session->rate)) {
         bool near = session->first == slot || jobs[session->first].next == slot;
         if (!near)
             return false;
-        job->qp = (uint8_t)rate_choose(&session->rate, job->intra, &job->planned_bits);
+        uint32_t max_bits;
+        job->qp = (uint8_t)rate_choose(&session->rate, job->picture_class, job->idr, job->qp, &job->planned_bits, &max_bits);
         uint64_t place = block_copy_address(slot) + offsetof(struct encode_block, qp) / 4 * 4;
         uint8_t word[4];
         device_read(word, place, sizeof word);
         word[offsetof(struct encode_block, qp) % 4] = job->qp;
         device_write(place, word, sizeof word);
+        if (max_bits)
+            device_write(block_copy_address(slot) + offsetof(struct encode_block, max_bits), &max_bits, sizeof max_bits);
     }
     job->announced = true;
     uint64_t block = block_copy_address(slot);
@@ -422,10 +425,10 @@ static void core_finished(uint32_t core)
         mmio_write(REG(jobs_failed), ++chip.failed);
         log_write(LOG_JOB_FAILED, session->number, job->sequence, job->status, job->detail);
     }
-    if (job->type == COMMAND_ENCODE && session->rate.picture_bits) {
+    if (job->type == COMMAND_ENCODE && rate_active(&session->rate)) {
         // A stream that did not fit says nothing but that it was too large.
         uint32_t bits = job->status == STATUS_OK ? job->output_bytes * 8 : job->planned_bits * 2;
-        rate_update(&session->rate, job->intra, job->qp, job->planned_bits, bits);
+        rate_update(&session->rate, job->picture_class, job->qp, job->planned_bits, bits);
     }
     session->running = false;
     finish_first(session);

@@ -272,8 +272,14 @@ struct verdict validate_session_block(const struct session_block *block)
         return bad_field(SESSION_BLOCK_NUMBER_HEIGHT);
     if (block->bit_rate && kind != KIND_ENCODE)
         return bad_field(SESSION_BLOCK_NUMBER_BIT_RATE);
-    if (block->bit_rate && block->rate_numerator == 0)
+    if (block->max_rate && (kind != KIND_ENCODE || block->max_rate < block->bit_rate))
+        return bad_field(SESSION_BLOCK_NUMBER_MAX_RATE);
+    if (block->max_rate && block->buffer_bits == 0)
+        return bad_field(SESSION_BLOCK_NUMBER_BUFFER_BITS);
+    if ((block->bit_rate || block->max_rate) && block->rate_numerator == 0)
         return bad_field(SESSION_BLOCK_NUMBER_RATE_NUMERATOR);
+    if (block->initial_bits > block->buffer_bits)
+        return bad_field(SESSION_BLOCK_NUMBER_INITIAL_BITS);
     if (block->reserve_kilosamples && kind != KIND_ENCODE)
         return bad_field(SESSION_BLOCK_NUMBER_RESERVE_KILOSAMPLES);
     if (block->qp_min > block->qp_max)

@@ -15,6 +15,13 @@
 #define PITCH_ALIGNMENT_BYTES 64u
 #define QUALITY_RESULT_BYTES 80u
 #define MOTION_BYTES 32u
+#define PICTURE_CLASSES 4u
+#define PICTURE_I 0u
+#define PICTURE_P 1u
+#define PICTURE_B_REFERENCE 2u
+#define PICTURE_B 3u
+#define PICTURE_QP_OFFSETS {-3, 0, 1, 2}
+#define PICTURE_BITS_SHARES {362, 256, 228, 203}
 #define DECODE_SLICE_BYTES 930u
 #define DECODE_MATRICES_BYTES 224u
 #define DECODE_REFERENCE_BYTES 32u
@@ -214,57 +221,77 @@ struct session_block {
     uint32_t rate_numerator; // pictures a second: numerator; not 0 with a bit rate
     uint32_t rate_denominator; // denominator
     uint32_t bit_rate; // target [bits/s]; 0: the jobs give the QP
-    uint32_t buffer_bits; // decoder's buffer for rate control [bits]; 0: one second
+    uint32_t max_rate; // at which the decoder's buffer fills [bits/s]; 0: no buffer is kept to
+    uint32_t buffer_bits; // the decoder's buffer [bits]; not 0 with max_rate
+    uint32_t initial_bits; // in it when the first picture is taken out
     uint32_t intra_period; // pictures from one IDR to the next, as far as known; 0: unknown
     uint32_t reserve_kilosamples; // encode rate to reserve [1000 luma samples/s]; 0: as time allows
     uint32_t watchdog_us; // longest that a job may run [microseconds]; 0: by picture size
     uint16_t width; // luma samples: of all pictures (encode), largest (scale, decode)
     uint16_t height; // luma rows, likewise
+    uint16_t overhead_bits; // that the host adds to each picture (SEI)
+    uint16_t idr_overhead_bits; // to each IDR picture (parameter sets, SEI)
+    uint8_t b_frames; // most B pictures between two others
     uint8_t qp_min; // smallest QP that rate control may use
     uint8_t qp_max; // largest
-    uint8_t reserved[214];
+    uint8_t reserved[201];
 };
 _Static_assert(sizeof(struct session_block) == 256, "session_block");
 _Static_assert(offsetof(struct session_block, version) == 0, "version");
 _Static_assert(offsetof(struct session_block, kind) == 2, "kind");
 _Static_assert(offsetof(struct session_block, block_type) == 3, "block_type");
 _Static_assert(offsetof(struct session_block, size) == 4, "size");
-_Static_assert(offsetof(struct session_block, width) == 36, "width");
-_Static_assert(offsetof(struct session_block, height) == 38, "height");
+_Static_assert(offsetof(struct session_block, width) == 44, "width");
+_Static_assert(offsetof(struct session_block, height) == 46, "height");
 _Static_assert(offsetof(struct session_block, rate_numerator) == 8, "rate_numerator");
 _Static_assert(offsetof(struct session_block, rate_denominator) == 12, "rate_denominator");
 _Static_assert(offsetof(struct session_block, bit_rate) == 16, "bit_rate");
-_Static_assert(offsetof(struct session_block, buffer_bits) == 20, "buffer_bits");
-_Static_assert(offsetof(struct session_block, intra_period) == 24, "intra_period");
-_Static_assert(offsetof(struct session_block, reserve_kilosamples) == 28, "reserve_kilosamples");
-_Static_assert(offsetof(struct session_block, qp_min) == 40, "qp_min");
-_Static_assert(offsetof(struct session_block, qp_max) == 41, "qp_max");
-_Static_assert(offsetof(struct session_block, watchdog_us) == 32, "watchdog_us");
-#define SESSION_BLOCK_USED_BYTES 42u
+_Static_assert(offsetof(struct session_block, max_rate) == 20, "max_rate");
+_Static_assert(offsetof(struct session_block, buffer_bits) == 24, "buffer_bits");
+_Static_assert(offsetof(struct session_block, initial_bits) == 28, "initial_bits");
+_Static_assert(offsetof(struct session_block, overhead_bits) == 48, "overhead_bits");
+_Static_assert(offsetof(struct session_block, idr_overhead_bits) == 50, "idr_overhead_bits");
+_Static_assert(offsetof(struct session_block, intra_period) == 32, "intra_period");
+_Static_assert(offsetof(struct session_block, reserve_kilosamples) == 36, "reserve_kilosamples");
+_Static_assert(offsetof(struct session_block, b_frames) == 52, "b_frames");
+_Static_assert(offsetof(struct session_block, qp_min) == 53, "qp_min");
+_Static_assert(offsetof(struct session_block, qp_max) == 54, "qp_max");
+_Static_assert(offsetof(struct session_block, watchdog_us) == 40, "watchdog_us");
+#define SESSION_BLOCK_USED_BYTES 55u
 #define SESSION_BLOCK_NUMBER_WIDTH 0u
 #define SESSION_BLOCK_NUMBER_HEIGHT 1u
 #define SESSION_BLOCK_NUMBER_RATE_NUMERATOR 2u
 #define SESSION_BLOCK_NUMBER_RATE_DENOMINATOR 3u
 #define SESSION_BLOCK_NUMBER_BIT_RATE 4u
-#define SESSION_BLOCK_NUMBER_BUFFER_BITS 5u
-#define SESSION_BLOCK_NUMBER_INTRA_PERIOD 6u
-#define SESSION_BLOCK_NUMBER_RESERVE_KILOSAMPLES 7u
-#define SESSION_BLOCK_NUMBER_QP_MIN 8u
-#define SESSION_BLOCK_NUMBER_QP_MAX 9u
-#define SESSION_BLOCK_NUMBER_WATCHDOG_US 10u
-#define SESSION_BLOCK_RULES 11u
+#define SESSION_BLOCK_NUMBER_MAX_RATE 5u
+#define SESSION_BLOCK_NUMBER_BUFFER_BITS 6u
+#define SESSION_BLOCK_NUMBER_INITIAL_BITS 7u
+#define SESSION_BLOCK_NUMBER_OVERHEAD_BITS 8u
+#define SESSION_BLOCK_NUMBER_IDR_OVERHEAD_BITS 9u
+#define SESSION_BLOCK_NUMBER_INTRA_PERIOD 10u
+#define SESSION_BLOCK_NUMBER_RESERVE_KILOSAMPLES 11u
+#define SESSION_BLOCK_NUMBER_B_FRAMES 12u
+#define SESSION_BLOCK_NUMBER_QP_MIN 13u
+#define SESSION_BLOCK_NUMBER_QP_MAX 14u
+#define SESSION_BLOCK_NUMBER_WATCHDOG_US 15u
+#define SESSION_BLOCK_RULES 16u
 #define SESSION_BLOCK_RULE_TABLE { \
-    {36, 0x2, 1, 16384u}, \
-    {38, 0x2, 1, 16384u}, \
+    {44, 0x2, 1, 16384u}, \
+    {46, 0x2, 1, 16384u}, \
     {8, 0x4, 0, 1000000u}, \
     {12, 0x4, 1, 1000000u}, \
     {16, 0x4, 0, 2000000000u}, \
     {20, 0x4, 0, 2000000000u}, \
-    {24, 0x4, 0, 1000000u}, \
-    {28, 0x4, 0, 4294967295u}, \
-    {40, 0x1, 0, 51u}, \
-    {41, 0x1, 0, 51u}, \
-    {32, 0x4, 0, 60000000u}, \
+    {24, 0x4, 0, 2000000000u}, \
+    {28, 0x4, 0, 2000000000u}, \
+    {48, 0x2, 0, 65535u}, \
+    {50, 0x2, 0, 65535u}, \
+    {32, 0x4, 0, 1000000u}, \
+    {36, 0x4, 0, 4294967295u}, \
+    {52, 0x1, 0, 16u}, \
+    {53, 0x1, 0, 51u}, \
+    {54, 0x1, 0, 51u}, \
+    {40, 0x4, 0, 60000000u}, \
 }
 
 struct encode_block {
@@ -295,6 +322,7 @@ struct encode_block {
     int32_t ref_poc_3; // that of the reference
     int32_t ref_l1_poc_0;
     int32_t ref_l1_poc_1;
+    uint32_t max_bits; // that the picture must not exceed: rows are coarsened on the way; 0: no limit
     uint16_t width; // luma samples, even
     uint16_t height; // luma rows, even
     uint16_t idr_pic_id;
@@ -334,20 +362,20 @@ struct encode_block {
     uint8_t unmark_count; // references to forget after this picture; 0: sliding window
     uint8_t direct_temporal; // direct prediction: 0 spatial, 1 temporal
     uint8_t weighted; // bit 0: explicit in P, bit 1: implicit in B
-    uint8_t reserved[51];
+    uint8_t reserved[47];
 };
 _Static_assert(sizeof(struct encode_block) == 256, "encode_block");
 _Static_assert(offsetof(struct encode_block, version) == 0, "version");
 _Static_assert(offsetof(struct encode_block, kind) == 2, "kind");
 _Static_assert(offsetof(struct encode_block, block_type) == 3, "block_type");
 _Static_assert(offsetof(struct encode_block, size) == 4, "size");
-_Static_assert(offsetof(struct encode_block, width) == 148, "width");
-_Static_assert(offsetof(struct encode_block, height) == 150, "height");
+_Static_assert(offsetof(struct encode_block, width) == 152, "width");
+_Static_assert(offsetof(struct encode_block, height) == 154, "height");
 _Static_assert(offsetof(struct encode_block, src_address) == 8, "src_address");
 _Static_assert(offsetof(struct encode_block, recon_address) == 16, "recon_address");
 _Static_assert(offsetof(struct encode_block, out_address) == 24, "out_address");
 _Static_assert(offsetof(struct encode_block, out_capacity) == 104, "out_capacity");
-_Static_assert(offsetof(struct encode_block, ref_count) == 184, "ref_count");
+_Static_assert(offsetof(struct encode_block, ref_count) == 188, "ref_count");
 _Static_assert(offsetof(struct encode_block, ref_address_0) == 32, "ref_address_0");
 _Static_assert(offsetof(struct encode_block, ref_address_1) == 40, "ref_address_1");
 _Static_assert(offsetof(struct encode_block, ref_address_2) == 48, "ref_address_2");
@@ -355,30 +383,30 @@ _Static_assert(offsetof(struct encode_block, ref_address_3) == 56, "ref_address_
 _Static_assert(offsetof(struct encode_block, motion_in_address) == 64, "motion_in_address");
 _Static_assert(offsetof(struct encode_block, motion_out_address) == 72, "motion_out_address");
 _Static_assert(offsetof(struct encode_block, qp_map_address) == 80, "qp_map_address");
-_Static_assert(offsetof(struct encode_block, slice_type) == 185, "slice_type");
-_Static_assert(offsetof(struct encode_block, idr) == 186, "idr");
-_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 187, "nal_ref_idc");
+_Static_assert(offsetof(struct encode_block, slice_type) == 189, "slice_type");
+_Static_assert(offsetof(struct encode_block, idr) == 190, "idr");
+_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 191, "nal_ref_idc");
 _Static_assert(offsetof(struct encode_block, frame_num) == 108, "frame_num");
-_Static_assert(offsetof(struct encode_block, idr_pic_id) == 152, "idr_pic_id");
+_Static_assert(offsetof(struct encode_block, idr_pic_id) == 156, "idr_pic_id");
 _Static_assert(offsetof(struct encode_block, poc_lsb) == 112, "poc_lsb");
-_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 188, "log2_max_frame_num");
-_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 189, "log2_max_poc_lsb");
-_Static_assert(offsetof(struct encode_block, qp) == 190, "qp");
-_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 191, "chroma_qp_offset");
-_Static_assert(offsetof(struct encode_block, entropy) == 192, "entropy");
-_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 193, "cabac_init_idc");
-_Static_assert(offsetof(struct encode_block, slices) == 194, "slices");
-_Static_assert(offsetof(struct encode_block, deblock_disable) == 195, "deblock_disable");
-_Static_assert(offsetof(struct encode_block, deblock_alpha) == 196, "deblock_alpha");
-_Static_assert(offsetof(struct encode_block, deblock_beta) == 197, "deblock_beta");
-_Static_assert(offsetof(struct encode_block, effort) == 198, "effort");
-_Static_assert(offsetof(struct encode_block, transform_8x8) == 199, "transform_8x8");
+_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 192, "log2_max_frame_num");
+_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 193, "log2_max_poc_lsb");
+_Static_assert(offsetof(struct encode_block, qp) == 194, "qp");
+_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 195, "chroma_qp_offset");
+_Static_assert(offsetof(struct encode_block, entropy) == 196, "entropy");
+_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 197, "cabac_init_idc");
+_Static_assert(offsetof(struct encode_block, slices) == 198, "slices");
+_Static_assert(offsetof(struct encode_block, deblock_disable) == 199, "deblock_disable");
+_Static_assert(offsetof(struct encode_block, deblock_alpha) == 200, "deblock_alpha");
+_Static_assert(offsetof(struct encode_block, deblock_beta) == 201, "deblock_beta");
+_Static_assert(offsetof(struct encode_block, effort) == 202, "effort");
+_Static_assert(offsetof(struct encode_block, transform_8x8) == 203, "transform_8x8");
 _Static_assert(offsetof(struct encode_block, seed) == 116, "seed");
-_Static_assert(offsetof(struct encode_block, src_surface_width) == 154, "src_surface_width");
-_Static_assert(offsetof(struct encode_block, src_surface_height) == 156, "src_surface_height");
-_Static_assert(offsetof(struct encode_block, src_left) == 158, "src_left");
-_Static_assert(offsetof(struct encode_block, src_top) == 160, "src_top");
-_Static_assert(offsetof(struct encode_block, ref_l1_count) == 200, "ref_l1_count");
+_Static_assert(offsetof(struct encode_block, src_surface_width) == 158, "src_surface_width");
+_Static_assert(offsetof(struct encode_block, src_surface_height) == 160, "src_surface_height");
+_Static_assert(offsetof(struct encode_block, src_left) == 162, "src_left");
+_Static_assert(offsetof(struct encode_block, src_top) == 164, "src_top");
+_Static_assert(offsetof(struct encode_block, ref_l1_count) == 204, "ref_l1_count");
 _Static_assert(offsetof(struct encode_block, ref_l1_address_0) == 88, "ref_l1_address_0");
 _Static_assert(offsetof(struct encode_block, ref_l1_address_1) == 96, "ref_l1_address_1");
 _Static_assert(offsetof(struct encode_block, poc) == 120, "poc");
@@ -388,22 +416,23 @@ _Static_assert(offsetof(struct encode_block, ref_poc_2) == 132, "ref_poc_2");
 _Static_assert(offsetof(struct encode_block, ref_poc_3) == 136, "ref_poc_3");
 _Static_assert(offsetof(struct encode_block, ref_l1_poc_0) == 140, "ref_l1_poc_0");
 _Static_assert(offsetof(struct encode_block, ref_l1_poc_1) == 144, "ref_l1_poc_1");
-_Static_assert(offsetof(struct encode_block, modify_lists) == 201, "modify_lists");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_0) == 162, "ref_frame_num_0");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_1) == 164, "ref_frame_num_1");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_2) == 166, "ref_frame_num_2");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_3) == 168, "ref_frame_num_3");
-_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_0) == 170, "ref_l1_frame_num_0");
-_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_1) == 172, "ref_l1_frame_num_1");
-_Static_assert(offsetof(struct encode_block, unmark_count) == 202, "unmark_count");
-_Static_assert(offsetof(struct encode_block, unmark_0) == 174, "unmark_0");
-_Static_assert(offsetof(struct encode_block, unmark_1) == 176, "unmark_1");
-_Static_assert(offsetof(struct encode_block, unmark_2) == 178, "unmark_2");
-_Static_assert(offsetof(struct encode_block, unmark_3) == 180, "unmark_3");
-_Static_assert(offsetof(struct encode_block, direct_temporal) == 203, "direct_temporal");
-_Static_assert(offsetof(struct encode_block, weighted) == 204, "weighted");
-_Static_assert(offsetof(struct encode_block, tools_off) == 182, "tools_off");
-#define ENCODE_BLOCK_USED_BYTES 205u
+_Static_assert(offsetof(struct encode_block, modify_lists) == 205, "modify_lists");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_0) == 166, "ref_frame_num_0");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_1) == 168, "ref_frame_num_1");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_2) == 170, "ref_frame_num_2");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_3) == 172, "ref_frame_num_3");
+_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_0) == 174, "ref_l1_frame_num_0");
+_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_1) == 176, "ref_l1_frame_num_1");
+_Static_assert(offsetof(struct encode_block, unmark_count) == 206, "unmark_count");
+_Static_assert(offsetof(struct encode_block, unmark_0) == 178, "unmark_0");
+_Static_assert(offsetof(struct encode_block, unmark_1) == 180, "unmark_1");
+_Static_assert(offsetof(struct encode_block, unmark_2) == 182, "unmark_2");
+_Static_assert(offsetof(struct encode_block, unmark_3) == 184, "unmark_3");
+_Static_assert(offsetof(struct encode_block, direct_temporal) == 207, "direct_temporal");
+_Static_assert(offsetof(struct encode_block, weighted) == 208, "weighted");
+_Static_assert(offsetof(struct encode_block, tools_off) == 186, "tools_off");
+_Static_assert(offsetof(struct encode_block, max_bits) == 148, "max_bits");
+#define ENCODE_BLOCK_USED_BYTES 209u
 #define ENCODE_BLOCK_NUMBER_WIDTH 0u
 #define ENCODE_BLOCK_NUMBER_HEIGHT 1u
 #define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
@@ -466,15 +495,16 @@ _Static_assert(offsetof(struct encode_block, tools_off) == 182, "tools_off");
 #define ENCODE_BLOCK_NUMBER_DIRECT_TEMPORAL 59u
 #define ENCODE_BLOCK_NUMBER_WEIGHTED 60u
 #define ENCODE_BLOCK_NUMBER_TOOLS_OFF 61u
-#define ENCODE_BLOCK_RULES 62u
+#define ENCODE_BLOCK_NUMBER_MAX_BITS 62u
+#define ENCODE_BLOCK_RULES 63u
 #define ENCODE_BLOCK_RULE_TABLE { \
-    {148, 0x2, 16, 4096u}, \
-    {150, 0x2, 16, 2304u}, \
+    {152, 0x2, 16, 4096u}, \
+    {154, 0x2, 16, 2304u}, \
     {8, 0x8, 0, 4294967295u}, \
     {16, 0x8, 0, 4294967295u}, \
     {24, 0x8, 0, 4294967295u}, \
     {104, 0x4, 256, 268435456u}, \
-    {184, 0x1, 0, 4u}, \
+    {188, 0x1, 0, 4u}, \
     {32, 0x8, 0, 4294967295u}, \
     {40, 0x8, 0, 4294967295u}, \
     {48, 0x8, 0, 4294967295u}, \
@@ -482,30 +512,30 @@ _Static_assert(offsetof(struct encode_block, tools_off) == 182, "tools_off");
     {64, 0x8, 0, 4294967295u}, \
     {72, 0x8, 0, 4294967295u}, \
     {80, 0x8, 0, 4294967295u}, \
-    {185, 0x1, 0, 2u}, \
-    {186, 0x1, 0, 1u}, \
-    {187, 0x1, 0, 3u}, \
+    {189, 0x1, 0, 2u}, \
+    {190, 0x1, 0, 1u}, \
+    {191, 0x1, 0, 3u}, \
     {108, 0x4, 0, 65535u}, \
-    {152, 0x2, 0, 65535u}, \
+    {156, 0x2, 0, 65535u}, \
     {112, 0x4, 0, 65535u}, \
-    {188, 0x1, 4, 16u}, \
-    {189, 0x1, 0, 16u}, \
-    {190, 0x1, 0, 51u}, \
-    {191, 0x81, -12, 12u}, \
-    {192, 0x1, 0, 1u}, \
-    {193, 0x1, 0, 2u}, \
-    {194, 0x1, 1, 144u}, \
-    {195, 0x1, 0, 2u}, \
-    {196, 0x81, -6, 6u}, \
-    {197, 0x81, -6, 6u}, \
-    {198, 0x1, 0, 2u}, \
-    {199, 0x1, 0, 1u}, \
+    {192, 0x1, 4, 16u}, \
+    {193, 0x1, 0, 16u}, \
+    {194, 0x1, 0, 51u}, \
+    {195, 0x81, -12, 12u}, \
+    {196, 0x1, 0, 1u}, \
+    {197, 0x1, 0, 2u}, \
+    {198, 0x1, 1, 144u}, \
+    {199, 0x1, 0, 2u}, \
+    {200, 0x81, -6, 6u}, \
+    {201, 0x81, -6, 6u}, \
+    {202, 0x1, 0, 2u}, \
+    {203, 0x1, 0, 1u}, \
     {116, 0x4, 0, 4294967295u}, \
-    {154, 0x2, 0, 16384u}, \
-    {156, 0x2, 0, 16384u}, \
     {158, 0x2, 0, 16384u}, \
     {160, 0x2, 0, 16384u}, \
-    {200, 0x1, 0, 2u}, \
+    {162, 0x2, 0, 16384u}, \
+    {164, 0x2, 0, 16384u}, \
+    {204, 0x1, 0, 2u}, \
     {88, 0x8, 0, 4294967295u}, \
     {96, 0x8, 0, 4294967295u}, \
     {120, 0x84, -2147483648, 2147483647u}, \
@@ -515,21 +545,22 @@ _Static_assert(offsetof(struct encode_block, tools_off) == 182, "tools_off");
     {136, 0x84, -2147483648, 2147483647u}, \
     {140, 0x84, -2147483648, 2147483647u}, \
     {144, 0x84, -2147483648, 2147483647u}, \
-    {201, 0x1, 0, 3u}, \
-    {162, 0x2, 0, 65535u}, \
-    {164, 0x2, 0, 65535u}, \
+    {205, 0x1, 0, 3u}, \
     {166, 0x2, 0, 65535u}, \
     {168, 0x2, 0, 65535u}, \
     {170, 0x2, 0, 65535u}, \
     {172, 0x2, 0, 65535u}, \
-    {202, 0x1, 0, 4u}, \
     {174, 0x2, 0, 65535u}, \
     {176, 0x2, 0, 65535u}, \
+    {206, 0x1, 0, 4u}, \
     {178, 0x2, 0, 65535u}, \
     {180, 0x2, 0, 65535u}, \
-    {203, 0x1, 0, 1u}, \
-    {204, 0x1, 0, 3u}, \
-    {182, 0x2, 0, 4095u}, \
+    {182, 0x2, 0, 65535u}, \
+    {184, 0x2, 0, 65535u}, \
+    {207, 0x1, 0, 1u}, \
+    {208, 0x1, 0, 3u}, \
+    {186, 0x2, 0, 4095u}, \
+    {148, 0x4, 0, 4294967295u}, \
 }
 
 struct scale_block {

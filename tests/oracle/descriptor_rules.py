@@ -160,7 +160,10 @@ def _session_block(context: Context, block: bytes) -> dict[str, int]:
         ("width", b["width"] > context.picture[0]),
         ("height", b["height"] > context.picture[1]),
         ("bit_rate", b["bit_rate"] and not encode),
-        ("rate_numerator", b["bit_rate"] and not b["rate_numerator"]),
+        ("max_rate", b["max_rate"] and (not encode or b["max_rate"] < b["bit_rate"])),
+        ("buffer_bits", b["max_rate"] and not b["buffer_bits"]),
+        ("rate_numerator", (b["bit_rate"] or b["max_rate"]) and not b["rate_numerator"]),
+        ("initial_bits", b["initial_bits"] > b["buffer_bits"]),
         ("reserve_kilosamples", b["reserve_kilosamples"] and not encode),
         ("qp_max", b["qp_max"] < b["qp_min"]),
     ):

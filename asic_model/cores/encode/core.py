@@ -134,6 +134,7 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
         references=job.ref_count if inter else 0,
         references_l1=job.ref_l1_count if job.slice_type == SLICE_B else 0,
         direct_temporal=job.direct_temporal,
+        max_bits=job.max_bits,
     )
     colocated = motion.read(memory, job.motion_in_address if inter else 0, count)
     code = code_bipredictive_picture if job.slice_type == SLICE_B else code_picture

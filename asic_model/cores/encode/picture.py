@@ -13,11 +13,12 @@ from asic_model.engines.mode_decision.decide import decide_inter, decide_intra
 from asic_model.engines.mode_decision.inter import Motion
 from asic_model.engines.mode_decision.load import begin
 from asic_model.engines.mode_decision.rate import set_bin_costs
-from asic_model.engines.mode_decision.state import LIST_1, SLICE_P
+from asic_model.engines.mode_decision.state import LIST_1, SLICE_P, T_RATE
 from asic_model.engines.motion_search import PARTITIONS, search_row
 from asic_model.kernel_cache import kernel
 from asic_model.simd.compare import ssd_16xn
 
+I_PCM_RATE = 3200 << 8  # 1/256 bit: A.3.1 (j), what an I_PCM macroblock takes at most
 CONTEXT_LAG_MBS = 8  # the entropy engine is this far behind mode decision when a row begins
 
 
@@ -52,6 +53,7 @@ class PictureParameters(NamedTuple):
     references: int  # of list 0
     references_l1: int
     direct_temporal: int
+    max_bits: int  # 0: no limit
 
 
 @kernel
@@ -81,12 +83,42 @@ def _begin_row(p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, 
 
 
 @kernel
-def _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, mb, previous_qp):
+def _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp):
     mbs.slice_id[mb] = slice_of_row[mb // p.mb_width]
-    qp = np.int64(p.qp)
+    qp = np.int64(p.qp) + coarser
     if qp_map.size:
-        qp = min(max(qp + np.int64(qp_map[mb]), 0), 51)
+        qp += np.int64(qp_map[mb])
+    qp = min(max(qp, 0), 51)
     begin(t, q, settings, mbs, coded, source, recon, mb, p.mb_width, p.mb_height, qp, previous_qp, p.chroma_offset)
+
+
+@kernel
+def _macroblock_rate(t, slot):
+    """Estimated bits of the macroblock that was chosen, 1/256 bit."""
+    return t.result[slot, T_RATE] if slot >= 0 else np.int64(I_PCM_RATE)
+
+
+@kernel
+def _coarsen(p, coarser, spent, row_spent, mb_y):
+    """QP steps that the next row is coarser than asked for, so that the picture keeps to its limit.
+
+    spent, row_spent : estimated so far, and in the last row, 1/256 bit
+
+    A step takes an eighth off the bits (2^(-1/6) = 0.89, less of the vectors' share). A sixteenth of the limit stays
+    for the estimate's error. One step back a row when there is room again.
+    """
+    if p.max_bits == 0 or mb_y == 0:
+        return coarser
+    left = ((np.int64(p.max_bits) * 15) << 4) - spent  # 1/256 bit: 256 x 15/16
+    need = row_spent * (p.mb_height - mb_y)
+    if need <= left:
+        if coarser > 0 and need * 5 <= left * 4:
+            coarser -= 1
+        return coarser
+    while need > left and coarser < 51:
+        need = (need * 7) >> 3
+        coarser += 1
+    return coarser
 
 
 @kernel
@@ -133,7 +165,10 @@ def code_picture(
     previous_qp = followed_qp = np.int64(p.qp)
     after_delta = 0
     followed = np.int64(0)
+    coarser = spent = row_spent = np.int64(0)
     for mb_y in range(p.mb_height):
+        coarser = _coarsen(p, coarser, spent, row_spent, mb_y)
+        row_spent = np.int64(0)
         followed, followed_qp, after_delta = _begin_row(
             p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, followed_qp, after_delta
         )
@@ -146,13 +181,17 @@ def code_picture(
                     temporal[ref], search_settings, search.vectors[ref], search.costs[ref], work,
                 )  # fmt: skip
         for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
-            _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, mb, previous_qp)
+            _begin_macroblock(
+                p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp
+            )
             if p.slice_type == SLICE_P:
                 slot = decide_inter(t, settings, motion, references, search.vectors, search.costs)
             else:
                 slot = decide_intra(t)
             previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
+            row_spent += _macroblock_rate(t, slot)
             _account(t, mbs, work, mb)
+        spent += row_spent
 
 
 @kernel
@@ -166,7 +205,10 @@ def code_bipredictive_picture(
     previous_qp = followed_qp = np.int64(p.qp)
     after_delta = 0
     followed = np.int64(0)
+    coarser = spent = row_spent = np.int64(0)
     for mb_y in range(p.mb_height):
+        coarser = _coarsen(p, coarser, spent, row_spent, mb_y)
+        row_spent = np.int64(0)
         followed, followed_qp, after_delta = _begin_row(
             p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, followed_qp, after_delta
         )
@@ -180,12 +222,16 @@ def code_bipredictive_picture(
                     temporal[place], search_settings, search.vectors[place], search.costs[place], work,
                 )  # fmt: skip
         for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
-            _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, mb, previous_qp)
+            _begin_macroblock(
+                p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp
+            )
             slot = decide_bipredictive(
                 t, settings, motion, references, search.vectors, search.costs, colocated, direct, p.direct_temporal
             )
             previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
+            row_spent += _macroblock_rate(t, slot)
             _account(t, mbs, work, mb)
+        spent += row_spent
 
 
 @kernel
