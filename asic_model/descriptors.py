@@ -402,7 +402,7 @@ ENCODE_BLOCK = Layout(
         _field("direct_temporal", "B", "direct prediction: 0 spatial, 1 temporal", 0, 1),
         _field("weighted", "B", "bit 0: explicit in P, bit 1: implicit in B", 0, 3),
         _field("tools_off", "H", "bit set of decisions left out (TOOL_*)", 0, 4095),
-        _field("max_bits", "I", "that the picture must not exceed: rows are coarsened on the way; 0: no limit"),
+        _field("max_bits", "I", "that the picture must not exceed: macroblocks become coarser on the way; 0: no limit"),
     ),
 )
 

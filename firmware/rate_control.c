@@ -6,7 +6,7 @@
 //
 // The decoder's buffer (H.264 Annex C) fills at the largest rate and gives each picture out at its time. No picture is
 // planned to take more than most of what is there, and the core is told the limit (`max_bits`): it coarsens the
-// macroblock rows that are left when it runs towards it.
+// macroblocks that are left when it runs towards it.
 //
 // All fixed-point: quantiser steps have 8 fractional bits, complexities are bits x step.
 

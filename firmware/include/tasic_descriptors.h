@@ -322,7 +322,7 @@ struct encode_block {
     int32_t ref_poc_3; // that of the reference
     int32_t ref_l1_poc_0;
     int32_t ref_l1_poc_1;
-    uint32_t max_bits; // that the picture must not exceed: rows are coarsened on the way; 0: no limit
+    uint32_t max_bits; // that the picture must not exceed: macroblocks become coarser on the way; 0: no limit
     uint16_t width; // luma samples, even
     uint16_t height; // luma rows, even
     uint16_t idr_pic_id;

@@ -181,3 +181,26 @@ def test_work_record_counts_what_was_written():
     written = sum(result.output_bytes for result in results)
     assert bits // 8 <= written <= bits // 8 + 2 * 16 + written // 256
     assert len(decode(stream)) == 2
+
+
+@pytest.mark.parametrize("effort", [0, 1])
+@pytest.mark.parametrize("entropy", [0, 1])
+@pytest.mark.parametrize(("content", "qp"), [("noise", 12), ("natural", 8)])
+def test_a_picture_keeps_to_its_limit(content: str, qp: int, entropy: int, effort: int) -> None:
+    """Given half, a quarter and an eighth of the bits that it would take, a picture takes no more (macroblocks become
+    coarser on the way), uses most of it, and is decoded as it was reconstructed."""
+    pictures = CONTENT[content](176, 144, 2, 0)
+    options = {"qp": qp, "entropy": entropy, "effort": effort, "transform_8x8": 1}
+    _, _, free = encode(pictures, **options)
+    for share in (2, 4, 8):
+        limit = 8 * max(result.output_bytes for result in free) // share
+        stream, reconstructions, results = encode(pictures, max_bits=limit, **options)
+        sizes = [8 * result.output_bytes for result in results]
+        assert max(sizes) <= limit
+        assert max(sizes) >= limit // 2
+        check_against_ffmpeg(stream, reconstructions, f"{content} limit {limit}")
+
+
+def test_a_limit_that_is_far_off_changes_nothing() -> None:
+    pictures = CONTENT["natural"](98, 66, 3, 0)
+    assert encode(pictures, qp=27)[0] == encode(pictures, qp=27, max_bits=10**8)[0]

@@ -119,7 +119,7 @@ class EncodeJob:
         0  # bit 0: P pictures may weight (weighted_pred_flag 1); bit 1: B implicitly (weighted_bipred_idc 2)
     )
     tools_off: int = 0  # bit set of TOOL_*: decisions left out, whatever the effort
-    max_bits: int = 0  # that the picture must not exceed: rows are coarsened on the way; 0: no limit
+    max_bits: int = 0  # that the picture must not exceed: macroblocks become coarser on the way; 0: no limit
 
     @property
     def coded_width(self) -> int:

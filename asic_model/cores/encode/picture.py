@@ -19,6 +19,7 @@ from asic_model.kernel_cache import kernel
 from asic_model.simd.compare import ssd_16xn
 
 I_PCM_RATE = 3200 << 8  # 1/256 bit: A.3.1 (j), what an I_PCM macroblock takes at most
+LIMIT_RUN_MBS = 8  # so often a picture with a limit looks at what it has spent
 CONTEXT_LAG_MBS = 8  # the entropy engine is this far behind mode decision when a row begins
 
 
@@ -99,18 +100,19 @@ def _macroblock_rate(t, slot):
 
 
 @kernel
-def _coarsen(p, coarser, spent, row_spent, mb_y):
-    """QP steps that the next row is coarser than asked for, so that the picture keeps to its limit.
+def _coarsen(p, coarser, spent, run_spent, mb):
+    """QP steps that the next macroblocks are coarser than asked for, so that the picture keeps to its limit.
 
-    spent, row_spent : estimated so far, and in the last row, 1/256 bit
+    spent, run_spent : estimated so far, and in the last LIMIT_RUN_MBS macroblocks, 1/256 bit
+    mb               : macroblocks so far, a multiple of LIMIT_RUN_MBS
 
     A step takes an eighth off the bits (2^(-1/6) = 0.89, less of the vectors' share). A sixteenth of the limit stays
-    for the estimate's error. One step back a row when there is room again.
+    for the estimate's error, two with CAVLC, whose bits are estimated with CABAC's in mind. One step back a run when there is room again.
     """
-    if p.max_bits == 0 or mb_y == 0:
+    if p.max_bits == 0 or mb == 0:
         return coarser
-    left = ((np.int64(p.max_bits) * 15) << 4) - spent  # 1/256 bit: 256 x 15/16
-    need = row_spent * (p.mb_height - mb_y)
+    left = ((np.int64(p.max_bits) * (14 + p.cabac)) << 4) - spent  # 1/256 bit: 256 x 15/16
+    need = run_spent * (p.mb_width * p.mb_height - mb) // LIMIT_RUN_MBS
     if need <= left:
         if coarser > 0 and need * 5 <= left * 4:
             coarser -= 1
@@ -165,10 +167,8 @@ def code_picture(
     previous_qp = followed_qp = np.int64(p.qp)
     after_delta = 0
     followed = np.int64(0)
-    coarser = spent = row_spent = np.int64(0)
+    coarser = spent = run_spent = np.int64(0)
     for mb_y in range(p.mb_height):
-        coarser = _coarsen(p, coarser, spent, row_spent, mb_y)
-        row_spent = np.int64(0)
         followed, followed_qp, after_delta = _begin_row(
             p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, followed_qp, after_delta
         )
@@ -181,6 +181,9 @@ def code_picture(
                     temporal[ref], search_settings, search.vectors[ref], search.costs[ref], work,
                 )  # fmt: skip
         for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
+            if mb % LIMIT_RUN_MBS == 0:
+                coarser = _coarsen(p, coarser, spent, run_spent, mb)
+                run_spent = np.int64(0)
             _begin_macroblock(
                 p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp
             )
@@ -189,9 +192,9 @@ def code_picture(
             else:
                 slot = decide_intra(t)
             previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
-            row_spent += _macroblock_rate(t, slot)
+            rate = _macroblock_rate(t, slot)
+            spent, run_spent = spent + rate, run_spent + rate
             _account(t, mbs, work, mb)
-        spent += row_spent
 
 
 @kernel
@@ -205,10 +208,8 @@ def code_bipredictive_picture(
     previous_qp = followed_qp = np.int64(p.qp)
     after_delta = 0
     followed = np.int64(0)
-    coarser = spent = row_spent = np.int64(0)
+    coarser = spent = run_spent = np.int64(0)
     for mb_y in range(p.mb_height):
-        coarser = _coarsen(p, coarser, spent, row_spent, mb_y)
-        row_spent = np.int64(0)
         followed, followed_qp, after_delta = _begin_row(
             p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, followed_qp, after_delta
         )
@@ -222,6 +223,9 @@ def code_bipredictive_picture(
                     temporal[place], search_settings, search.vectors[place], search.costs[place], work,
                 )  # fmt: skip
         for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
+            if mb % LIMIT_RUN_MBS == 0:
+                coarser = _coarsen(p, coarser, spent, run_spent, mb)
+                run_spent = np.int64(0)
             _begin_macroblock(
                 p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp
             )
@@ -229,9 +233,9 @@ def code_bipredictive_picture(
                 t, settings, motion, references, search.vectors, search.costs, colocated, direct, p.direct_temporal
             )
             previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
-            row_spent += _macroblock_rate(t, slot)
+            rate = _macroblock_rate(t, slot)
+            spent, run_spent = spent + rate, run_spent + rate
             _account(t, mbs, work, mb)
-        spent += row_spent
 
 
 @kernel
