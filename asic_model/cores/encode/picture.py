@@ -107,7 +107,8 @@ def _coarsen(p, coarser, spent, run_spent, mb):
     mb               : macroblocks so far, a multiple of LIMIT_RUN_MBS
 
     A step takes an eighth off the bits (2^(-1/6) = 0.89, less of the vectors' share). A sixteenth of the limit stays
-    for the estimate's error, two with CAVLC, whose bits are estimated with CABAC's in mind. One step back a run when there is room again.
+    for the estimate's error; two with CAVLC, whose levels are chosen by CABAC's rates. One step back a run when
+    there is room again.
     """
     if p.max_bits == 0 or mb == 0:
         return coarser
