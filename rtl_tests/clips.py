@@ -34,7 +34,7 @@ class CodedPicture:
     source: tuple[np.ndarray, ...]
     unfiltered: tuple[np.ndarray, ...] = ()  # before deblocking
     filtered: tuple[np.ndarray, ...] = ()
-    search: dict[str, Any] = field(default_factory=dict)  # arguments of `search_row` but its row, for P pictures
+    search: dict[str, Any] = field(default_factory=dict)  # of P pictures: settings, co-located vectors, results
     stream: bytes = b""  # slices, with start codes
 
 
@@ -93,20 +93,22 @@ def coded_pictures(
 ) -> Iterator[CodedPicture]:
     """Code the first `count` pictures (I, P, ...) on the `tiny` chip's core and yield each with what was recorded."""
     found: list[CodedPicture] = []
-    code_picture, deblock, write_slices = core.code_picture, core._deblock, core._write_slices
+    code_picture, deblock, write_slices = core.code_picture, core._deblock, core.write_slices
+    names = code_picture.py_func.__code__.co_varnames
 
     def note_search(*arguments: Any) -> None:
         code_picture(*arguments)
-        found.append(_searched(arguments))
+        found.append(_searched(dict(zip(names, arguments, strict=False))))
 
-    def note_planes(memory: np.ndarray, job: Any, mbs: Any, work: np.ndarray) -> None:
+    def note_planes(memory: np.ndarray, job: Any, *rest: Any) -> None:
         found[-1].job = job
         found[-1].unfiltered = _planes(memory, job)
-        deblock(memory, job, mbs, work)
+        deblock(memory, job, *rest)
         found[-1].filtered = _planes(memory, job)
 
-    def note_slices(memory: np.ndarray, job: Any, mbs: Any, *rest: Any) -> int:
-        size = write_slices(memory, job, mbs, *rest)
+    def note_slices(memory: np.ndarray, job: Any, *rest: Any) -> int:
+        size = write_slices(memory, job, *rest)
+        mbs = found[-1].mbs
         found[-1].mbs = type(mbs)(*(array.copy() for array in mbs))
         found[-1].work = rest[-1].copy()
         found[-1].stream = memory[job.out_address : job.out_address + size].tobytes()
@@ -116,17 +118,16 @@ def coded_pictures(
     with (
         mock.patch.object(core, "code_picture", note_search),
         mock.patch.object(core, "_deblock", note_planes),
-        mock.patch.object(core, "_write_slices", note_slices),
+        mock.patch.object(core, "write_slices", note_slices),
         mock.patch.object(encoding, "CONFIG", config),
     ):
         encoding.encode(list(clip or pictures(count)), qp=qp, entropy=cabac, effort=effort, **fields)
     yield from found
 
 
-def _searched(arguments: tuple[Any, ...]) -> CodedPicture:
-    """What `code_picture` was called with, in its own order."""
-    (p, _t, _q, _settings, search_settings, entropy, _scratch, mbs, _levels, _coded, references, quarters, search,
-     source, source_quarter, current, _recon, _rows, _qp_map, colocated, work) = arguments  # fmt: skip
+def _searched(arguments: dict[str, Any]) -> CodedPicture:
+    """From what `code_picture` was called with."""
+    p, source = arguments["p"], arguments["source"]
     height, width = 16 * p.mb_height, 16 * p.mb_width
     luma = source.data[source.y : source.y + width * height].reshape(height, width)
     chroma = [
@@ -134,12 +135,13 @@ def _searched(arguments: tuple[Any, ...]) -> CodedPicture:
     ]
     return CodedPicture(
         job=None,
-        parameters=entropy,
-        mbs=mbs,
-        work=work,
+        parameters=arguments["entropy"],
+        mbs=arguments["mbs"],
+        work=arguments["work"],
         source=(luma.copy(), chroma[0].copy(), chroma[1].copy()),
         search={
-            "references": references, "quarters": quarters, "results": search, "current": current,
-            "current_quarter": source_quarter, "settings": search_settings, "colocated": colocated.copy(),
+            "results": arguments["search"],
+            "settings": arguments["search_settings"],
+            "temporal": arguments["temporal"].copy(),
         },
-    )  # fmt: skip
+    )

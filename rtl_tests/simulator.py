@@ -72,6 +72,12 @@ BENCHES: dict[str, Bench] = {
             module="rtl_tests.transform.bench_transform",
         ),
         Bench(
+            engine="transform_8x8",
+            top="transform_8x8",
+            sources=("transform/transform_pkg.sv", "transform/transform_8x8.sv"),
+            module="rtl_tests.transform_8x8.bench_transform_8x8",
+        ),
+        Bench(
             engine="intra_prediction",
             top="intra_prediction",
             sources=("intra_prediction/intra_prediction_pkg.sv", "intra_prediction/intra_prediction.sv"),

@@ -350,7 +350,7 @@ async def coded_clip(dut):
     record = Record("motion_search", "coded_clip")
     pictures = list(coded_pictures(count=2))
     settings = pictures[1].search["settings"]
-    colocated = pictures[1].search["colocated"]
+    colocated = pictures[1].search["temporal"][0]
     picture = picture_of(pictures[1].source[0], pictures[0].filtered[0], settings, colocated)
     own = pictures[1].search["results"]
     assert (picture.vectors == own.vectors[0]).all(), "not what the encode core found"

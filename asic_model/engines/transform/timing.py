@@ -12,6 +12,9 @@ class TransformConfig(Section):
 
     blocks_per_cycle: int = Field(1, ge=1, le=16, description="4x4 blocks that each pipeline accepts in a cycle")
     latency_cycles: int = Field(9, ge=1, le=64, description="residual in to reconstructed samples out, one block")
+    latency_8x8_cycles: int = Field(
+        17, ge=1, le=64, description="the same of an 8x8 block, from its first sample to its last"
+    )
     dc_cycles: int = Field(4, ge=0, le=32, description="cycles that a macroblock's DC blocks add (Intra16x16, chroma)")
 
 
@@ -29,8 +32,9 @@ def cycles(cfg: TransformConfig, work: np.ndarray) -> np.ndarray:
     mb_type = work["mb_type"]
     forward = _pipelined(work["transform_blocks"], cfg.blocks_per_cycle)
     inverse = _pipelined(work["transform_coded_blocks"], cfg.blocks_per_cycle)
-    steps = np.where(mb_type == I_4X4, 16, np.where(mb_type == I_8X8, 4, 1))
-    busy = np.maximum(forward, inverse) + steps * cfg.latency_cycles + cfg.dc_cycles
+    waits = np.where(mb_type == I_4X4, 16 * cfg.latency_cycles, cfg.latency_cycles)
+    waits = np.where(mb_type == I_8X8, 4 * cfg.latency_8x8_cycles, waits)
+    busy = np.maximum(forward, inverse) + waits + cfg.dc_cycles
     return np.where(work["transform_blocks"] > 0, busy, 0).astype(np.int64)
 
 

@@ -1,0 +1,1 @@
+"""Bench of the transform engine for 8x8 blocks."""
