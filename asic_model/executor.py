@@ -177,7 +177,7 @@ class Executor:
     def _enter(self, block: bytes, window: Window) -> Ticket:
         """Make a job known: find what it must wait for, let a thread have it."""
         kind, fields = unpack_job(block)
-        warm.want(kind, self._functional)
+        warm.want(kind, fields, self._functional)
         core = self._types[kind]
         memory = self._memory[window.base : window.base + window.size_bytes]
         areas = all_regions(memory, kind, fields)

@@ -18,13 +18,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from asic_model.codecs.h264.macroblock import I_16X16
+from asic_model.cores.encode.job import SLICE_B, SLICE_P
 from asic_model.descriptors import Kind
 from asic_model.kernel_cache import compile_callee, store
 from asic_model.kernel_cache.compiler import environment_hash
@@ -32,74 +33,99 @@ from asic_model.kernel_cache.sources import PACKAGE_DIR, source_stamp
 
 Part = Callable[[], Any]
 
-# What jobs of a kind need beside what this process compiles first anyway, most urgent first.
-NEEDS: dict[Kind, tuple[str, ...]] = {
-    Kind.ENCODE: ("encode", "time"),
-    Kind.SCALE: ("scale", "time"),
-    Kind.DECODE: ("time",),
-}
+
+def needs(kind: Kind, fields: Mapping[str, int]) -> tuple[str, ...]:
+    """Groups that a job needs beside what this process compiles first anyway."""
+    if kind == Kind.ENCODE and fields.get("slice_type") == SLICE_B:
+        return "encode", "bipredictive", "time"
+    return {Kind.ENCODE: ("encode", "time"), Kind.SCALE: ("scale", "time")}.get(kind, ("time",))
 
 
 # --------------------------------------------------------------------------------------------------------- groups
 
 
-def encode_parts() -> Iterable[Part]:
-    """P pictures, CABAC: mode decision, then what follows the macroblock loop, then the loop itself."""
-    core: Any = importlib.import_module("asic_model.cores.encode.core")
-    picture: Any = importlib.import_module("asic_model.cores.encode.picture")
-    arguments: dict[str, Any] = {}
+class _Pictures:
+    """Small pictures of one kind through the encode core, the loop over macroblocks left out where that is wanted."""
 
-    def keep_arguments(*values: Any) -> None:
-        arguments.update(inspect.signature(picture.code_picture.py_func).bind(*values).arguments)
-        mbs = arguments["mbs"]  # something that a slice can hold
-        mbs.mb_type[:], mbs.slice_id[:], mbs.qp[:] = I_16X16, 0, arguments["p"].qp
+    def __init__(self, loop: str, **fields: int) -> None:
+        """loop: name of the kernel in `encode.picture`; fields: of the job."""
+        self.core: Any = importlib.import_module("asic_model.cores.encode.core")
+        self.kernels: Any = importlib.import_module("asic_model.cores.encode.picture")
+        self.loop, self.fields = loop, fields
+        self.arguments: dict[str, Any] = {}  # of the loop, once it was left out
 
-    def mode_decision() -> None:
-        core.code_picture = keep_arguments
+    def code(self) -> None:
+        """Run a picture of one macroblock."""
+        page = 4096
+        job = self.core.EncodeJob(
+            width=16, height=16, src_address=page, recon_address=2 * page, ref_count=1, ref_address_0=4 * page,
+            out_address=6 * page, out_capacity=4 * page, idr=0, qp=27, entropy=self.core.CABAC, nal_ref_idc=2,
+            frame_num=1, log2_max_frame_num=8, transform_8x8=1, motion_in_address=12 * page,
+            motion_out_address=13 * page, **self.fields,
+        )  # fmt: skip
+        self.core.run(np.zeros(16 * page, np.uint8), job, self.core.EncodeCoreConfig())
+
+    def without_loop(self) -> None:
+        """Run all but the loop: deblocking, slices, accounts of a picture in which nothing was decided."""
+        signature = inspect.signature(getattr(self.kernels, self.loop).py_func)
+
+        def keep(*values: Any) -> None:
+            self.arguments.update(signature.bind(*values).arguments)
+            mbs = self.arguments["mbs"]  # something that a slice can hold
+            mbs.mb_type[:], mbs.slice_id[:], mbs.qp[:] = I_16X16, 0, self.arguments["p"].qp
+
+        former = getattr(self.core, self.loop)
+        setattr(self.core, self.loop, keep)
         try:
-            _encode_one(core)
+            self.code()
         finally:
-            core.code_picture = picture.code_picture
+            setattr(self.core, self.loop, former)
 
-    def inter() -> None:
-        a = arguments
-        motion = picture.Motion(a["mbs"].slice_id, a["mbs"].ref_idx, a["mbs"].mv, a["mbs"].mvd, 1)
+    def look(self) -> None:
+        """Take the loop's arguments and nothing else."""
+
+        class Enough(Exception):
+            pass
+
+        def stop(*_arguments: Any) -> None:
+            raise Enough
+
+        former, self.core._deblock = self.core._deblock, stop
+        try:
+            self.without_loop()
+        except Enough:
+            pass
+        finally:
+            self.core._deblock = former
+
+    def decide(self, kernel: str, *more: str) -> None:
+        """Compile mode decision as the loop calls it; more: its arguments beyond those of P pictures."""
+        if not self.arguments:
+            self.look()
+        a, mbs = self.arguments, self.arguments["mbs"]
+        arrays = [name for name in self.kernels.Motion._fields if name != "mb_width"]
+        motion = self.kernels.Motion(*(getattr(mbs, name) for name in arrays), a["p"].mb_width)
+        rest = [a[name] if name in a else getattr(a["p"], name) for name in more]
         compile_callee(
-            picture.decide_inter, a["t"], a["settings"], motion, a["references"], a["search"].vectors, a["search"].costs
-        )
-
-    return (lambda: _without_kernels(core, mode_decision), inter, mode_decision, lambda: _encode_one(core))
-
-
-def _without_kernels(core: Any, call: Part) -> None:
-    """Run `call` with deblocking, slices and accounts left out: only the arguments of the first kernel are wanted."""
-
-    class Enough(Exception):
-        pass
-
-    def stop(*_arguments: Any) -> None:
-        raise Enough
-
-    former, core._deblock = core._deblock, stop
-    try:
-        call()
-    except Enough:
-        pass
-    finally:
-        core._deblock = former
+            getattr(self.kernels, kernel), a["t"], a["settings"], motion, a["references"], a["search"].vectors,
+            a["search"].costs, *rest,
+        )  # fmt: skip
 
 
-def _encode_one(core: Any) -> Any:
-    """Run a P picture of one macroblock through the encode core."""
-    page = 4096
-    memory = np.zeros(16 * page, np.uint8)
-    job = core.EncodeJob(
-        width=16, height=16, src_address=page, recon_address=2 * page, ref_count=1, ref_address_0=4 * page,
-        out_address=6 * page, out_capacity=4 * page, slice_type=core.SLICE_P, idr=0, qp=27, entropy=core.CABAC,
-        nal_ref_idc=2, frame_num=1, log2_max_frame_num=8, transform_8x8=1,
-        motion_in_address=12 * page, motion_out_address=13 * page,
+def encode_parts() -> Iterable[Part]:
+    """P pictures, CABAC: mode decision, then what follows the loop over macroblocks, then the loop itself."""
+    pictures = _Pictures("code_picture", slice_type=SLICE_P)
+    return (lambda: pictures.decide("decide_inter"), pictures.without_loop, pictures.code)
+
+
+def bipredictive_parts() -> Iterable[Part]:
+    """The same of B pictures."""
+    pictures = _Pictures(
+        "code_bipredictive_picture", slice_type=SLICE_B, ref_l1_count=1, ref_l1_address_0=8 * 4096 + 8192, poc=2,
+        ref_l1_poc_0=4, log2_max_poc_lsb=8, poc_lsb=2,
     )  # fmt: skip
-    return core.run(memory, job, core.EncodeCoreConfig())
+    more = ("colocated", "direct", "direct_temporal")
+    return (lambda: pictures.decide("decide_bipredictive", *more), pictures.code)
 
 
 def scale_parts() -> Iterable[Part]:
@@ -136,13 +162,18 @@ def time_parts() -> Iterable[Part]:
     return (play,)
 
 
-GROUPS: dict[str, Callable[[], Iterable[Part]]] = {"encode": encode_parts, "scale": scale_parts, "time": time_parts}
+# Most urgent first.
+GROUPS: dict[str, Callable[[], Iterable[Part]]] = {
+    "encode": encode_parts, "scale": scale_parts, "bipredictive": bipredictive_parts, "time": time_parts,
+}  # fmt: skip
 
 
 def _mark(group: str) -> str:
     """Name in the store that says: everything of `group` was compiled, from this text."""
-    modules = {"encode": "cores/encode/core.py", "scale": "cores/scale.py", "time": "cores/fabric.py"}
-    text = source_stamp(PACKAGE_DIR / modules[group]) + source_stamp(Path(__file__).resolve())
+    modules = {"scale": "cores/scale.py", "time": "cores/fabric.py"}
+    text = source_stamp(PACKAGE_DIR / modules.get(group, "cores/encode/core.py")) + source_stamp(
+        Path(__file__).resolve()
+    )
     return f"group.{group}-{environment_hash(text)}"
 
 
@@ -163,9 +194,9 @@ _wanted: set[str] = set()
 _pipe: IO[bytes] | None = None
 
 
-def want(kind: Kind, functional: bool = True) -> None:
-    """A job of `kind` has come: let the helper compile what of its kernels is missing. Returns at once."""
-    groups = [group for group in NEEDS[kind] if functional or group == "time"]
+def want(kind: Kind, fields: Mapping[str, int], functional: bool = True) -> None:
+    """A job has come: let the helper compile what of its kernels is missing. Returns at once."""
+    groups = [group for group in needs(kind, fields) if functional or group == "time"]
     with _lock:
         missing = [group for group in groups if group not in _wanted]
         _wanted.update(missing)

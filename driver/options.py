@@ -484,7 +484,8 @@ def plan_ladder(rungs: tuple[Rung, ...], width: int, height: int) -> tuple[list[
         elif any((w, h) == (other.width, other.height) for other in planned):
             warnings.append(f"rung {label} is there twice: coded once")
         elif w * 8 < width or h * 8 < height:
-            raise InvalidConfig(f"option ladder: rung {label} is less than 1/8 of the source ({width}x{height})")
+            option = "ladder" if len(rungs) > 1 else "ladder or s"
+            raise InvalidConfig(f"option {option}: {label} is less than 1/8 of the source ({width}x{height})")
         else:
             planned.append(PlannedRung(label, w, h, rung.bit_rate))
     if above and not any((r.width, r.height) == (width, height) for r in planned):

@@ -39,6 +39,15 @@ def test_encode_parts_ask_for_the_versions_that_jobs_use() -> None:
     assert not {"decide_inter", "code_picture", "write_slice_data_cabac", "_filter_rows"} & set(names), names
 
 
+def test_bipredictive_parts_ask_for_the_versions_that_jobs_use() -> None:
+    """The loop over a B picture finds the mode decision that the part before it compiled."""
+    decide, loop = warm.bipredictive_parts()
+    decide()
+    with compiled() as names:
+        loop()
+    assert "decide_bipredictive" not in names
+
+
 @pytest.mark.parametrize("group", warm.GROUPS)
 def test_a_compiled_group_is_marked_and_has_nothing_left(group: str) -> None:
     assert warm.compile_group(group)
@@ -54,14 +63,17 @@ def test_only_what_is_missing_is_asked_for_and_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(warm, "_may_help", lambda: True)
     monkeypatch.setattr(warm, "_ask", asked.append)
     monkeypatch.setattr(store, "has", lambda name: name.startswith("group.time"))
-    warm.want(Kind.SCALE)
-    warm.want(Kind.SCALE)
-    warm.want(Kind.DECODE)
-    warm.want(Kind.ENCODE)
-    assert [groups for groups in asked if groups] == [["scale"], ["encode"]]
+    warm.want(Kind.SCALE, {})
+    warm.want(Kind.SCALE, {})
+    warm.want(Kind.DECODE, {})
+    warm.want(Kind.ENCODE, {"slice_type": 0})
+    warm.want(Kind.ENCODE, {"slice_type": 2})
+    assert [groups for groups in asked if groups] == [["scale"], ["encode"]]  # no B pictures yet
+    warm.want(Kind.ENCODE, {"slice_type": 1})
+    assert asked[-1] == ["bipredictive"]
     warm._wanted.clear()
     asked.clear()
-    warm.want(Kind.ENCODE, functional=False)  # no pixels, no pixel kernels
+    warm.want(Kind.ENCODE, {}, functional=False)  # no pixels, no pixel kernels
     assert asked == [[]]
 
 
@@ -80,7 +92,7 @@ def test_groups_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert warm.main(["time"]) == 0
     assert capsys.readouterr().out.startswith("time: ")
     assert warm.main(["sound"]) == 2
-    assert "'sound' is not a group; one of encode, scale, time" in capsys.readouterr().err
+    assert "'sound' is not a group; one of encode, scale, bipredictive, time" in capsys.readouterr().err
 
 
 def test_a_part_that_fails_is_left_to_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
