@@ -99,6 +99,8 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
                 note(f"decoding on the host: {why}")
             if on_chip:
                 source.use_chip()
+                if values.get("scene_cut") not in (None, "0"):
+                    warnings.append("option sc_threshold: no effect, the driver does not see what the chip decodes")
             warner([*source.warnings, *warnings])
             try:
                 result = job.transcode(
