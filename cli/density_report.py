@@ -338,9 +338,17 @@ def _claims(rows: Sequence[Record]) -> Iterator[Chapter]:
         for row in rows
     ]  # fmt: skip
     conditions = [f"{row['name']}: {row['verdict']} {row['condition']}." for row in rows if row["condition"]]
+    bars = []
+    for row in rows:
+        share = row["recomputed"] / row["published"]
+        bars.append(Bar(row["name"], (min(share, 1.2),), row["verdict"], (("as published", 1.0),)))
     yield Chapter(
         "The claim, checked",
-        [Table(("claim", "published", "ours", "error", "", "verdict"), table, frozenset((1, 2, 3))), Words(conditions)],
+        [
+            Bars(("share of the published figure that comes out",), bars, 1.2),
+            Table(("claim", "published", "ours", "error", "", "verdict"), table, frozenset((1, 2, 3))),
+            Words(conditions),
+        ],
         "Recomputed from published figures. prediction: from figures independent of the claim; consistency: from the "
         "same table; fitted: the one free parameter, a chip's cost over its host's.",
     )
