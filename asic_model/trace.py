@@ -1,8 +1,11 @@
 """A run's timeline as Chrome trace JSON, which the Perfetto UI, chrome://tracing and Speedscope open.
 
+Arrows go from each job to the next one of its session.
+
 One process a core with one track for its jobs and one for each stage (from the job's first start in the stage to its
 last leave; how long it was busy stands in the arguments), one for the control processor, one for the host link with a
-track each way, and counters of the memory. Jobs carry the queue, session and sequence of their command.
+track each way and a counter of bytes, and counters of the memory. Jobs carry queue, session and sequence of their
+command.
 
 Memory: a job is kept as long as the chip, about 1 kB; times of work and transfers at most `Periods.MOST` a track, in
 ever coarser grain (`Periods`); a memory sample every simulated millisecond. Without `trace` nothing is kept.
@@ -150,9 +153,16 @@ def events(
             for period in periods.found:
                 what = {"bytes": period.size_bytes, "transfers": period.runs, "busy_ps": period.busy_ps}
                 yield _slice(LINK_PROCESS, track, name, period.start_ps, period.end_ps, what)
-    for span in sorted(fabric.spans, key=lambda span: (span.start_ps, row_of[span.core])):
+        yield from _link_counter(timeline)
+    flows: dict[int, tuple[int, int]] = {}  # session -> process and start of its last job
+    for number, span in enumerate(sorted(fabric.spans, key=lambda span: (span.start_ps, row_of[span.core])), 1):
         record = None if timeline is None else timeline.jobs[row_of[span.core]][span.job - 1]
         yield from _job(process_of[span.core], span, record)
+        if record is not None and record.command is not None:
+            session, here = record.command[1], (process_of[span.core], span.start_ps)
+            if session in flows:
+                yield from _flow(number, flows[session], here)
+            flows[session] = here
     yield from _counters(fabric)
 
 
@@ -182,6 +192,27 @@ def _job(process: int, span: JobSpan, record: JobRecord | None) -> Iterator[dict
         lasts = last_ps - first_ps
         busy = {"busy_ps": busy_ps, "busy_share": round(busy_ps / lasts, 4) if lasts else 0.0}
         yield _slice(process, number, name, first_ps, last_ps, busy)
+
+
+def _flow(number: int, one: tuple[int, int], other: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    """An arrow from a job to the next one of its session: (process, start in ps) of both, where their slices begin."""
+    for phase, (process, at_ps) in (("s", one), ("f", other)):
+        event = {
+            "ph": phase, "id": number, "cat": "session", "name": "next job", "pid": process, "tid": JOBS_TRACK,
+            "ts": at_ps // 1000 / 1000,
+        }  # fmt: skip
+        yield event if phase == "s" else {**event, "bp": "e"}
+
+
+def _link_counter(timeline: Timeline) -> Iterator[dict[str, Any]]:
+    """Bytes over the host link so far, each way, at the end of each stretch of transfers."""
+    moved = {"upload": 0, "download": 0}
+    steps = [("upload", period) for period in timeline.upload.found]
+    steps += [("download", period) for period in timeline.download.found]
+    for way, period in sorted(steps, key=lambda step: (step[1].end_ps, step[0])):
+        moved[way] += period.size_bytes
+        counter = _counter("moved [bytes]", period.end_ps, dict(moved))
+        yield {**counter, "pid": LINK_PROCESS}
 
 
 def _counters(fabric: Fabric) -> Iterator[dict[str, Any]]:

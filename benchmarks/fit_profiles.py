@@ -1,8 +1,8 @@
 """Fits the tables of synthetic work (asic_model/workload/profile.py) from recorded runs, and prints their error.
 
-Codes clips on the chip at four QPs and three efforts, decodes coded ones, and sorts the work records by bits. With
---write the tables of the package are replaced. The error: cycles of the slowest stage, bytes of memory traffic and
-bits of synthetic pictures against those of recorded ones of the same bits.
+Codes clips on the chip at four QPs and three efforts with their own number of references, without B pictures, decodes
+coded ones, and sorts the work records by bits. With --write the tables of the package are replaced. The error: cycles
+of the slowest stage of synthetic pictures against those of recorded ones of the same bits and motion.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def encoded(clip: Path, preset: str, qp: int, count: int) -> Iterator[Seen]:
     """Code a clip; yield its pictures."""
     with Source(str(clip), limit=count) as source:
         config = EncoderConfig(
-            width=source.width, height=source.height, fps=source.frame_rate, preset=preset, qp=qp
+            width=source.width, height=source.height, fps=source.frame_rate, preset=preset, qp=qp, b_count=0
         )  # fmt: skip
         with Device.open("model:vcu", record=True) as device:
             with EncodeSession(device, config) as session:
@@ -73,11 +73,13 @@ def encoded(clip: Path, preset: str, qp: int, count: int) -> Iterator[Seen]:
     types = core_types(load_chip("vcu"))
     for number in range(len(trace)):
         fields, work, facts = trace.fields(number), trace.work(number), trace.facts(number)
+        if fields["slice_type"] == 0 and fields["ref_count"] < config.references:
+            continue  # the first pictures have fewer references than the rest
         moved = work["inter_prediction_ref"] >= 0
         length = np.hypot(work["inter_prediction_x"][moved] / 4.0, work["inter_prediction_y"][moved] / 4.0)
         share = facts["tiles"] / TILE_BYTES
         yield Seen(
-            "encode", "P" if fields["slice_type"] == 0 else "I", preset, source.width, source.height, work,
+            "encode", "PBI"[fields["slice_type"]], preset, source.width, source.height, work,
             float(work["entropy_bits"].mean()), float(length.mean()) if length.size else 0.0, float(share.mean()),
             float(share.std()), slowest(types, "encode", work),
         )  # fmt: skip
@@ -240,7 +242,7 @@ def slowest(types: Any, kind: str, work: np.ndarray) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=5, help="pictures of each clip, QP and effort (default 5)")
+    parser.add_argument("--frames", type=int, default=8, help="pictures of each clip, QP and effort (default 8)")
     parser.add_argument("--write", action="store_true", help="replace the package's tables")
     options = parser.parse_args()
     pictures: list[Seen] = []
@@ -248,7 +250,7 @@ def main() -> None:
         for preset, qp in itertools.product(profile.EFFORTS, QPS):
             pictures += encoded(measure.find_clip(name), preset, qp, options.frames)
     for name in CODED:
-        pictures += decoded(measure.find_clip(name), 12 * options.frames)
+        pictures += decoded(measure.find_clip(name), 8 * options.frames)
     source = f"{len(pictures)} pictures of {', '.join(dict.fromkeys(CLIPS + CODED))}; QP {QPS}"
     if options.write:
         OUT.write_text(json.dumps(fit(pictures, source), separators=(",", ":"), sort_keys=True) + "\n")

@@ -1,18 +1,20 @@
 """Replay: macroblocks a second without pixels, error of groups, linear cost, a host of 20 chips, cost of timing.
 
 Records a clip on the chip, then plays its work: exactly (`macroblock`) and in groups (`group`), on one host thread,
-memory model on. `--host` adds 200 live streams on 20 chips on two processes, `--timing` what time costs a functional
-run.
+memory model on. `--host` adds 200 live streams on 20 chips on two processes, `--sweep` a sweep on one process and on
+two, `--timing` what time costs a functional run.
 """
 
 import argparse
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 from asic_model.config import ChipConfig, load_chip, with_changes
-from asic_model.workload import host, playback
+from asic_model.workload import host, playback, sweep
 from asic_model.workload import workload as workloads
 from asic_model.workload.simulation import Arrival, Placed, simulate
 from asic_model.workload.streams import from_trace
@@ -101,6 +103,36 @@ def twenty_chips(chip: str, duration_s: float) -> None:
     )
 
 
+def sweep_scaling(folder: Path) -> None:
+    """A sweep on one process and on two, the second from a cold start too."""
+    (folder / "w.yaml").write_text(
+        "sessions:\n  - {source: {width: 640, height: 384, fps: 30}, ladder: [640x384@1M], gop: 8}\n"
+    )
+    (folder / "space.yaml").write_text(
+        "workload: w.yaml\nmode: random\nsamples: 60\nmeasure: {kind: simulate, streams: 10, duration_s: 0.2}\n"
+        "axes: {encode.cores: [2, 4, 8, 10], clocks.core_mhz: {low: 400, high: 1000}}\n"
+    )
+    space = sweep.load(folder / "space.yaml")
+    taken = []
+    for workers in (1, 2):
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            list(pool.map(_warm, range(2 * workers)))
+            began = time.monotonic()
+            rows = list(sweep.run(space, folder / f"{workers}.jsonl", pool, workers))
+            taken.append(time.monotonic() - began)
+    same = (folder / "1.jsonl").read_bytes() == (folder / "2.jsonl").read_bytes()
+    print(
+        f"\nsweep of {len(rows)} points: {taken[0]:.1f} s on one process, {taken[1]:.1f} s on two, "
+        f"{taken[0] / taken[1]:.2f} times (goal 1.8 with two processors free); same bytes: {same}"
+    )
+
+
+def _warm(_number: int) -> None:
+    """Load what a worker needs."""
+    text = "sessions:\n  - {source: {width: 160, height: 96, fps: 30}, gop: 2}\nduration_s: 0.02\n"
+    host.simulate_chip(workloads.parse(text.encode()), load_chip("vcu"), "group", ".", 0)
+
+
 def _timed_chip(workload: workloads.WorkloadConfig, config: ChipConfig, seed: int) -> tuple[dict[str, Any], float]:
     began = time.process_time()
     record = host.simulate_chip(workload, config, "group", ".", seed)
@@ -174,6 +206,7 @@ def main() -> None:
     parser.add_argument("--decades", action="store_true", help="cost over three decades of macroblocks")
     parser.add_argument("--host", action="store_true", help="200 streams on 20 chips, two processes")
     parser.add_argument("--timing", action="store_true", help="what time costs a functional run")
+    parser.add_argument("--sweep", action="store_true", help="a sweep on one process and on two")
     options = parser.parse_args()
     print(measure.statement())
     trace = record(options.clip, options.frames, options.chip, options.preset)
@@ -190,6 +223,9 @@ def main() -> None:
         decades(trace, options.chip)
     if options.host:
         twenty_chips(options.chip, 0.5)
+    if options.sweep:
+        with tempfile.TemporaryDirectory() as folder:
+            sweep_scaling(Path(folder))
     if options.timing:
         timing("sam2_01_dog", options.chip, 24)
 

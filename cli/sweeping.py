@@ -62,9 +62,13 @@ def _print(space: sweeps.SpaceConfig, rows: list[dict[str, Any]]) -> None:
     console = Console(highlight=False)
     last = max(row["round"] for row in rows)
     able = [row for row in rows if row["round"] == last]
-    objectives: dict[str, str] = dict(space.objectives)
+    measured = {name for row in able for name in row.get("metrics", {})}
+    objectives: dict[str, str] = {name: way for name, way in space.objectives.items() if name in measured}
     front = sweeps.pareto(able, objectives)
     failed = sum("error" in row for row in rows)
+    if not objectives:
+        console.print(f"{len(rows)} rows, {failed} of chips that cannot be; no objective was measured, so no front")
+        return
     console.print(f"{len(rows)} rows, {failed} of chips that cannot be; Pareto front of {', '.join(objectives)}:")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in [*space.axes, *objectives]:

@@ -30,6 +30,8 @@ KINDS_KEPT = 8  # of a rank's macroblock types
 EFFORTS = ("fast", "medium", "slow")
 CATEGORIES = ("mb_type", "inter_prediction_ref")
 # Fields that follow a picture's motion.
+EFFORT_REFERENCES = {"fast": 1, "medium": 2, "slow": 4}  # that the tables were fitted with
+REFERENCE_SHARE = 0.88  # of the searches' work, a reference: three cost 2.76 times one (measured, crowd 1080p)
 MOVING = ("motion_search_coarse", "motion_search_fine", "fractional_search_blocks")
 BITS = {"encode": "entropy_bits", "decode": "parse_bits"}
 _WORK = {"encode": ENCODE_WORK, "decode": DECODE_WORK}
@@ -104,9 +106,12 @@ def _ranks(mb_width: int, mb_height: int, random: np.random.Generator) -> np.nda
 
 def work_record(
     kind: str, slice_type: str, mb_width: int, mb_height: int, *, bits: float, motion: float = 4.0, effort: str = "",
-    seed: int = 0,
+    references: int = 0, seed: int = 0,
 ) -> np.ndarray:  # fmt: skip
-    """Return a picture's work record: `bits` a macroblock on average, vectors of `motion` luma samples."""
+    """Return a picture's work record: `bits` a macroblock on average, vectors of `motion` luma samples.
+
+    references : that an encoder searches; 0: as many as the effort's own
+    """
     fitted = table(kind, slice_type, effort)
     random = np.random.default_rng(seed)
     ranks = _ranks(mb_width, mb_height, random)
@@ -127,9 +132,15 @@ def work_record(
             mean = mean * bits / max(1e-9, mean.mean())
         if name in fitted.exponents:
             mean = mean * ((1 + motion) / (1 + usual)) ** fitted.exponents[name]
+            mean = mean * _searching(references or EFFORT_REFERENCES[effort]) / _searching(EFFORT_REFERENCES[effort])
         limits = np.iinfo(work.dtype[name])
         work[name] = np.clip(np.floor(mean[ranks] + chance), limits.min, limits.max)
     return work
+
+
+def _searching(references: int) -> float:
+    """Work of the searches with so many references, over that with one."""
+    return 1 + REFERENCE_SHARE * (references - 1)
 
 
 def tile_sizes(width: int, height: int, *, bits: float, texture: float = 0.5, seed: int = 0) -> np.ndarray:

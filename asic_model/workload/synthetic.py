@@ -333,7 +333,7 @@ class _Encode:
         )  # fmt: skip
         work = profile.work_record(
             "encode", "P" if references else "I", self.width // 16, self.height // 16,
-            bits=self.bits[1 if references else 0], motion=spec.motion, effort=spec.preset,
+            bits=self.bits[1 if references else 0], motion=spec.motion, effort=spec.preset, references=references,
             seed=spec.seed + 101 * self.number + nth,
         )  # fmt: skip
         size = int(work["entropy_bits"].sum(dtype=np.int64)) // 8

@@ -26,7 +26,7 @@ from asic_model.workload.synthetic import Output, Spec
 MOST_BYTES = 1 << 20
 SIDES = {"2160p": (3840, 2160), "1440p": (2560, 1440), "1080p": (1920, 1080), "720p": (1280, 720), "540p": (960, 540),
          "480p": (854, 480), "360p": (640, 360), "240p": (426, 240), "144p": (256, 144)}  # fmt: skip
-DEFAULT_REFERENCES = {"fast": 1, "medium": 1, "slow": 3}  # as the driver's presets have them
+DEFAULT_REFERENCES = {"fast": 1, "medium": 2, "slow": 4}  # as the driver's presets have them
 
 
 Model = TypeVar("Model", bound=BaseModel)

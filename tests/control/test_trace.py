@@ -91,6 +91,26 @@ def test_firmware_and_link_agree_with_their_counters(traced: Traced) -> None:
         assert sum(e["args"]["bytes"] for e in slices(events, track)) == stats["host_link"][counter] > 1 << 16
 
 
+def test_arrows_join_the_jobs_of_a_session_in_order(traced: Traced) -> None:
+    """Four jobs of each of two sessions: three arrows each, from a job's begin to the next one's."""
+    _, _, events = traced
+    begins = {(e["pid"], e["ts"]): e["args"] for e in slices(events, "jobs")}
+    starts = {e["id"]: begins[e["pid"], e["ts"]] for e in events if e["ph"] == "s"}
+    ends = {e["id"]: begins[e["pid"], e["ts"]] for e in events if e["ph"] == "f"}
+    assert starts.keys() == ends.keys()
+    assert len(starts) == 2 * 3
+    for number, one in starts.items():
+        assert one["session"] == ends[number]["session"]
+        assert one["sequence"] < ends[number]["sequence"]
+
+
+def test_the_last_link_counter_is_the_total(traced: Traced) -> None:
+    _, stats, events = traced
+    moved = [e["args"] for e in events if e["ph"] == "C" and e["name"] == "moved [bytes]"]
+    link = stats["host_link"]
+    assert moved[-1] == {"upload": link["host_write_bytes"], "download": link["host_read_bytes"]}
+
+
 def test_the_last_memory_counter_is_the_total(traced: Traced) -> None:
     _, stats, events = traced
     served = [e["args"] for e in events if e["ph"] == "C" and e["name"] == "served [bytes]"]
