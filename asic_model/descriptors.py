@@ -196,9 +196,32 @@ class Layout:
         """Bytes up to the end of the last field; what follows is reserved."""
         return sum(struct.calcsize(field.code) for field in self.fields)
 
+    @cached_property
+    def _whole(self) -> tuple[struct.Struct, tuple[str, ...]]:
+        """All fields as one structure, and their names in its order."""
+        code, position, names = "<", 0, []
+        for field in sorted(self.fields, key=lambda f: self.offsets[f.name]):
+            offset = self.offsets[field.name]
+            code += f"{offset - position}x{field.code}"
+            position = offset + struct.calcsize(field.code)
+            names.append(field.name)
+        return struct.Struct(f"{code}{self.size_bytes - position}x"), tuple(names)
+
     def pack(self, values: Mapping[str, int] | None = None, **more: int) -> bytes:
         """Return the record; fields not given are 0. Raises ValueError naming the field that does not fit."""
         values = {**(values or {}), **more}
+        whole, names = self._whole
+        if len(values) <= len(names):
+            try:
+                record = whole.pack(*(values.get(name, 0) for name in names))
+            except struct.error:
+                return self._pack_by_field(values)
+            if values.keys() <= self.offsets.keys():
+                return record
+        return self._pack_by_field(values)
+
+    def _pack_by_field(self, values: dict[str, int]) -> bytes:
+        """As `pack`, naming what is wrong."""
         record = bytearray(self.size_bytes)
         for field in self.fields:
             value = values.pop(field.name, 0)
@@ -214,8 +237,8 @@ class Layout:
         """Return all fields of a record by name."""
         if len(record) < self.size_bytes:
             raise ValueError(f"{self.name}: {len(record)} bytes, {self.size_bytes} needed")
-        offsets = self.offsets
-        return {f.name: struct.unpack_from(f"<{f.code}", record, offsets[f.name])[0] for f in self.fields}
+        whole, names = self._whole
+        return dict(zip(names, whole.unpack_from(record), strict=True))
 
     def number(self, name: str) -> int:
         """The field's number, as `detail` gives it."""

@@ -62,6 +62,37 @@ def _placed(result: CoreResult, window: Window) -> CoreResult:
     return replace(result, requests=requests)
 
 
+class _Estimate(NamedTuple):
+    """What a job of some shape costs, and in which of its areas each request is (None: in none, or in several)."""
+
+    result: CoreResult
+    bases: np.ndarray  # of the areas that it was made with
+    area_of: np.ndarray | None
+    size_bytes: int
+
+    @classmethod
+    def of(cls, result: CoreResult, areas: list[Region]) -> "_Estimate":
+        bases = np.array([area.address for area in areas], np.int64)
+        ends = bases + np.array([area.size_bytes for area in areas], np.int64)
+        order = np.argsort(bases, kind="stable")
+        addresses = result.requests["address"].astype(np.int64)
+        apart = bool(np.all(ends[order][:-1] <= bases[order][1:]))
+        place = np.searchsorted(bases[order], addresses, "right") - 1
+        inside = apart and bool(np.all(place >= 0)) and bool(np.all(addresses < ends[order][place]))
+        size = result.requests.nbytes + result.cycles.nbytes
+        return cls(result, bases, order[place] if inside else None, size)
+
+    def at(self, areas: list[Region], window: Window) -> CoreResult:
+        """The same work on other buffers."""
+        requests = self.result.requests.copy()
+        if self.area_of is not None:
+            moved = np.array([area.address for area in areas], np.int64) - self.bases + window.base
+            requests["address"] += moved[self.area_of].astype(np.uint64)
+        elif window.base:
+            requests["address"] += np.uint64(window.base)
+        return replace(self.result, requests=requests)
+
+
 class Ticket:
     """One announced job. `result()` waits for it."""
 
@@ -141,7 +172,7 @@ class Executor:
         self._foreseen: dict[tuple[Window, bytes], list[Ticket]] = {}
         self._under_way: list[Ticket] = []  # maybe not done, oldest first
         self._pool = ThreadPoolExecutor(threads, "tasic-core") if threads > 1 else None
-        self._estimates: dict[tuple[object, ...], CoreResult] = {}
+        self._estimates: dict[tuple[object, ...], _Estimate] = {}
         self._estimate_bytes = 0
         self._lock = threading.Lock()
         self._followers: dict[Ticket, list[Ticket]] = {}
@@ -187,7 +218,7 @@ class Executor:
         if not self._functional:
             # Nothing is read or written later: nothing to wait for.
             parameters = parameter_block(memory, kind, fields)
-            return Ticket(kind, fields, [], lambda: self._estimated(kind, fields, window, parameters))
+            return Ticket(kind, fields, [], lambda: self._estimated(kind, fields, window, areas, parameters))
         job = build_job(core, fields)
 
         def compute() -> CoreResult:
@@ -206,19 +237,24 @@ class Executor:
             self._queue(ticket)
         return ticket
 
-    def _estimated(self, kind: Kind, fields: dict[str, int], window: Window, parameters: bytes) -> CoreResult:
-        """The estimate of a job; jobs of the same shape on the same buffers share it."""
-        key = (kind, window, parameters, *(value for name, value in fields.items() if name not in _NOT_IN_ESTIMATES))
-        found = self._estimates.pop(key, None)
-        if found is None:
+    def _estimated(
+        self, kind: Kind, fields: dict[str, int], window: Window, areas: list[Region], parameters: bytes
+    ) -> CoreResult:
+        """The estimate of a job. Jobs of the same shape share one, each request moved with the area that it is in."""
+        key = (kind, parameters, *((value != 0) if "address" in name else value for name, value in fields.items()
+                                   if name not in _NOT_IN_ESTIMATES))  # fmt: skip
+        kept = self._estimates.pop(key, None)
+        if kept is None:
             core = self._types[kind]
-            found = _placed(estimate(kind, build_job(core, fields), core.config, parameters), window)
-            self._estimate_bytes += found.requests.nbytes + found.cycles.nbytes
-        self._estimates[key] = found  # youngest last
+            kept = _Estimate.of(estimate(kind, build_job(core, fields), core.config, parameters), areas)
+            self._estimate_bytes += kept.size_bytes
+        self._estimates[key] = kept  # youngest last
         while self._estimate_bytes > ESTIMATE_BYTES_MOST and len(self._estimates) > 1:
-            oldest = self._estimates.pop(next(iter(self._estimates)))
-            self._estimate_bytes -= oldest.requests.nbytes + oldest.cycles.nbytes
-        return found
+            self._estimate_bytes -= self._estimates.pop(next(iter(self._estimates))).size_bytes
+        if kept.area_of is None and [area.address for area in areas] != kept.bases.tolist():
+            core = self._types[kind]
+            return _placed(estimate(kind, build_job(core, fields), core.config, parameters), window)
+        return kept.at(areas, window)
 
     def take(self, address: int, window: Window) -> Ticket:
         """The job at `address` starts on a core: its ticket, announced before or now."""

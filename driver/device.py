@@ -119,6 +119,26 @@ class FirmwareSession:
     number: int  # what the firmware calls it now
 
 
+class _Checked:
+    """A backend whose memory is not believed where it reads as ones only: that is what a link that is down gives."""
+
+    def __init__(self, backend: Backend, device: "Device") -> None:
+        self._inner, self._device = backend, device
+        self.read32, self.write32 = backend.read32, backend.write32
+        self.memory_write, self.wait = backend.memory_write, backend.wait
+        self.close = backend.close
+
+    def memory_read(self, address: int, size: int) -> bytes:
+        data = self._inner.memory_read(address, size)
+        if data[:1] == data[-1:] == b"\xff" and data.count(0xFF) == len(data):
+            self._device.check_link()
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        """What only some backends have: `chip`, `report`, `inject`."""
+        return getattr(self._inner, name)
+
+
 class Device:
     """An opened device. Use as a context manager; closing it closes its sessions.
 
@@ -133,7 +153,7 @@ class Device:
         """features: bits of `firmware_features` without which the device is of no use."""
         if recovery not in RECOVERIES:
             raise InvalidConfig(f"option recovery: {recovery!r} is not one of {', '.join(RECOVERIES)}")
-        self.backend = backend
+        self.backend: Backend = _Checked(backend, self)
         self.name = name
         self.recovery = recovery
         self.lock = threading.RLock()
@@ -290,9 +310,7 @@ class Device:
         with self.lock:
             self._recovering = True
             try:
-                # what was uploaded while the link was down never arrived: no job may run on it
-                rerun = self.recovery == "rerun" and not isinstance(error, LinkDown)
-                reset(self, rerun=rerun)
+                reset(self, rerun=self.recovery == "rerun" and not isinstance(error, LinkDown))
                 self.resets += 1
             except TasicError:
                 raise error from None
@@ -350,9 +368,14 @@ class Device:
                 self._link_drops = drops
             raise LinkDown(f"{self.name}: the host link went down: what was on its way is lost", drops=drops)
 
-    def accept_link(self) -> None:
-        """The link is up, and what was lost on it is known."""
-        self._link_drops = self.backend.read32(regs.LINK_DROPS)
+    def accept_link(self) -> bool:
+        """The link is up, and what was lost on it is known; whether it had gone down since the last time."""
+        before, self._link_drops = self._link_drops, self.backend.read32(regs.LINK_DROPS)
+        return before != self._link_drops
+
+    def check_link(self) -> None:
+        """Raise LinkDown when the link is down or went down unnoticed."""
+        self._raise_if_link_down()
 
     def _raise_if_faulted(self) -> None:
         if self.firmware_state() is regs.FirmwareState.FAULT:
@@ -434,6 +457,10 @@ class Device:
     def forget_firmware_session(self, handle: int, error: TasicError) -> None:
         """A session could not be opened again: whoever uses it fails."""
         self.firmware_sessions.pop(handle, None)
+        self.fail_sessions(handle, error)
+
+    def fail_sessions(self, handle: int, error: TasicError) -> None:
+        """Whoever uses a firmware session fails."""
         for session in self.sessions:
             if session.uses(handle):
                 session.fail(error)

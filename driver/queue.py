@@ -214,7 +214,11 @@ class Queue:
         staged = self._staged.pop(completion["user_data"], None)
         if staged is None:
             raise DeviceLost(f"queue {self.number}: completion of a command that nobody sent", completion=completion)
-        self._settle(staged.fence, completion)
+        try:
+            self._settle(staged.fence, completion)
+        except TasicError as error:  # its result could not be fetched: nobody else will say so
+            self._device.fail_sessions(staged.fence.session, error)
+            raise
 
     @staticmethod
     def _settle(fence: Fence, completion: dict[str, int]) -> None:

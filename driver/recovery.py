@@ -37,7 +37,8 @@ def reset(device: "Device", *, rerun: bool) -> Reset:
     """Reset the chip (a client: its own queue) and bring everything back; DeviceLost when that is not possible."""
     with device.lock:
         _wait_for_link(device)
-        device.accept_link()
+        if device.accept_link():
+            rerun = False  # what was uploaded meanwhile never arrived: no job may run on it
         if device.function == 0:
             device.backend.write32(regs.CONTROL, regs.CONTROL_RESET.put(1))
         else:

@@ -17,3 +17,12 @@ def status(path: str | Path) -> dict[str, Any]:
         return ask_json(sock, Op.STATUS, {})
     finally:
         sock.close()
+
+
+def inject(path: str | Path, fault: dict[str, Any]) -> None:
+    """Put a fault into a daemon's model (asic_model/faults.py); for the daemon's own user only."""
+    sock = connect(str(path))
+    try:
+        ask_json(sock, Op.INJECT, fault)
+    finally:
+        sock.close()
