@@ -44,7 +44,7 @@ tee -o {folder}/{engine}.gates.json stat -json
 tee -o {folder}/{engine}.path.txt ltp -noff
 """
 # Runs in a process of its own: Yosys ends the process that it fails in.
-_RUNNER = """import sys
+RUNNER = """import sys
 from pyosys import libyosys
 design = libyosys.Design()
 for line in sys.stdin:
@@ -89,7 +89,7 @@ def _synthesise(bench: Bench, folder: Path) -> Area:
     )  # fmt: skip
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _RUNNER], input=script, capture_output=True, text=True, timeout=WALL_SECONDS
+            [sys.executable, "-c", RUNNER], input=script, capture_output=True, text=True, timeout=WALL_SECONDS
         )
     except subprocess.TimeoutExpired:
         raise BenchFault(f"{bench.engine}: Yosys took more than {WALL_SECONDS} s") from None

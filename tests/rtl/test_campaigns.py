@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,15 @@ def test_unknown_engine_is_named():
     with pytest.raises(simulator.BenchFault, match="did you mean 'transform'"):
         mutation.chosen(["transfrom"])
     assert dataclasses.replace(BENCH, engine="x").source_paths() == BENCH.source_paths()
+
+
+@pytest.mark.parametrize("engine", sorted(simulator.BENCHES))
+def test_a_second_front_end_takes_the_rtl(engine):
+    """Yosys' reader (slang) is stricter than Verilator: declarations before uses, no widths guessed."""
+    pytest.importorskip("pyosys", reason="pyosys is not installed: pip install 'tasic[area]'")
+    bench = simulator.BENCHES[engine]
+    sources = " ".join(map(str, bench.source_paths()))
+    script = f"read_slang --ignore-assertions --top {bench.top} {sources}\n"
+    command = [sys.executable, "-c", area.RUNNER]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, [line for line in done.stdout.splitlines() if "ERROR" in line]) == (0, [])

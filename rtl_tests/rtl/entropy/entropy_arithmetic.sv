@@ -302,6 +302,7 @@ module entropy_arithmetic
   logic [15:0] full_q;         // bytes of 255 behind it
   logic        spill_q;        // those are being put out, as 0 after a carry
   logic        spill_carry_q;
+  logic        last_held_q;    // the byte held back is the slice's last
   logic        here, out_free;
   assign here     = waiting_items != 0;
   assign out_free = byte_ready_i;
@@ -334,7 +335,6 @@ module entropy_arithmetic
     end
   end
 
-  logic last_held_q;
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       held_q        <= 1'b0;

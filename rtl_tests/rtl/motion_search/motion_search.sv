@@ -452,6 +452,7 @@ module motion_search #(
       token4_q <= token3_q;
     end
   end
+  logic             compare;  // the candidate's last pass is in the third step
   assign pipe_busy    = token1_q.fine || token2_q.fine || (token3_q.fine && !compare);
   assign lanes_busy_o = token2_q.coarse || token2_q.fine;
 
@@ -566,7 +567,6 @@ module motion_search #(
     for (int unsigned q = 0; q < 4; q++) costs[5+q] = 18'(quadrants[q]);
     for (int unsigned p = 0; p < 9; p++) costs[p] = costs[p] + rate_q;
   end
-  logic             compare;
   logic [8:0][17:0] best_d;
   assign compare = token3_q.fine && 32'(token3_q.pass) == PASSES - 1;
   always_comb begin
