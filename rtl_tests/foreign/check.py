@@ -174,7 +174,10 @@ class Check:
             ]
         values = vector.fields[stream.field or ""]
         values = values if isinstance(values, np.ndarray) else np.array([values])
-        assert plan.layout is not None
+        if plan.layout is None:
+            return [
+                self._extra(plan, vector, stream.set, n) for n in range(min(values.size, stream.take or values.size))
+            ]
         beats = plan.layout.pack(values, vector.size)
         if stream.kind == "ram" and len(beats) > stream.depth:
             raise AdapterFault(f"inputs.{plan.name}.depth: {len(beats)} words do not fit {stream.depth}")

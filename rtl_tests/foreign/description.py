@@ -286,8 +286,10 @@ class Input(Stream):
                 raise ValueError(f"kind {self.kind} needs `{name}`")
         if bool(self.field) == bool(self.writes):
             raise ValueError("either `field` (with `ports`) or `writes`, not both")
-        if self.field and not self.ports:
-            raise ValueError("`ports` is missing")
+        if self.field and not self.ports and not self.set:
+            raise ValueError("`ports` is missing (or `set`, where expressions make all of a beat)")
+        if not self.ports and self.kind in ("ram", "bit_window"):
+            raise ValueError(f"kind {self.kind} needs `ports`")
         return self
 
 

@@ -83,6 +83,24 @@ def test_wrong_stream_is_found_by_decoding(tmp_path):
     assert "PSNR" in result.failures[0] or "reconstruction_y[0, 9]" in result.failures[0]
 
 
+def test_memory_ports(tmp_path):
+    shifted = 'plane: reconstruction_y, x: "16 * ext_x + 4"'
+    wide = ("adapter.yaml", 'plane: reconstruction_y, x: "16 * ext_x"', shifted)
+    start = ("adapter.yaml", "start: {port: ext_start}", "start: {port: ext_start, style: fall}")
+    slow = ("adapter.yaml", "    latency: 12", "    latency: 32")
+    means = []
+    for change in (("adapter.yaml", "read_latency: 1", "read_latency: 1"), start, slow):
+        result = checking.check(variant(tmp_path, "pcm_encoder", change), simulator="verilator")
+        assert result.passed, checking.report(result)
+        means.append(result.timing["measured"]["cycles_mean"])
+    macroblocks = 4 * 3
+    assert means[1] == means[0] + 4 * macroblocks  # a cycle later each
+    assert means[2] == means[0] + 20 * 4 * macroblocks
+    wide = ("adapter.yaml", 'plane: reconstruction_y, x: "16 * ext_x"', 'plane: reconstruction_y, x: "16 * ext_x + 4"')
+    result = checking.check(variant(tmp_path, "pcm_encoder", wide), simulator="verilator")
+    assert "memory port ext, transaction 0: stored outside its plane, at x 64, y 0" in result.failures[0]
+
+
 def test_hang_is_reported(tmp_path):
     """A done that never comes: the transaction and what was waited for, instead of an endless run."""
     path = variant(

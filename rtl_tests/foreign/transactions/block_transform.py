@@ -185,7 +185,7 @@ class BlockTransform(Transaction):
         fields = {
             "block": block.astype(np.int64), "size": size, "log2_size": size.bit_length() - 1, "qp": qp, "intra": intra,
             "inverse": int(op in ("inverse", "dequantise", "dequantise_inverse")), "dst": int(kind == "dst"),
-            "hadamard": int(kind == "hadamard"), "operation": _OPS.index(op),
+            "hadamard": int(kind == "hadamard"), "operation": _OPS.index(op), "ones": np.ones((size, size), np.int64),
         }  # fmt: skip
         return Vector(op, kind, size, fields, {"block": self._answer(op, kind, block.astype(np.int64), qp, intra)})
 
