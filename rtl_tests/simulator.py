@@ -97,6 +97,12 @@ BENCHES: dict[str, Bench] = {
             parameters={"LANES": 64},
         ),
         Bench(
+            engine="fractional_search",
+            top="fractional_search",
+            sources=("fractional_search/fractional_search.sv",),
+            module="rtl_tests.fractional_search.bench_fractional_search",
+        ),
+        Bench(
             engine="deblock",
             top="deblock",
             sources=(

@@ -31,8 +31,14 @@ def test_engine_is_clean_under_verilator_wall(engine):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+# Other parameters of an engine whose own bench runs by default.
+VARIANTS = {name for name, bench in simulator.BENCHES.items() if bench.engine != bench.top}
+
+
 @pytest.mark.parametrize("seed", [1, 20261])
-@pytest.mark.parametrize("engine", sorted(simulator.BENCHES))
+@pytest.mark.parametrize(
+    "engine", [pytest.param(name, marks=[pytest.mark.slow] * (name in VARIANTS)) for name in sorted(simulator.BENCHES)]
+)
 def test_bench_passes(engine, seed):
     """Every cocotb test of the engine passes; the runner raises with the names of those that do not."""
     assert simulator.run(simulator.BENCHES[engine], seed=seed) >= 1
