@@ -20,4 +20,14 @@ RTL_CHECKS: dict[str, RtlCheck] = {
     "transform": RtlCheck(
         "transform", False, "one 4x4 block a cycle and the latency; not the cycles that DC blocks add to a macroblock"
     ),
+    "motion_search": RtlCheck(
+        "motion_search", False, "each macroblock within 8 cycles, and a scan of the first level where nothing hides it"
+    ),
+    "fractional_search": RtlCheck(
+        "fractional_search", False, "each macroblock within 3 cycles, and 11 for each further centre of its partitions"
+    ),
+    "deblock": RtlCheck("deblock", True, "each macroblock exactly; frames and field pictures, no MBAFF"),
+    "entropy": RtlCheck(
+        "entropy", False, "each macroblock of coded pictures within 8 cycles, a picture within 0.5 %; bytes exactly"
+    ),
 }
