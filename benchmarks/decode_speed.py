@@ -23,7 +23,10 @@ from benchmarks import measure
 from driver.backends.core import CoreTarget
 from driver.decode import DecodedFrame, H264Decoder
 
-CLIPS = ("small_bunny_1080p_60fps.mp4", "facenet_video.mp4", "sam2_01_dog.mp4", "sintel_trailer-720p.mp4")
+CLIPS = (
+    "small_bunny_1080p_60fps.mp4", "facenet_video.mp4", "VID_1920x1080_cabac", "VID_1280x720_cabac", "sam2_01_dog.mp4",
+    "sintel_trailer-720p.mp4",
+)  # fmt: skip
 
 
 class TimedTarget(CoreTarget):

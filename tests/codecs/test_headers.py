@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from asic_model.codecs.h264 import nal
 from asic_model.codecs.h264.bits import BitReader, BitWriter, SyntaxFault
-from asic_model.codecs.h264.emulation_prevention import escape_into, unescape_into
+from asic_model.codecs.h264.emulation_prevention import escape_into
 from asic_model.codecs.h264.parameter_sets import (
     HIGH_PROFILES,
     Pps,
@@ -35,6 +35,7 @@ from asic_model.codecs.h264.slice_header import (
     write_slice_header,
 )
 from asic_model.codecs.h264.vui import HrdParameters, Vui
+from asic_model.engines.parse.bitstream import PADDING_WORDS, load_words
 
 # mostly the bytes that matter
 PAYLOADS = st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 4, 0x80, 255]), max_size=60).map(bytes)
@@ -105,8 +106,13 @@ def test_emulation_prevention_hides_start_codes_and_comes_off(rbsp: bytes) -> No
     source = np.frombuffer(rbsp + b"\0", np.uint8)
     end = escape_into(source, len(rbsp), out, 3, out.size)
     assert out[3:end].tobytes() == escaped
-    back = np.zeros(out.size, np.uint8)
-    assert back[: unescape_into(out, 3, end, back)].tobytes() == nal.unescape(escaped)
+    words = np.zeros(len(escaped) // 4 + 1 + PADDING_WORDS, np.uint32)
+    last_word, stop = load_words(out, 3, end, words)
+    plain = nal.unescape(escaped)
+    assert words.astype(">u4").tobytes()[: len(plain)] == plain
+    assert not words[last_word + 1 :].any()
+    bits = "".join(f"{byte:08b}" for byte in plain)
+    assert stop == max(bits.rfind("1"), 0)
     for limit in range(3, 3 + len(escaped)):
         out[:] = 0xA5
         assert escape_into(source, len(rbsp), out, 3, limit) == -1

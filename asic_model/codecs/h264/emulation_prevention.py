@@ -1,4 +1,4 @@
-"""Emulation prevention as kernels (H.264 7.4.1.1): the encoder's output stage and the decoder's input stage."""
+"""Emulation prevention (H.264 7.4.1.1) as a kernel: the output stage of the encoder (input: `parse.bitstream`)."""
 
 import numpy as np
 
@@ -43,23 +43,3 @@ def escape_into(rbsp, size, out, position, limit):
         out[position] = 3
         position += 1
     return np.int64(position)
-
-
-@kernel
-def unescape_into(data, begin, end, out):
-    """Copy `data[begin:end]`, a NAL unit's payload, to `out` without emulation prevention bytes.
-
-    data, out : uint8[:], out at least end - begin long
-    Returns the bytes written.
-    """
-    zeros = 0
-    count = 0
-    for i in range(begin, end):
-        value = data[i]
-        if zeros >= 2 and value == 3:
-            zeros = 0
-            continue
-        out[count] = value
-        count += 1
-        zeros = zeros + 1 if value == 0 else 0
-    return np.int64(count)

@@ -61,7 +61,10 @@ def work_record(
         first = np.asarray(starts)
         work["slice_start"][first] = 1
         rest = max(8 * stream_bytes - int(bits.sum()), 0)
-        np.add.at(bits, first, np.diff(np.linspace(0, rest, len(first) + 1).astype(np.int64)))
+        if len(first) == 1:
+            bits[first[0]] += rest
+        else:
+            np.add.at(bits, first, np.diff(np.linspace(0, rest, len(first) + 1).astype(np.int64)))
     work["parse_bits"] = bits
     work["parse_levels"] = stats[:, STAT_LEVELS]
     work["transform_coded_blocks"] = stats[:, STAT_BLOCKS]

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from asic_model.codecs.h264.cabac_contexts import CONTEXTS
-from asic_model.codecs.h264.emulation_prevention import unescape_into
 from asic_model.codecs.h264.macroblock import UNAVAILABLE, Macroblocks
 from asic_model.codecs.h264.macroblock import allocate as allocate_macroblocks
 from asic_model.cores.decode import inter, tables
@@ -54,7 +53,7 @@ from asic_model.cores.result import (
 )
 from asic_model.engines import deblock, intra_prediction, transform
 from asic_model.engines.deblock.mbaff import deblock_mbaff
-from asic_model.engines.parse.bitstream import PADDING_WORDS, rbsp_words
+from asic_model.engines.parse.bitstream import PADDING_WORDS, load_words
 from asic_model.engines.parse.layout import CACHE_SIZE, STATS
 from asic_model.engines.parse.neighbours import NEIGHBOURS_SIZE
 from asic_model.engines.parse.slice_data import SliceSyntax, parse_slice
@@ -100,14 +99,12 @@ class _Buffers:
             predictions=np.zeros(intra_prediction.PREDICTIONS, np.uint8),
             nb=self.neighbours,
         )
-        self.rbsp = np.zeros(0, np.uint8)
         self.words = np.zeros(0, np.uint32)
 
     def hold_stream(self, size: int) -> None:
         """Make room for a slice of `size` bytes."""
-        if self.rbsp.size < size:
-            self.rbsp = np.zeros(2 * size + 64, np.uint8)
-            self.words = np.zeros(self.rbsp.size // 4 + 2 + PADDING_WORDS, np.uint32)
+        if self.words.size < size // 4 + 1 + PADDING_WORDS:
+            self.words = np.zeros(size // 2 + 64, np.uint32)
 
 
 _local = threading.local()
@@ -371,8 +368,7 @@ def _slice(
     if size == 0:
         return fetch_count, 0, 0
     b.hold_stream(size)
-    count = unescape_into(memory, begin, begin + size, b.rbsp)
-    last_word, end = rbsp_words(b.rbsp[:count], b.words)
+    last_word, end = load_words(memory, begin, begin + size, b.words)
     b.state[LAST_WORD], b.state[END] = last_word, end
     kind = p["kind"]
     ref_counts = parameters["ref_count"].tolist()

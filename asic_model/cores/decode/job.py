@@ -29,6 +29,7 @@ from asic_model.codecs.h264.decode_records import (
     TOP,
     motion_bytes,
 )
+from asic_model.kernel_cache import kernel
 from asic_model.memory.surface import Surface, surface
 
 __all__ = [
@@ -128,12 +129,37 @@ _SLICE_LIMITS = {
     "ref_structure": (0, FRAME),
     "weight": (-128, 128),
 }
-# Of the plain numbers in the order of the record; of those that are not limited for themselves, that of their type.
-_LOW, _HIGH = np.array(
-    [_SLICE_LIMITS.get(name, (np.iinfo(SLICE[name]).min, np.iinfo(SLICE[name]).max)) for name in SLICE_SCALARS],
-    np.int64,
-).T
-_ARRAYS = [name for name in _SLICE_LIMITS if name not in SLICE_SCALARS]
+# Elements of a SLICE record that are limited: offset, bytes, signed, count; and their limits
+_ELEMENTS = [name for name in SLICE.names or () if name in _SLICE_LIMITS or name in ("ref", "first_mb", "matrices")]
+
+
+def _layout(name: str) -> tuple[int, int, int, int]:
+    kind, offset = SLICE.fields[name][:2] if SLICE.fields else (SLICE, 0)
+    count = int(np.prod(kind.shape, dtype=int))
+    return offset, kind.base.itemsize, int(kind.base.kind == "i"), count
+
+
+_LAYOUT = np.array([_layout(name) for name in _ELEMENTS], np.int64)
+_LIMIT = np.array([_SLICE_LIMITS.get(name, (NO_ENTRY if name == "ref" else 0, 0)) for name in _ELEMENTS], np.int64)
+_REF, _FIRST_MB, _MATRICES = (_ELEMENTS.index(name) for name in ("ref", "first_mb", "matrices"))
+
+
+@kernel
+def _outside(records: np.ndarray, layout: np.ndarray, limits: np.ndarray) -> bool:
+    """Whether any element of uint8[n, itemsize] records is outside of its limits."""
+    for i in range(records.shape[0]):
+        for field in range(layout.shape[0]):
+            at, size = layout[field, 0], layout[field, 1]
+            for _ in range(layout[field, 3]):
+                value = np.int64(0)
+                for byte in range(size):
+                    value |= np.int64(records[i, at + byte]) << (8 * byte)
+                if layout[field, 2] and value >> (8 * size - 1):
+                    value -= np.int64(1) << (8 * size)
+                if value < limits[field, 0] or value > limits[field, 1]:
+                    return True
+                at += size
+    return False
 
 
 def bad_field(job: DecodeJob, memory_bytes: int) -> str | None:
@@ -167,28 +193,20 @@ def bad_field(job: DecodeJob, memory_bytes: int) -> str | None:
 
 def bad_parameters(job: DecodeJob, slices: np.ndarray, references: np.ndarray, memory_bytes: int) -> bool:
     """Whether a record of the parameter block is outside its range."""
-    numbers = np.array(slices[SLICE_SCALARS].tolist(), np.int64)
-    if (numbers < _LOW).any() or (numbers > _HIGH).any():
+    limits = _LIMIT.copy()
+    limits[_REF, 1] = job.reference_count - 1
+    limits[_FIRST_MB, 1] = job.mb_count // (2 if job.mbaff else 1) - 1
+    limits[_MATRICES, 1] = job.matrix_count - 1
+    if _outside(slices.view(np.uint8).reshape(len(slices), -1), _LAYOUT, limits):
         return True
-    for name in _ARRAYS:
-        low, high = _SLICE_LIMITS[name]
-        values = slices[name]
-        if values.min() < low or values.max() > high:
-            return True
     ends = slices["data_offset"].astype(np.int64) + slices["data_bytes"]
     if (ends > job.stream_bytes).any() or (slices["first_bit"] > 8 * slices["data_bytes"].astype(np.int64)).any():
-        return True
-    if (slices["matrices"] >= job.matrix_count).any() or (slices["ref"] >= job.reference_count).any():
-        return True
-    if (slices["ref"] < NO_ENTRY).any():
         return True
     limit = LIST_SIZE if job.structure != FRAME else LIST_SIZE // 2
     if (slices["ref_count"] > limit).any():
         return True
     needs = np.array([[1, 0], [1, 1], [0, 0]])[slices["kind"]]
     if (slices["ref_count"] < needs).any():
-        return True
-    if (slices["first_mb"] >= job.mb_count // (2 if job.mbaff else 1)).any():
         return True
     size = job.surface.size_bytes
     if references.size:

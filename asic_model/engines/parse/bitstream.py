@@ -11,27 +11,45 @@ _LEADING_ZEROS = np.array([8 - int(value).bit_length() for value in range(256)],
 PADDING_WORDS = 4  # zero words behind the RBSP: a read may begin at the last data word and run one word on
 
 
-def rbsp_words(rbsp: np.ndarray, words: np.ndarray) -> tuple[int, int]:
-    """Pack `rbsp` (uint8, without emulation prevention) into `words` (uint32, first bit of the stream on top).
+@kernel
+def load_words(data, begin, end, words):
+    """Pack the NAL unit's payload `data[begin:end]` into `words`, without emulation prevention bytes (7.4.1.1).
 
-    `words` needs `rbsp.size // 4 + 1 + PADDING_WORDS` entries.
+    data  : uint8[:]; words : uint32[(end - begin) // 4 + 1 + PADDING_WORDS or more], first bit of the stream on top
     Returns (index of the last word with data, position of rbsp_stop_one_bit or 0 when there is none).
     """
-    size = rbsp.size
-    whole = size // 4
-    words[:whole] = rbsp[: whole * 4].view(">u4")
-    tail = np.zeros(4, np.uint8)
-    tail[: size - whole * 4] = rbsp[whole * 4 :]
-    words[whole : whole + 1] = tail.view(">u4")
-    words[whole + 1 : whole + 1 + PADDING_WORDS] = 0
-    while size and not rbsp[size - 1]:  # trailing_zero_8bits and cabac_zero_words
-        chunk = rbsp[max(0, size - 4096) : size]
-        used = np.flatnonzero(chunk)
-        size = size - chunk.size + (int(used[-1]) + 1 if used.size else 0)
-    if not size:
-        return whole, 0
-    last = int(rbsp[size - 1])
-    return whole, size * 8 - (last & -last).bit_length()
+    zeros = 0
+    count = np.int64(0)
+    word = np.int64(0)
+    last = np.int64(0)  # byte that is not zero, and its end: trailing zeros and cabac_zero_words do not count
+    last_end = np.int64(0)
+    for i in range(begin, end):
+        value = np.int64(data[i])
+        if value == 0:
+            zeros += 1
+        else:
+            if zeros >= 2 and value == 3:
+                zeros = 0
+                continue
+            zeros = 0
+            last = value
+            last_end = count + 1
+        word = (word << 8) | value
+        count += 1
+        if count & 3 == 0:
+            words[(count >> 2) - 1] = word
+            word = np.int64(0)
+    whole = count >> 2
+    words[whole] = word << (8 * (4 - (count & 3))) if count & 3 else 0
+    for i in range(PADDING_WORDS):
+        words[whole + 1 + i] = 0
+    stop = 8 * last_end
+    if last_end:
+        stop -= 1
+        while not last & 1:
+            last >>= 1
+            stop -= 1
+    return whole, stop
 
 
 @kernel

@@ -166,7 +166,7 @@ def _no_levels(mb, total_coeff, dc_flags, stats):
 def parse_slice(words, s, m, st, cx, nb, cache, found, dc_flags, stats):
     """Parse the data of one slice. Returns (macroblocks parsed, fault code).
 
-    words  : uint32[...], see `bitstream.rbsp_words`; st[END] and st[LAST_WORD] are set from it
+    words  : uint32[...], see `bitstream.load_words`; st[END] and st[LAST_WORD] are set from it
     s      : SliceSyntax
     m      : `Macroblocks`, all arrays flat; mv and mvd as int32 with x in the low half
     st, cx, nb, cache, found : scratch: int64[STATE_SIZE], uint8[CONTEXTS], int64[NEIGHBOURS_SIZE],
