@@ -147,7 +147,11 @@ class DeviceTarget:
 
     def decode(self, fields: dict[str, int], parameters: bytes, stream: bytes) -> Fence:
         """Upload slice data and parameters, submit the job, ring; wait only while too many are under way."""
-        self._wait(lambda: len(self._flights) < JOBS_MOST and self._session.queue.room > 0, "a decode core")
+        try:  # before memory is taken for it
+            pack_job(Kind.DECODE, {**fields, "parameters_address": 0, "stream_address": 0})
+        except ValueError as error:
+            raise BadJob(f"a picture cannot be a decode job: {error}") from None
+        self._wait(lambda: len(self._flights) < JOBS_MOST, "a decode core")
         data_at = _aligned(len(parameters))
         size = _aligned(data_at + len(stream))  # of all pieces, so each begins aligned
         device = self.device
@@ -165,19 +169,18 @@ class DeviceTarget:
         upload[: len(parameters)] = parameters
         upload[data_at:] = stream
         job = {**fields, "parameters_address": address, "stream_address": address + data_at}
-        try:
-            block = pack_job(Kind.DECODE, job)
-        except ValueError as error:
-            raise BadJob(f"a picture cannot be a decode job: {error}") from None
+        block = pack_job(Kind.DECODE, job)
         letter = picture_type(fields, parameters)
         macroblocks = fields["width"] * fields["height"] >> (8 if fields["structure"] == 3 else 9)
-        with device.lock:
+        queue = self._session.queue
+        with device.lock:  # also while waiting: nobody else may take the slot
+            self._wait(lambda: queue.room > 0, "a slot of the command queue")
             device.backend.memory_write(address, bytes(upload))
-            fence = self._session.queue.stage(Command.DECODE, session=self._number, block=block)
+            fence = queue.stage(Command.DECODE, session=self._number, block=block)
             fence.callback = lambda completion: self._done(completion, own, letter, macroblocks, 8 * len(stream))
             self._flights.append(fence)
             self._submitted += 1
-            self._session.queue.ring()
+            queue.ring()
         return fence
 
     def _wait(self, ready: Any, what: str) -> None:

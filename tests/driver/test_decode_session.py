@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from driver import decode_session
 from driver.decode_session import DecodedPicture, DecodeSession, _StreamBuffer
 from driver.device import Device
-from driver.errors import EndOfStream, SessionClosed, TryAgain, UnsupportedInput
+from driver.errors import BadJob, EndOfStream, SessionClosed, TryAgain, UnsupportedInput
 from driver.media.picture import Picture
 from driver.options import EncoderConfig, PlannedRung
 from driver.surfaces import Span
@@ -279,6 +279,21 @@ def test_without_pixels_the_same_jobs_pass(clip: Path) -> None:
     assert report is not None
     assert report["cores"]["decode"]["jobs"] == 12
     assert report["cores"]["decode"]["cycles_per_unit"] > 32
+
+
+def test_a_job_that_no_block_can_hold_takes_no_memory(clip: Path) -> None:
+    """More matrices than the field has room for: refused before anything is taken; the session goes on."""
+    extradata, packets, frames = demuxed(clip)
+    with Device.open(CHIP) as device, device.open_decoder(extradata) as decoder:
+        pictures = decoder.decode(packets)
+        next(pictures)
+        before = device.allocator.free_bytes
+        fields = {"width": 112, "height": 64, "slice_count": 1, "matrix_count": 300, "structure": 3}
+        for _ in range(3):
+            with pytest.raises(BadJob, match="matrix_count"):
+                decoder.target.decode(fields, bytes(4096), bytes(3 << 20))
+        assert device.allocator.free_bytes == before
+        assert sum(1 for _ in pictures) == len(frames) - 1
 
 
 def mutated(stream: bytes, seed: int) -> bytes:
