@@ -24,7 +24,7 @@ RTL_CHECKS: dict[str, RtlCheck] = {
         "motion_search", False, "each macroblock within 8 cycles, and a scan of the first level where nothing hides it"
     ),
     "fractional_search": RtlCheck(
-        "fractional_search", False, "each macroblock within 3 cycles, and 11 for each further centre of its partitions"
+        "fractional_search", False, "each macroblock within 6 cycles, and 3 for each further centre of its partitions"
     ),
     "deblock": RtlCheck("deblock", True, "each macroblock exactly; frames and field pictures, no MBAFF"),
     "entropy": RtlCheck(

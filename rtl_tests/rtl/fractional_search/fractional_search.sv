@@ -91,8 +91,9 @@ module fractional_search #(
   logic [4:0] fill_row_q;
   logic [8:0] fetch_todo_q;  // partitions whose window has not been asked for
   logic [3:0] fetch_now;
-  logic       centre_done;   // the window being searched is free
-  logic       side_q;        // window being searched
+  logic       centre_done;   // the window of ring_side_q is free
+  logic       half_side_q;   // window of the next centre
+  logic       ring_side_q;   // window of the oldest centre whose rings are to come
   assign fetch_now       = lowest(fetch_todo_q);
   assign request_valid_o = fetch_todo_q != 0 && !filling_q && !full_q[fill_side_q];
   assign request_x_o     = whole_x_q[fetch_now];
@@ -120,7 +121,7 @@ module fractional_search #(
           fill_side_q         <= !fill_side_q;
         end
       end
-      if (centre_done) full_q[side_q] <= 1'b0;
+      if (centre_done) full_q[ring_side_q] <= 1'b0;
     end
   end
   always_ff @(posedge clk) if (window_valid_i && window_ready_o) window_q[fill_side_q][fill_row_q] <= window_data_i;
@@ -128,8 +129,11 @@ module fractional_search #(
   // ---- schedule ----------------------------------------------------------------------------------------------------------
   typedef enum logic [2:0] {S_IDLE, S_CENTRE, S_HALF, S_WAIT, S_QUARTER, S_END} state_e;
   state_e             state_q;
-  logic [8:0]         todo_q, members_q, ring_q;  // of the command, of the centre, of the winner's ring
-  logic [3:0]         first_q;                    // partition that names the centre
+  logic [8:0]         todo_q, ring_q;       // partitions of the command, of the winner's ring
+  logic [1:0][8:0]    members_q;            // of the centre of each window
+  logic [1:0][3:0]    first_q;              // partition that names it
+  logic [1:0]         pending_q;            // centres whose half positions are compared, but not their rings
+  logic               side;                 // window that is read
   logic signed [3:0]  dx_q, dy_q, ring_x_q, ring_y_q;  // position and ring's centre, quarter samples from the centre
   logic [2:0]         pair_q;                     // two blocks of the macroblock
   logic               issue, position_ends, ring_ends, pipe_busy, half_busy;
@@ -137,11 +141,11 @@ module fractional_search #(
   logic [8:0][23:0]   half_q, quarter_q;          // cost, number of the position: 7 * dy + dx + 24
   logic [3:0]         ring_first;
   logic [5:0]         ring_number;
-  assign ring_first  = lowest(members_q);
+  assign ring_first  = lowest(members_q[ring_side_q]);
   assign ring_number = half_q[ring_first][5:0];
   logic [8:0] same_winner;
   always_comb begin
-    for (int unsigned q = 0; q < 9; q++) same_winner[q] = members_q[q] && half_q[q][5:0] == ring_number;
+    for (int unsigned q = 0; q < 9; q++) same_winner[q] = members_q[ring_side_q][q] && half_q[q][5:0] == ring_number;
   end
   logic signed [3:0] winner_x, winner_y;
   assign winner_x = 4'(32'(ring_number) % 7) - 4'sd3;
@@ -153,7 +157,8 @@ module fractional_search #(
                                                              : dx_q == ring_x_q + 4'sd1 && dy_q == ring_y_q + 4'sd1);
   assign cmd_ready_o   = state_q == S_IDLE && !out_valid_o;
   assign accept        = cmd_valid_i && cmd_ready_o;
-  assign centre_done   = state_q == S_QUARTER && ring_ends && (members_q & ~ring_q) == 0;
+  assign side          = state_q == S_HALF ? half_side_q : ring_side_q;
+  assign centre_done   = state_q == S_QUARTER && ring_ends && (members_q[ring_side_q] & ~ring_q) == 0;
 
   logic finish;
   assign finish = state_q == S_END && !pipe_busy;
@@ -164,7 +169,9 @@ module fractional_search #(
       members_q   <= '0;
       ring_q      <= '0;
       first_q     <= '0;
-      side_q      <= 1'b0;
+      half_side_q <= 1'b0;
+      ring_side_q <= 1'b0;
+      pending_q   <= '0;
       pair_q      <= '0;
       out_valid_o <= 1'b0;
     end else begin
@@ -177,13 +184,16 @@ module fractional_search #(
           end
         end
         S_CENTRE: begin
-          if (todo_q == 0) begin
+          // the half positions of a second centre fill the wait for those of the first
+          if (todo_q != 0 && pending_q != 2'd2 && full_q[half_side_q]) begin
+            first_q[half_side_q]   <= lowest(todo_q);
+            members_q[half_side_q] <= sharing(todo_q, lowest(todo_q), whole_x_q, whole_y_q);
+            todo_q                 <= todo_q & ~sharing(todo_q, lowest(todo_q), whole_x_q, whole_y_q);
+            state_q                <= S_HALF;
+          end else if (pending_q != 0) begin
+            state_q <= S_WAIT;
+          end else if (todo_q == 0) begin
             state_q <= S_END;
-          end else if (full_q[side_q]) begin
-            first_q   <= lowest(todo_q);
-            members_q <= sharing(todo_q, lowest(todo_q), whole_x_q, whole_y_q);
-            todo_q    <= todo_q & ~sharing(todo_q, lowest(todo_q), whole_x_q, whole_y_q);
-            state_q   <= S_HALF;
           end
           dx_q   <= -4'sd2;
           dy_q   <= -4'sd2;
@@ -195,7 +205,11 @@ module fractional_search #(
             dx_q <= dx_q == 4'sd2 ? -4'sd2 : dx_q + 4'sd2;
             if (dx_q == 4'sd2) dy_q <= dy_q + 4'sd2;
           end
-          if (ring_ends) state_q <= S_WAIT;
+          if (ring_ends) begin
+            state_q     <= S_CENTRE;
+            half_side_q <= !half_side_q;
+            pending_q   <= pending_q + 2'd1;
+          end
         end
         S_WAIT: begin  // the winners of the half positions are known when these have left the pipeline
           if (!half_busy) begin
@@ -216,10 +230,11 @@ module fractional_search #(
             if (dx_q == ring_x_q + 4'sd1) dy_q <= dy_q + 4'sd1;
           end
           if (ring_ends) begin
-            members_q <= members_q & ~ring_q;
-            if ((members_q & ~ring_q) == 0) begin
-              state_q <= S_CENTRE;
-              side_q  <= !side_q;
+            members_q[ring_side_q] <= members_q[ring_side_q] & ~ring_q;
+            if (centre_done) begin
+              state_q     <= S_CENTRE;
+              ring_side_q <= !ring_side_q;
+              pending_q   <= pending_q - 2'd1;
             end else begin
               state_q <= S_WAIT;
             end
@@ -245,7 +260,8 @@ module fractional_search #(
     logic       reset;      // first position of a centre
     logic [1:0] quadrant;
     logic [5:0] number;
-    logic [8:0] ring;
+    logic [8:0] ring;       // partitions that the position is for
+    logic       side;
     logic [10:0] centre_x;
     logic [10:0] centre_y;
   } token_t;
@@ -261,9 +277,10 @@ module fractional_search #(
     token_d.begins   = state_q == S_QUARTER && dx_q == ring_x_q - 4'sd1 && dy_q == ring_y_q - 4'sd1;
     token_d.quadrant = {pair_q[2], pair_q[0]};
     token_d.number   = 6'(7'sd7 * 7'(dy_q) + 7'(dx_q) + 7'sd24);
-    token_d.ring     = ring_q;
-    token_d.centre_x = whole_x_q[first_q];
-    token_d.centre_y = whole_y_q[first_q];
+    token_d.ring     = state_q == S_HALF ? members_q[half_side_q] : ring_q;
+    token_d.side     = side;
+    token_d.centre_x = whole_x_q[first_q[side]];
+    token_d.centre_y = whole_y_q[first_q[side]];
   end
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -278,7 +295,7 @@ module fractional_search #(
     half_busy = 1'b0;
     for (int unsigned i = 1; i <= LATENCY; i++) begin
       pipe_busy = pipe_busy || token_q[i].valid;
-      half_busy = half_busy || (token_q[i].valid && token_q[i].half);
+      half_busy = half_busy || (token_q[i].valid && token_q[i].half && token_q[i].side == ring_side_q);
     end
   end
 
@@ -292,7 +309,7 @@ module fractional_search #(
     row0    = {1'b0, pair_q[2:1], 2'd0} + (dy_q[3] ? 5'd0 : 5'd1);
     column0 = {1'b0, pair_q[0], 3'd0} + (dx_q[3] ? 5'd0 : 5'd1);
     for (int unsigned r = 0; r < 9; r++) begin
-      for (int unsigned c = 0; c < 13; c++) area_q[r][c] <= window_q[side_q][row0+5'(r)][column0+5'(c)];
+      for (int unsigned c = 0; c < 13; c++) area_q[r][c] <= window_q[side][row0+5'(r)][column0+5'(c)];
     end
     for (int unsigned r = 0; r < 4; r++) begin
       for (int unsigned c = 0; c < 8; c++) cur1_q[r][c] <= current_q[{pair_q[2:1], 2'(r)}][{pair_q[0], 3'(c)}];
@@ -468,7 +485,7 @@ module fractional_search #(
         logic [23:0] found, before_;
         found = {costs[p], token_q[8].number};
         if (token_q[8].half) begin
-          if (token_q[8].reset || found < half_q[p]) half_q[p] <= found;
+          if (token_q[8].ring[p] && (token_q[8].reset || found < half_q[p])) half_q[p] <= found;
         end else begin
           before_      = token_q[8].begins ? half_q[p] : quarter_q[p];
           quarter_q[p] <= found < before_ ? found : before_;
