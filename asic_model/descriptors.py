@@ -82,6 +82,21 @@ class CommandFlag(IntFlag):
     QUIET = 1  # completion raises no event (poll, or let a later one tell)
 
 
+class Tool(IntFlag):
+    """Decisions of the encode core that a job can leave out (`tools_off`), whatever its effort."""
+
+    SHAPES = 1  # partitions below 16x16
+    BOTH_TRANSFORMS = 2  # trial of the other transform size in inter macroblocks
+    INTRA_4X4 = 4
+    INTRA_8X8 = 8
+    INTRA_IN_INTER = 16  # intra macroblocks in P and B pictures
+    RDO_QUANTISATION = 32  # levels by rate and distortion; else by dead zone, a third or a sixth of a step
+    EARLY_SKIP = 64
+    COARSE_SEARCH = 128  # the search's level at 1/4 resolution
+    BI_PREDICTION = 256  # other than direct
+    DIRECT = 512  # B_Skip and direct
+
+
 class Kind(IntEnum):
     """Kind of core, session and job block. Equal to `cores[].kind` in the register map."""
 
@@ -424,7 +439,7 @@ ENCODE_BLOCK = Layout(
         *(_field(f"unmark_{i}", "H", "difference_of_pic_nums_minus1") for i in range(4)),
         _field("direct_temporal", "B", "direct prediction: 0 spatial, 1 temporal", 0, 1),
         _field("weighted", "B", "bit 0: explicit in P, bit 1: implicit in B", 0, 3),
-        _field("tools_off", "H", "bit set of decisions left out (TOOL_*)", 0, 4095),
+        _field("tools_off", "H", "bit set of decisions left out, class Tool", 0, 1023),
         _field("max_bits", "I", "that the picture must not exceed: macroblocks become coarser on the way; 0: no limit"),
     ),
 )

@@ -12,6 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
+from asic_model.descriptors import Tool
 from driver.errors import InvalidConfig
 from driver.gop import B_REF_MODES, buffered_references
 
@@ -78,6 +79,19 @@ def parse_integer(text: "str | int | float") -> int:
         raise ValueError
     except (ValueError, TypeError, OverflowError):
         raise ValueError(f"{text!r} is not a whole number") from None
+
+
+def parse_tools(text: "str | int") -> int:
+    """Return the bit set of `direct,shapes`; a number is one already."""
+    if isinstance(text, int):
+        return text
+    found = 0
+    for word in filter(None, (part.strip().upper().replace("-", "_") for part in text.split(","))):
+        if word not in Tool.__members__:
+            known = [name.lower() for name in Tool.__members__]
+            raise ValueError(f"{word.lower()!r} is not one of {', '.join(known)}{near(word.lower(), known)}")
+        found |= Tool[word]
+    return found
 
 
 def _flag(text: "str | int | bool") -> bool:
@@ -235,6 +249,10 @@ class EncoderConfig(_Config):
     direct: str = option(
         "spatial", names=("direct-pred",), parse=str, choices=("spatial", "temporal"), text="direct prediction"
     )
+    weightp: bool = option(
+        True, names=("weightp",), parse=lambda text: _flag("1" if str(text) in ("2", "-1") else text),
+        text="explicit weights in P pictures where light changes as a whole",
+    )  # fmt: skip
     weightb: bool = option(True, names=("weightb",), parse=_flag, text="implicit weights in bi-prediction")
     scene_cut: int = option(
         40, names=("sc_threshold",), low=0, high=100, text="how readily a picture counts as a scene cut; 0: never"
@@ -261,6 +279,12 @@ class EncoderConfig(_Config):
     queue_depth: int = option(4, names=("async_depth",), low=1, high=16, unit="pictures", text="pictures in flight")
     realtime: bool = option(
         False, names=("realtime",), parse=_flag, text="reserve the chip's encode rate for this session, or be refused"
+    )
+    tools_off: int = option(
+        0,
+        names=("tools_off",),
+        parse=parse_tools,
+        text="decisions to leave out, e.g. shapes,direct (docs/coding_tools.md)",
     )
     seed: int = option(0, names=("seed",), low=0, high=2**32 - 1, text="seed of everything random in the model")
     # None of the following: the stream does not say
@@ -355,7 +379,7 @@ class EncoderConfig(_Config):
 
     @property
     def weighted_p(self) -> bool:
-        return False
+        return self.weightp and self.profile != "baseline"
 
     @property
     def weighted_b(self) -> bool:

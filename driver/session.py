@@ -465,6 +465,7 @@ class EncodeSession(Session):
             "transform_8x8": int(config.transform_8x8),
             "direct_temporal": int(config.direct == "temporal"),
             "weighted": int(config.weighted_p) | int(config.weighted_b) << 1,
+            "tools_off": config.tools_off,
             "seed": config.seed,
             **header.fields,
         }

@@ -1,9 +1,9 @@
 """Motion search: whole-sample search of every macroblock in bounded windows of the reference pictures.
 
 Two levels. At 1/4 resolution all positions of the window are compared on 4x4 averages, and the best few that are
-no neighbours of each other become centres. At full resolution a handful of predictors and a small square around
-each centre are compared on all 256 samples; one pass over a candidate serves nine partitions (16x16, two 16x8, two
-8x16, four 8x8), as an adder tree gives them all for nothing.
+no neighbours of each other become centres (`centres` 0: this level is left out). At full resolution a handful of
+predictors and a small square around each centre are compared on all 256 samples; one pass over a candidate serves nine
+partitions (16x16, two 16x8, two 8x16, four 8x8), as an adder tree gives them all for nothing.
 
 What a candidate costs besides its SAD, lambda times the bits of its difference to a predicted vector, uses what a
 pipeline can know: vectors found by this engine in the macroblock row above, and the co-located vectors of the picture
@@ -143,36 +143,39 @@ def search_row(
                     predicted_x = _median(up_x, side_x, np.int64(mv[above - 1, WHOLE, 0]))
                     predicted_y = _median(up_y, side_y, np.int64(mv[above - 1, WHOLE, 1]))
 
-        # 1/4 resolution: all positions; the window moves inwards at the picture's edges.
-        start_x = max(-settings.range_x // 4, -((16 * mb_x + BORDER_PX) // 4))
-        start_x = min(start_x, (high_x >> 2) - columns + 1)
-        start_x = max(start_x, -((16 * mb_x + BORDER_PX) // 4))
-        start_y = max(-settings.range_y // 4, -((16 * mb_y + BORDER_PX) // 4))
-        start_y = min(start_y, (high_y >> 2) - rows + 1)
-        start_y = max(start_y, -((16 * mb_y + BORDER_PX) // 4))
-        rows_here = min(rows, (high_y >> 2) - start_y + 1)
-        columns_here = min(columns, (high_x >> 2) - start_x + 1)
-        sad_4x4_window(
-            current_quarter.data,
-            current_quarter.offset + 4 * mb_y * current_quarter.stride + 4 * mb_x,
-            current_quarter.stride,
-            reference_quarter.data,
-            reference_quarter.offset + (4 * mb_y + start_y) * reference_quarter.stride + 4 * mb_x + start_x,
-            reference_quarter.stride,
-            groups,
-            rows_here,
-            coarse,
-        )
-        for dy in range(rows_here):
-            rate_y = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)])
-            for dx in range(columns):
-                bits = rate_y + VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)]
-                # a 4x4 average stands for 16 samples
-                at = dy * columns + dx
-                coarse[at] = (
-                    coarse[at] + ((rate_lambda * bits) >> (MOTION_LAMBDA_BITS + 4)) if dx < columns_here else 32767
-                )
-        work[mb].motion_search_coarse += rows_here * columns_here
+        rows_here = columns_here = np.int64(0)
+        start_x = start_y = np.int64(0)
+        if settings.centres:
+            # 1/4 resolution: all positions; the window moves inwards at the picture's edges.
+            start_x = max(-settings.range_x // 4, -((16 * mb_x + BORDER_PX) // 4))
+            start_x = min(start_x, (high_x >> 2) - columns + 1)
+            start_x = max(start_x, -((16 * mb_x + BORDER_PX) // 4))
+            start_y = max(-settings.range_y // 4, -((16 * mb_y + BORDER_PX) // 4))
+            start_y = min(start_y, (high_y >> 2) - rows + 1)
+            start_y = max(start_y, -((16 * mb_y + BORDER_PX) // 4))
+            rows_here = min(rows, (high_y >> 2) - start_y + 1)
+            columns_here = min(columns, (high_x >> 2) - start_x + 1)
+            sad_4x4_window(
+                current_quarter.data,
+                current_quarter.offset + 4 * mb_y * current_quarter.stride + 4 * mb_x,
+                current_quarter.stride,
+                reference_quarter.data,
+                reference_quarter.offset + (4 * mb_y + start_y) * reference_quarter.stride + 4 * mb_x + start_x,
+                reference_quarter.stride,
+                groups,
+                rows_here,
+                coarse,
+            )
+            for dy in range(rows_here):
+                rate_y = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)])
+                for dx in range(columns):
+                    bits = rate_y + VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)]
+                    # a 4x4 average stands for 16 samples
+                    at = dy * columns + dx
+                    coarse[at] = (
+                        coarse[at] + ((rate_lambda * bits) >> (MOTION_LAMBDA_BITS + 4)) if dx < columns_here else 32767
+                    )
+            work[mb].motion_search_coarse += rows_here * columns_here
 
         # Full resolution: predictors one by one, squares around the centres, around the best place so far if it is
         # none of them, and small ones where the quadrants' best places are.

@@ -340,7 +340,7 @@ struct encode_block {
     uint16_t unmark_1; // difference_of_pic_nums_minus1
     uint16_t unmark_2; // difference_of_pic_nums_minus1
     uint16_t unmark_3; // difference_of_pic_nums_minus1
-    uint16_t tools_off; // bit set of decisions left out (TOOL_*)
+    uint16_t tools_off; // bit set of decisions left out, class Tool
     uint8_t ref_count; // reference pictures
     uint8_t slice_type; // 0 P, 1 B, 2 I
     uint8_t idr; // 1: IDR picture
@@ -559,7 +559,7 @@ _Static_assert(offsetof(struct encode_block, max_bits) == 148, "max_bits");
     {184, 0x2, 0, 65535u}, \
     {207, 0x1, 0, 1u}, \
     {208, 0x1, 0, 3u}, \
-    {186, 0x2, 0, 4095u}, \
+    {186, 0x2, 0, 1023u}, \
     {148, 0x4, 0, 4294967295u}, \
 }
 

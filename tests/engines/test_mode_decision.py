@@ -184,7 +184,7 @@ def test_levels_gain_what_they_claim(coefs, qp, weight, shape, flag):
     levels, stored = np.zeros(32, np.int16), np.zeros(32, np.int16)
     stored[:16] = coefs
     shift = SHIFT_4X4 + qp // 6
-    number, gain = choose_levels(levels, 0, stored, 0, factor, 0, shift, first, count, cat, costs, weight, flag)
+    number, gain = choose_levels(levels, 0, stored, 0, factor, 0, shift, first, count, cat, costs, weight, flag, 0)
     chosen = levels[first : first + count].tolist()
     scaled = [(abs(coefs[i]) * int(factor[i])) >> (shift - FRACTION_BITS) for i in range(first, first + count)]
     for level, value, coef in zip(chosen, scaled, coefs[first:], strict=False):

@@ -9,6 +9,7 @@ from asic_model import timing_table
 from asic_model.codecs.h264.macroblock import B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP, Macroblocks
 from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_I, EncodeJob
 from asic_model.cores.encode.picture import squared_error
+from asic_model.cores.encode.reference import stored_tiles
 from asic_model.engines import (
     deblock,
     entropy,
@@ -27,7 +28,7 @@ from asic_model.engines.mode_decision.state import Samples
 from asic_model.engines.motion_search import MotionSearchConfig
 from asic_model.engines.transform import TransformConfig
 from asic_model.memory import traffic
-from asic_model.memory.frame_compression import KnownTiles, tile_bytes
+from asic_model.memory.frame_compression import KnownTiles
 from asic_model.memory.reference_cache import ReferenceCacheConfig, reads, search_windows
 from asic_model.section import Section
 from asic_model.timing_table import CORE, StageTiming, known_stages
@@ -87,7 +88,9 @@ def memory_requests(
     """Return the REQUEST rows of the picture."""
     count = len(work)
     mb_width, mb_height = job.mb_width, job.mb_height
-    compressed = tile_bytes(memory, job.reconstruction) if cfg.frame_compression else None
+    compressed = None
+    if cfg.frame_compression:
+        compressed = stored_tiles(memory, job.reconstruction, job.nal_ref_idc > 0)
     parts = [
         traffic.picture(job.source, mb_width, mb_height, FETCH, "source", False),
         traffic.picture(job.reconstruction, mb_width, mb_height, DEBLOCK, "reconstruction", True, compressed),
@@ -101,7 +104,7 @@ def memory_requests(
         windows = search_windows(
             mb_width, mb_height, centre, centre, cfg.motion_search.range_x, cfg.motion_search.range_y
         )
-        tiles = [tile_bytes(memory, surface) for surface in surfaces] if cfg.frame_compression else None
+        tiles = [stored_tiles(memory, surface) for surface in surfaces] if cfg.frame_compression else None
         parts.append(reads(cfg.reference_cache, surfaces, windows, MOTION_SEARCH, tiles))
         if job.motion_in_address:
             parts.append(traffic.per_unit(count, MOTION_BYTES, job.motion_in_address, MOTION_SEARCH, False, "motion"))

@@ -9,7 +9,7 @@ from asic_model.cores.encode import motion
 from asic_model.cores.encode.account import STAGES, EncodeCoreConfig, counters, memory_requests, stage_cycles
 from asic_model.cores.encode.effort import decision_settings, search_settings
 from asic_model.cores.encode.job import CABAC, FIELD_NUMBER, SLICE_B, SLICE_I, EncodeJob, bad_field
-from asic_model.cores.encode.lists import ReferenceLists, reference_lists, search_references
+from asic_model.cores.encode.lists import ReferenceLists, reference_lists
 from asic_model.cores.encode.picture import (
     PictureParameters,
     code_bipredictive_picture,
@@ -17,7 +17,9 @@ from asic_model.cores.encode.picture import (
     search_results,
 )
 from asic_model.cores.encode.reference import quarter_plane
+from asic_model.cores.encode.search_references import search_references
 from asic_model.cores.encode.syntax import slice_parameters, slice_rows, write_slices
+from asic_model.cores.encode.weights import find_weights
 from asic_model.cores.result import REQUEST, STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult, Facts
 from asic_model.engines import deblock, entropy
 from asic_model.engines.mode_decision.state import REFERENCES, Coded, Samples, macroblock_state
@@ -111,6 +113,7 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
     mbs = allocate(count)
     source = _load_source(memory, job)
     current = Plane(source.data, 0, source.stride)
+    find_weights(memory, job, lists, source)
     references, quarters = search_references(memory, job, lists)
     current_quarter = quarter_plane(current, job.coded_width, job.coded_height, 0) if inter else quarters[0]
     surface = job.reconstruction
@@ -143,7 +146,8 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
         slice_parameters(job, 0, count), entropy.entropy_scratch(count), mbs,
         mbs.levels.reshape(-1), Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8)), references, quarters,
         search_results(REFERENCES if job.slice_type == SLICE_B else job.ref_count, count), source, current_quarter,
-        current, recon, rows, qp_map, motion.temporal_vectors(colocated, job), colocated, lists.direct, work,
+        current, recon, rows, qp_map, motion.temporal_vectors(colocated, job), lists.stretch,
+        colocated, lists.direct, work,
     )  # fmt: skip
     _deblock(memory, job, lists, mbs, work)
     size = write_slices(memory, job, lists, mbs, rows, work)

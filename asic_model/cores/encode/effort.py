@@ -8,11 +8,9 @@ from asic_model.cores.encode.job import (
     EFFORT_MEDIUM,
     EFFORT_SLOW,
     SLICE_B,
-    TOOL_BOTH_TRANSFORMS,
-    TOOL_EARLY_SKIP,
-    TOOL_SHAPES,
     EncodeJob,
 )
+from asic_model.descriptors import Tool
 from asic_model.engines.lagrangian import MOTION_LAMBDA
 from asic_model.engines.mode_decision.state import Settings
 from asic_model.engines.motion_search import MotionSearchConfig, SearchSettings
@@ -24,9 +22,11 @@ _EFFORTS = {
         inter_margin=16,
         intra_margin=24,
         early_skip=1,
+        skip_energy=200,
         weight_inter=16,
         weight_intra=8,
         mode_lambda=14,
+        zero_energy=12,
         both_transforms=0,
     ),
     EFFORT_MEDIUM: Settings(
@@ -35,9 +35,11 @@ _EFFORTS = {
         inter_margin=18,
         intra_margin=48,
         early_skip=1,
+        skip_energy=64,
         weight_inter=16,
         weight_intra=8,
         mode_lambda=14,
+        zero_energy=10,
         both_transforms=1,
     ),
     EFFORT_SLOW: Settings(
@@ -46,17 +48,19 @@ _EFFORTS = {
         inter_margin=24,
         intra_margin=48,
         early_skip=0,
+        skip_energy=0,
         weight_inter=15,
         weight_intra=8,
         mode_lambda=14,
+        zero_energy=5,
         both_transforms=1,
     ),
 }
 # What differs in B slices
 _EFFORTS_B = {
-    EFFORT_FAST: _EFFORTS[EFFORT_FAST]._replace(early_skip=2, intra_margin=16),
+    EFFORT_FAST: _EFFORTS[EFFORT_FAST]._replace(skip_energy=300, intra_margin=16),
     EFFORT_MEDIUM: _EFFORTS[EFFORT_MEDIUM]._replace(intra_margin=24),
-    EFFORT_SLOW: _EFFORTS[EFFORT_SLOW]._replace(early_skip=1),
+    EFFORT_SLOW: _EFFORTS[EFFORT_SLOW]._replace(early_skip=1, skip_energy=24),
 }
 _CENTRES_EXTRA = {EFFORT_FAST: -1, EFFORT_MEDIUM: 0, EFFORT_SLOW: 2}
 
@@ -64,23 +68,29 @@ _CENTRES_EXTRA = {EFFORT_FAST: -1, EFFORT_MEDIUM: 0, EFFORT_SLOW: 2}
 def decision_settings(job: EncodeJob) -> Settings:
     """What mode decision spends on the job's picture."""
     settings = (_EFFORTS_B if job.slice_type == SLICE_B else _EFFORTS)[job.effort]
-    if job.tools_off & TOOL_SHAPES:
+    if job.tools_off & Tool.SHAPES:
         settings = settings._replace(partitions=0)
-    if job.tools_off & TOOL_BOTH_TRANSFORMS:
+    if job.tools_off & Tool.BOTH_TRANSFORMS:
         settings = settings._replace(both_transforms=0)
-    if job.tools_off & TOOL_EARLY_SKIP:
-        settings = settings._replace(early_skip=0)
-    return settings
+    if job.tools_off & Tool.EARLY_SKIP:
+        settings = settings._replace(early_skip=0, skip_energy=0)
+    if job.tools_off & Tool.RDO_QUANTISATION:
+        settings = settings._replace(dead_zone_inter=43, dead_zone_intra=85)
+    return settings._replace(tools_off=job.tools_off)
 
 
-def search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> SearchSettings:
-    """What the searches spend on it."""
-    return SearchSettings(
+def search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> tuple[SearchSettings, SearchSettings]:
+    """What the searches spend on it: in the first reference of a list, and in each of the others."""
+    centres = max(1, cfg.centres + _CENTRES_EXTRA[job.effort])
+    if job.tools_off & Tool.COARSE_SEARCH or (job.effort == EFFORT_FAST and job.slice_type == SLICE_B):
+        centres = 0
+    first = SearchSettings(
         range_x=cfg.range_x,
         range_y=cfg.range_y,
-        centres=max(1, cfg.centres + _CENTRES_EXTRA[job.effort]),
+        centres=centres,
         radius=cfg.radius,
         radius_parts=0 if job.effort == EFFORT_FAST else cfg.radius_parts,
         temporal=int(job.motion_in_address != 0),
         lambda_motion=int(MOTION_LAMBDA[job.qp]),
     )
+    return first, first._replace(centres=0, temporal=1)

@@ -1,7 +1,9 @@
 """The encode core's job: one picture, all state in device memory."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
+from asic_model.descriptors import Tool
 from asic_model.memory.surface import Surface, source_surface, surface, window, window_fault
 
 SLICE_P = 0
@@ -19,22 +21,6 @@ MOTION_BYTES = 32  # co-located motion of one macroblock, `asic_model.cores.enco
 def coded(samples: int) -> int:
     """Size in luma samples as it is coded: whole macroblocks."""
     return (samples + 15) & ~15
-
-
-# Bits of `tools_off`
-TOOL_SHAPES = 1  # partitions below 16x16
-TOOL_SUB_8X8 = 2  # and below 8x8
-TOOL_BOTH_TRANSFORMS = 4  # trial of the other transform size in inter macroblocks
-TOOL_INTRA_4X4 = 8
-TOOL_INTRA_8X8 = 16
-TOOL_INTRA_IN_INTER = 32  # intra macroblocks in P and B pictures
-TOOL_RDO_QUANTISATION = 64  # levels by rate and distortion; else by dead zone
-TOOL_EARLY_SKIP = 128
-TOOL_FRACTIONAL = 256  # fractional search; else whole samples
-TOOL_COARSE_SEARCH = 512  # the search's level at 1/4 resolution
-TOOL_BI = 1024  # bi-prediction other than direct
-TOOL_DIRECT = 2048  # B_Skip and direct
-TOOLS = 4096
 
 
 @dataclass(frozen=True)
@@ -118,7 +104,7 @@ class EncodeJob:
     weighted: int = (
         0  # bit 0: P pictures may weight (weighted_pred_flag 1); bit 1: B implicitly (weighted_bipred_idc 2)
     )
-    tools_off: int = 0  # bit set of TOOL_*: decisions left out, whatever the effort
+    tools_off: int = 0  # bit set of descriptors.Tool: decisions left out, whatever the effort
     max_bits: int = 0  # that the picture must not exceed: macroblocks become coarser on the way; 0: no limit
 
     @property
@@ -150,7 +136,7 @@ class EncodeJob:
     def reconstruction(self) -> Surface:
         return surface(self.coded_width, self.coded_height, self.recon_address)
 
-    @property
+    @cached_property
     def lists(self) -> tuple[list["Reference"], list["Reference"]]:
         """Reference pictures of list 0 and list 1, in order."""
 
@@ -196,7 +182,7 @@ _LIMITS = {
     "unmark_count": (0, UNMARKED_MAX),
     "direct_temporal": (0, 1),
     "weighted": (0, 3),
-    "tools_off": (0, TOOLS - 1),
+    "tools_off": (0, 2 * Tool.DIRECT - 1),
 }
 
 

@@ -14,7 +14,7 @@ from asic_model.engines.mode_decision.inter import Motion
 from asic_model.engines.mode_decision.load import begin
 from asic_model.engines.mode_decision.rate import set_bin_costs
 from asic_model.engines.mode_decision.state import LIST_1, SLICE_P, T_RATE
-from asic_model.engines.motion_search import PARTITIONS, search_row
+from asic_model.engines.motion_search import PARTITIONS, WHOLE, search_row
 from asic_model.kernel_cache import kernel
 from asic_model.simd.compare import ssd_16xn
 
@@ -84,6 +84,29 @@ def _begin_row(p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, 
 
 
 @kernel
+def _search_list(
+    p, lst, mb_y, current, source_quarter, references, quarters, temporal, stretch, settings, search, work
+):
+    """Search a macroblock row in all references of a list.
+
+    The first one is searched in full. Where objects are in the others follows from where they are in it: there its
+    vector, stretched to the distance in time, is the candidate, and the level at 1/4 resolution is left out.
+    """
+    for ref in range(p.references_l1 if lst else p.references):
+        place = lst * LIST_1 + ref
+        if ref:
+            first = search.vectors[lst * LIST_1]
+            for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
+                for axis in range(2):
+                    vector = (4 * np.int64(first[mb, WHOLE, axis]) * np.int64(stretch[place])) >> 8
+                    temporal[place, mb, axis] = min(max(vector, -2048), 2047)
+        search_row(
+            mb_y, p.mb_width, p.mb_height, current, source_quarter, references.search[place], quarters[place],
+            temporal[place], settings[1 if ref else 0], search.vectors[place], search.costs[place], work,
+        )  # fmt: skip
+
+
+@kernel
 def _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp):
     mbs.slice_id[mb] = slice_of_row[mb // p.mb_width]
     qp = np.int64(p.qp) + coarser
@@ -146,13 +169,14 @@ def _account(t, mbs, work, mb):
 @kernel
 def code_picture(
     p, t, q, settings, search_settings, entropy, scratch, mbs, levels, coded, references, quarters, search, source,
-    source_quarter, current, recon, slice_of_row, qp_map, temporal, colocated, direct, work,
+    source_quarter, current, recon, slice_of_row, qp_map, temporal, stretch, colocated, direct, work,
 ):  # fmt: skip
     """Decide and reconstruct (not deblocked) all macroblocks of an I or P picture.
 
     p              : PictureParameters
     t              : mode_decision's record; q: Quantiser with flat scaling lists
-    settings       : mode_decision Settings; search_settings: motion_search SearchSettings
+    settings       : mode_decision Settings; search_settings: two motion_search SearchSettings, for
+                     the first reference of a list and for the others
     entropy        : SliceParameters as if the picture were one slice; scratch: EntropyScratch to follow the contexts
     levels         : mbs.levels seen flat
     references     : mode_decision References; quarters: tuple of their Planes at 1/4 resolution
@@ -161,6 +185,7 @@ def code_picture(
     slice_of_row   : int32[mb_height]
     qp_map         : int8[n] offsets, or int8[0]
     temporal       : int16[places, n, 2], see `motion.temporal_vectors`
+    stretch        : int64[places], see `lists.ReferenceLists`
     colocated, direct : Colocated and DirectPictures, read in B pictures
     """
     _begin_picture(p, t)
@@ -176,11 +201,10 @@ def code_picture(
         if mb_y == 0 or slice_of_row[mb_y] != slice_of_row[mb_y - 1]:
             previous_qp = np.int64(p.qp)
         if p.slice_type == SLICE_P:
-            for ref in range(p.references):
-                search_row(
-                    mb_y, p.mb_width, p.mb_height, current, source_quarter, references.search[ref], quarters[ref],
-                    temporal[ref], search_settings, search.vectors[ref], search.costs[ref], work,
-                )  # fmt: skip
+            _search_list(
+                p, 0, mb_y, current, source_quarter, references, quarters, temporal, stretch, search_settings, search,
+                work,
+            )  # fmt: skip
         for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
             if mb % LIMIT_RUN_MBS == 0:
                 coarser = _coarsen(p, coarser, spent, run_spent, mb)
@@ -201,7 +225,7 @@ def code_picture(
 @kernel
 def code_bipredictive_picture(
     p, t, q, settings, search_settings, entropy, scratch, mbs, levels, coded, references, quarters, search, source,
-    source_quarter, current, recon, slice_of_row, qp_map, temporal, colocated, direct, work,
+    source_quarter, current, recon, slice_of_row, qp_map, temporal, stretch, colocated, direct, work,
 ):  # fmt: skip
     """As `code_picture`, for a B picture. A kernel of its own: who codes no B pictures does not compile it."""
     _begin_picture(p, t)
@@ -217,12 +241,10 @@ def code_bipredictive_picture(
         if mb_y == 0 or slice_of_row[mb_y] != slice_of_row[mb_y - 1]:
             previous_qp = np.int64(p.qp)
         for lst in range(2):
-            for ref in range(p.references_l1 if lst else p.references):
-                place = lst * LIST_1 + ref
-                search_row(
-                    mb_y, p.mb_width, p.mb_height, current, source_quarter, references.search[place], quarters[place],
-                    temporal[place], search_settings, search.vectors[place], search.costs[place], work,
-                )  # fmt: skip
+            _search_list(
+                p, lst, mb_y, current, source_quarter, references, quarters, temporal, stretch, search_settings,
+                search, work,
+            )  # fmt: skip
         for mb in range(mb_y * p.mb_width, (mb_y + 1) * p.mb_width):
             if mb % LIMIT_RUN_MBS == 0:
                 coarser = _coarsen(p, coarser, spent, run_spent, mb)

@@ -14,6 +14,7 @@ import numpy as np
 from asic_model.engines.fractional_search import ReferencePlanes
 from asic_model.engines.inter_prediction import half_sample_planes
 from asic_model.engines.motion_search import GUARD_BYTES, PAD_PX, Plane, decimate
+from asic_model.memory.frame_compression import KnownTiles, tile_bytes
 from asic_model.memory.surface import Surface
 
 KEPT = 12  # pictures
@@ -26,6 +27,7 @@ class ReferencePicture(NamedTuple):
     quarter: Plane
 
 
+_tiles: OrderedDict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()  # samples, sizes
 _kept: OrderedDict[tuple[int, int, int], ReferencePicture] = OrderedDict()
 _lock = threading.Lock()
 
@@ -78,3 +80,27 @@ def reference_picture(memory: np.ndarray, surface: Surface) -> ReferencePicture:
         while len(_kept) > KEPT:
             _kept.popitem(last=False)
     return made
+
+
+def stored_tiles(memory: np.ndarray | KnownTiles, surface: Surface, keep: bool = True) -> np.ndarray:
+    """`tile_bytes` of a picture, made now or (like references) kept from before and compared with the samples.
+
+    keep : it will be asked for again: it is a reference
+    """
+    if isinstance(memory, KnownTiles):
+        return tile_bytes(memory, surface)
+    key = (surface.address, surface.width, surface.height)
+    samples = memory[surface.address : surface.address + surface.size_bytes]
+    with _lock:
+        kept = _tiles.get(key)
+    if kept is not None and np.array_equal(kept[0], samples):
+        return kept[1]
+    sizes = tile_bytes(memory, surface)
+    if keep:
+        sizes.flags.writeable = False
+        with _lock:
+            _tiles[key] = (samples.copy(), sizes)
+            _tiles.move_to_end(key)
+            while len(_tiles) > KEPT:
+                _tiles.popitem(last=False)
+    return sizes

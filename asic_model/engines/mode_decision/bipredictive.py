@@ -12,6 +12,7 @@ from asic_model.codecs.h264.macroblock import (
     SUB_DIRECT,
 )
 from asic_model.codecs.h264.motion_prediction import MotionField
+from asic_model.descriptors import Tool
 from asic_model.engines.inter_prediction import average_prediction, predict_luma_from_planes
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
 from asic_model.engines.mode_decision.candidates import (
@@ -54,6 +55,7 @@ from asic_model.kernel_cache import kernel
 from asic_model.simd.blocks import copy_16xn
 from asic_model.simd.compare import satd_8xn, satd_16xn
 
+_BI_PREDICTION, _DIRECT = int(Tool.BI_PREDICTION), int(Tool.DIRECT)
 IN_LIST_0, IN_LIST_1, IN_BOTH, DIRECT = range(4)
 # bits of mb_type (16x16) or a share of it or of sub_mb_type, by prediction: B_L0, B_L1, B_Bi, direct
 _LIST_BITS = np.array([3, 3, 5, 1], np.int64)
@@ -84,9 +86,9 @@ def _try_direct(t, motion, references, colocated, pictures, temporal):
 
     Returns whether nothing of the residual was worth coding.
     """
-    valid = True
+    valid = not t.tools_off & _DIRECT
     if temporal:
-        valid = temporal_direct(t.mb, colocated, pictures, t.direct_ref, t.direct_vector)
+        valid = temporal_direct(t.mb, colocated, pictures, t.direct_ref, t.direct_vector) and valid
     else:
         field = MotionField(motion.slice_id, motion.ref_idx, motion.mv)
         spatial_direct(field, motion.mb_width, t.mb, colocated, t.direct_ref, t.direct_vector)
@@ -151,7 +153,7 @@ def _choose_lists(t, references, p):
     average_prediction(t.other, at, 16, t.other, SAMPLES + at, 16, width, height)
     t.satd_blocks += (width * height) >> 4
     cost = _satd(t, t.other, 0, p) + rate
-    if cost < least:
+    if cost < least and not t.tools_off & _BI_PREDICTION:
         best, least = np.int64(IN_BOTH), cost
     if p >= QUADRANT and t.direct_valid:
         cost = _satd(t, t.prediction, SLOT_SKIP * SAMPLES, p) + bit * _LIST_BITS[DIRECT]
@@ -203,7 +205,7 @@ def decide_bipredictive(t, settings, motion, references, whole, cost, colocated,
     colocated, pictures, temporal : of direct prediction; temporal 0: spatial
     """
     empty = _try_direct(t, motion, references, colocated, pictures, temporal)
-    if empty and settings.early_skip == 2:
+    if empty and t.result[SLOT_SKIP, T_SSD] < t.skip_ssd:
         return np.int64(SLOT_SKIP)
     best = np.int64(-1)
     if not empty and t.direct_valid:

@@ -104,6 +104,8 @@ def decide_inter(t, settings, motion, references, whole, cost):
     whole, cost : results of motion_search, int16[references, n, 9, 2] and int32[references, n, 9]
     """
     empty = _try_skip(t, motion, references)
+    if empty and t.result[SLOT_SKIP, T_SSD] < t.skip_ssd:
+        return np.int64(SLOT_SKIP)
     best = np.int64(-1)
     if not empty and t.result[SLOT_SKIP, T_COST] < NEVER:
         best = settle(t, 0, best)

@@ -19,12 +19,14 @@ FRACTION_BITS = 8  # of scaled coefficients: 1/256 of a level step
 # 1/256 bit: 0.136 * 65536 / 256
 LAMBDA_STEPS = 35
 _ROUNDING = 102  # of the upper candidate, 1/256 step: a level that rounds up from less than 0.6 never pays
+_ALWAYS = 1 << 40  # a gain that no rate outweighs
 LEVEL_MAX = 2063  # the largest level of every CAVLC profile
 
 
 @kernel
 def choose_levels(
-    levels, offset, coefs, coefs_offset, factor, factor_offset, shift, first, count, cat, costs, weight, flag_gain
+    levels, offset, coefs, coefs_offset, factor, factor_offset, shift, first, count, cat, costs, weight, flag_gain,
+    dead_zone,
 ):  # fmt: skip
     """Quantise coefs[coefs_offset + first ...][: count] to `levels` at offset + first.
 
@@ -34,10 +36,11 @@ def choose_levels(
     costs     : bin costs (`rate.set_bin_costs`)
     weight    : lambda / Qstep^2 on the scale of LAMBDA_STEPS
     flag_gain : rate that coded_block_flag 0 saves against 1
+    dead_zone : not 0: no choice at all, levels round up from 1 - dead_zone / 256
     Returns (levels not zero, gain): what coding the block gains over leaving it zero, (1/256 step)^2, 0 if it is zero.
     """
     start = offset + first
-    rounding = np.int64(_ROUNDING) << (shift - FRACTION_BITS)
+    rounding = np.int64(dead_zone if dead_zone else _ROUNDING) << (shift - FRACTION_BITS)
     if count == 64:
         if quantise_64(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0:
             return np.int64(0), np.int64(0)
@@ -51,6 +54,12 @@ def choose_levels(
         if present == 0:
             return np.int64(0), np.int64(0)
         end = bit_length(present) - 1
+    if dead_zone:
+        number = np.int64(0)
+        for i in range(end + 1):
+            number += levels[start + i] != 0
+            levels[start + i] = min(max(np.int64(levels[start + i]), -LEVEL_MAX), LEVEL_MAX)
+        return number, np.int64(_ALWAYS)
     base = ABS_LEVEL[cat]
     larger_limit = 3 if cat == CAT_CHROMA_DC else 4
     # `total`: cost of this coefficient and all behind it, relative to zeros, when the block ends at `stop`.

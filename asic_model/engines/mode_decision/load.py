@@ -28,6 +28,8 @@ from asic_model.engines.transform.quantiser import INTRA_CB, INTRA_Y, INTRA_Y_8X
 from asic_model.kernel_cache import kernel
 from asic_model.simd.blocks import copy_8xn, copy_16xn
 
+# [qp]: squared quantiser step, 1/16: Qstep = 0.625 * 2^(QP / 6)
+STEP_SQUARED = np.array([round(16 * 0.625**2 * 2 ** (qp / 3)) for qp in range(52)], np.int64)
 _CHROMA_WEIGHT = np.array([round(LAMBDA_STEPS * 2 ** (steps / 3)) for steps in range(-12, 40)], np.int64)
 
 
@@ -104,6 +106,11 @@ def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp
         t.table_qp = qp
         _load_tables(t, q)
         t.lambda_mode, t.lambda_motion = (MODE_LAMBDA[qp] * settings.mode_lambda) >> 4, MOTION_LAMBDA[qp]
+        t.tools_off = settings.tools_off
+        t.dead_zone[INTER], t.dead_zone[INTRA] = settings.dead_zone_inter, settings.dead_zone_intra
+        t.skip_ssd = (STEP_SQUARED[qp] * settings.skip_energy) >> 8
+        t.zero_ssd[LUMA] = (STEP_SQUARED[qp] * settings.zero_energy) >> 8
+        t.zero_ssd[CHROMA] = (STEP_SQUARED[t.qp_chroma] * settings.zero_energy) >> 8
         chroma = _CHROMA_WEIGHT[min(max(qp - t.qp_chroma + 12, 0), 51)]
         t.weight[INTER, LUMA] = (LAMBDA_STEPS * settings.weight_inter) >> 4
         t.weight[INTER, CHROMA] = (chroma * settings.weight_inter) >> 4

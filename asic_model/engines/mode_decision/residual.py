@@ -28,6 +28,7 @@ from asic_model.engines.mode_decision.state import (
     CHROMA,
     COUNTS_CB,
     COUNTS_CR,
+    CR,
     INTER,
     INTRA,
     LEVELS_SLOT,
@@ -42,6 +43,7 @@ from asic_model.engines.mode_decision.state import (
 from asic_model.engines.transform.quantiser import SHIFT_4X4, SHIFT_8X8
 from asic_model.kernel_cache import kernel
 from asic_model.simd.blocks import copy_8xn, copy_16xn
+from asic_model.simd.compare import ssd_8xn
 from asic_model.simd.transforms import (
     forward_4x4,
     forward_4x4_quad,
@@ -153,6 +155,13 @@ def code_luma(t, slot):
     for quadrant in range(4):
         at_source = 128 * (quadrant >> 1) + 8 * (quadrant & 1)
         at_area = area + at_source
+        if ssd_8xn(t.source, at_source, 16, t.prediction, at_area, 16, 8) < t.zero_ssd[LUMA]:
+            for index in range(4):
+                counts[COUNT_AT[4 * quadrant + index]] = 0
+                t.total[slot, 4 * quadrant + index] = 0
+            copy_8xn(t.samples, at_area, 16, t.prediction, at_area, 16, 8)
+            continue
+        t.transform_blocks += 4
         forward_4x4_quad(coefs, 0, t.source, at_source, 16, t.prediction, at_area, 16, 0)
         gain = np.int64(0)
         empty = np.int64(0)
@@ -162,7 +171,7 @@ def code_luma(t, slot):
             saved = _flag_gain(t.costs, CAT_LUMA_4X4, flag_increment(counts, at, 5, 0))
             number, block_gain = choose_levels(
                 levels, base + 16 * block, coefs, 16 * index, t.factor, 0, shift, 0, 16, CAT_LUMA_4X4, t.costs,
-                weight, saved,
+                weight, saved, t.dead_zone[INTER],
             )  # fmt: skip
             counts[at] = number
             gain += block_gain
@@ -188,7 +197,6 @@ def code_luma(t, slot):
             rate += block_rate(t, base + 16 * block, 0, 16, CAT_LUMA_4X4, at, 5, 0)
             scale_16(coefs, 16 * index, levels, base + 16 * block, t.scale, 0)
         inverse_4x4_quad_add(t.samples, at_area, 16, t.prediction, at_area, 16, coefs, 0, 0)
-    t.transform_blocks += 16
     return pattern, rate
 
 
@@ -242,10 +250,15 @@ def code_luma_8x8(t, slot):
     for quadrant in range(4):
         at_source = 128 * (quadrant >> 1) + 8 * (quadrant & 1)
         at_area = area + at_source
+        if ssd_8xn(t.source, at_source, 16, t.prediction, at_area, 16, 8) < t.zero_ssd[LUMA]:
+            _finish_8x8(t, slot, quadrant, np.int64(0))
+            copy_8xn(t.samples, at_area, 16, t.prediction, at_area, 16, 8)
+            continue
+        t.transform_blocks += 4
         forward_8x8(coefs, 0, t.source, at_source, 16, t.prediction, at_area, 16, 0)
         number, gain = choose_levels(
             levels, base + 64 * quadrant, coefs, 0, t.factor_8x8, 0, shift, 0, 64, CAT_LUMA_8X8, t.costs, weight,
-            np.int64(0),
+            np.int64(0), t.dead_zone[INTER],
         )  # fmt: skip
         if number:
             bit = np.int64(ONE_BIT)
@@ -261,7 +274,6 @@ def code_luma_8x8(t, slot):
         pattern |= 1 << quadrant
         scale_64(coefs, 0, levels, base + 64 * quadrant, t.scale_8x8, 0)
         inverse_8x8_add(t.samples, at_area, 16, t.prediction, at_area, 16, coefs, 0, 0)
-    t.transform_blocks += 16
     return pattern, rate
 
 
@@ -274,7 +286,7 @@ def code_block_8x8(t, slot, quadrant):
     forward_8x8(t.coefs, 0, t.source, 16 * y + x, 16, t.window, origin, WINDOW_STRIDE, 0)
     number, _ = choose_levels(
         t.levels, base, t.coefs, 0, t.factor_8x8, 0, SHIFT_8X8 + t.qp // 6, 0, 64, CAT_LUMA_8X8, t.costs,
-        t.weight[INTRA, LUMA], np.int64(0),
+        t.weight[INTRA, LUMA], np.int64(0), t.dead_zone[INTRA],
     )  # fmt: skip
     t.transform_blocks += 4
     rate = _finish_8x8(t, slot, quadrant, number)
@@ -295,7 +307,7 @@ def code_block(t, slot, block):
     saved = _flag_gain(t.costs, CAT_LUMA_4X4, flag_increment(t.counts, at, 5, 1))
     number, _ = choose_levels(
         t.levels, base, t.coefs, 0, t.factor, 0, SHIFT_4X4 + t.qp // 6, 0, 16, CAT_LUMA_4X4, t.costs,
-        t.weight[INTRA, LUMA], saved,
+        t.weight[INTRA, LUMA], saved, t.dead_zone[INTRA],
     )  # fmt: skip
     t.counts[at] = number
     t.total[slot, block] = number
@@ -347,7 +359,20 @@ def code_luma_16x16(t, slot):
         at = COUNT_AT[block]
         saved = _flag_gain(t.costs, CAT_I16_AC, flag_increment(counts, at, 5, 1))
         number, block_gain = choose_levels(
-            levels, base + 16 * block, coefs, 16 * block, t.factor, 0, shift, 1, 15, CAT_I16_AC, t.costs, weight, saved
+            levels,
+            base + 16 * block,
+            coefs,
+            16 * block,
+            t.factor,
+            0,
+            shift,
+            1,
+            15,
+            CAT_I16_AC,
+            t.costs,
+            weight,
+            saved,
+            t.dead_zone[INTRA],
         )
         levels[base + 16 * block] = 0
         counts[at] = number
@@ -362,7 +387,20 @@ def code_luma_16x16(t, slot):
         coefs[_DC_COEFS + i] = values[ZIGZAG_4X4[i]] >> 1
     dc = base + 16 * LEVELS_LUMA_DC
     number, _ = choose_levels(
-        levels, dc, coefs, _DC_COEFS, t.dc_factor, 0, shift + 1, 0, 16, CAT_I16_DC, t.costs, weight, np.int64(0)
+        levels,
+        dc,
+        coefs,
+        _DC_COEFS,
+        t.dc_factor,
+        0,
+        shift + 1,
+        0,
+        16,
+        CAT_I16_DC,
+        t.costs,
+        weight,
+        np.int64(0),
+        t.dead_zone[INTRA],
     )
     rate = _dc_rate(t, dc, 16, CAT_I16_DC, number, 0, 1)
     inverse_luma_dc_16(coefs, 256, levels, dc, np.int64(t.scale[0]), 0)
@@ -400,6 +438,17 @@ def code_chroma(t, slot, intra):
     gain_ac = np.int64(0)
     empty = np.int64(0)
     dc_flags = np.int64(0)
+    zeros = 0
+    if intra == INTER:
+        for plane in (CB, CR):
+            zeros += ssd_8xn(t.source, plane, 8, t.prediction, area + plane, 8, 8) < t.zero_ssd[CHROMA]
+    if zeros == 2:
+        copy_16xn(t.samples, area + CB, 16, t.prediction, area + CB, 16, 8)
+        for block in range(16, 24):
+            t.total[slot, block] = 0
+        result = t.result[slot]
+        result[T_CHROMA] = result[T_CHROMA_DC] = result[T_CHROMA_RATE] = 0
+        return
     for component in range(2):
         plane = CB + 64 * component
         c = 64 * component
@@ -411,7 +460,7 @@ def code_chroma(t, slot, intra):
         coefs[_DC_COEFS + 2], coefs[_DC_COEFS + 3] = k0 + k1 - k2 - k3, k0 - k1 - k2 + k3
         number, _ = choose_levels(
             levels, base + 16 * (LEVELS_CB_DC + component), coefs, _DC_COEFS, t.dc_factor, 16, shift + 1, 0, 4,
-            CAT_CHROMA_DC, t.costs, weight, np.int64(0),
+            CAT_CHROMA_DC, t.costs, weight, np.int64(0), t.dead_zone[intra],
         )  # fmt: skip
         if number:
             dc_flags |= 2 << component
@@ -420,7 +469,20 @@ def code_chroma(t, slot, intra):
             saved = _flag_gain(t.costs, CAT_CHROMA_AC, flag_increment(counts, at, 3, intra))
             row = base + 16 * (LEVELS_CB_AC + 4 * component + index)
             number, gain = choose_levels(
-                levels, row, coefs, c + 16 * index, t.factor, 16, shift, 1, 15, CAT_CHROMA_AC, t.costs, weight, saved
+                levels,
+                row,
+                coefs,
+                c + 16 * index,
+                t.factor,
+                16,
+                shift,
+                1,
+                15,
+                CAT_CHROMA_AC,
+                t.costs,
+                weight,
+                saved,
+                t.dead_zone[intra],
             )
             levels[row] = 0
             counts[at] = number

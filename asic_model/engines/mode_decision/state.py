@@ -67,7 +67,11 @@ MACROBLOCK = np.dtype(
         ("qp_changed", "i8"),  # 1: coding a residual sends a mb_qp_delta that is not 0
         ("lambda_mode", "i8"),  # MODE_LAMBDA
         ("lambda_motion", "i8"),  # MOTION_LAMBDA
+        ("tools_off", "i8"),
+        ("dead_zone", "i8", 2),  # inter, intra; 0: levels by rate and distortion
         ("weight", "i8", (2, 2)),  # of rate in the choice of levels
+        ("skip_ssd", "i8"),  # a skip without residual whose SSD is below this is not searched further
+        ("zero_ssd", "i8", 2),  # luma, chroma: an 8x8 block whose SSD is below this has no level worth coding
         ("slice_type", "i8"),  # SLICE_P, SLICE_B, SLICE_I
         ("cabac", "i8"),
         ("transform_8x8", "i8"),  # transform_8x8_mode_flag
@@ -161,11 +165,17 @@ class Settings(NamedTuple):
     shape_margin: int  # shapes are refined when their SAD cost is within this of 16x16's
     inter_margin: int  # shapes are coded on trial when their SATD cost is within this of the best one's
     intra_margin: int  # intra is looked at when its SATD is within this of the best inter cost
-    early_skip: int  # 0: never; 1: skip at once when it leaves no residual and the search agrees; 2: B: in any case
+    early_skip: int  # 1: skip at once when it leaves no residual and the search agrees; 0: never
+    skip_energy: int  # and without asking the search when its SSD is below this, 1/16 squared quantiser steps
     weight_inter: int  # rate against distortion in the choice of levels
     weight_intra: int
     mode_lambda: int  # lambda of mode decision
+    zero_energy: int  # 8x8 blocks of less energy, in 1/16 squared quantiser steps, are taken as zero untransformed
     both_transforms: int  # 1: inter macroblocks are coded with the other transform size too
+    # Choice of levels by dead zone: what rounds a level up, 1/256 step; 0: by rate and distortion
+    dead_zone_inter: int = 0
+    dead_zone_intra: int = 0
+    tools_off: int = 0  # bit set of descriptors.Tool
 
 
 class Coded(NamedTuple):

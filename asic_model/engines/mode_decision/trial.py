@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from asic_model.descriptors import Tool
 from asic_model.engines.mode_decision.inter import code_inter, copy_motion, may_use_8x8, skip_rate
 from asic_model.engines.mode_decision.intra import (
     choose_16x16,
@@ -30,6 +31,7 @@ from asic_model.kernel_cache import kernel
 from asic_model.simd.blocks import copy_16xn
 from asic_model.simd.compare import ssd_8xn, ssd_16xn
 
+_INTRA_4X4, _INTRA_8X8, _INTRA_IN_INTER = int(Tool.INTRA_4X4), int(Tool.INTRA_8X8), int(Tool.INTRA_IN_INTER)
 PCM_RATE = (3072 + 12) * ONE_BIT
 RATE_MAX = 3100 * ONE_BIT  # A.3.1: a macroblock has at most 3200 bits; beyond this estimate it becomes I_PCM
 
@@ -73,6 +75,8 @@ def or_pcm(t, best):
 @kernel
 def try_intra(t, best, bound):
     """Try all intra types if the SATD of Intra16x16 is at most `bound`; return the best slot."""
+    if t.tools_off & _INTRA_IN_INTER and best >= 0:
+        return np.int64(best)
     slot = free_slot(best, -1)
     mode, satd = choose_16x16(t, slot)
     if satd > bound:
@@ -84,12 +88,14 @@ def try_intra(t, best, bound):
     t.result[slot, T_RATE] += extra
     first = slot
     best = settle(t, slot, best)
-    if t.transform_8x8:
+    if t.transform_8x8 and not t.tools_off & _INTRA_8X8:
         slot = free_slot(best, first)
         try_8x8(t, slot)
         finish_intra(t, slot, chroma_mode, first)
         t.result[slot, T_RATE] += extra
         best = settle(t, slot, best)
+    if t.tools_off & _INTRA_4X4:
+        return np.int64(best)
     slot = free_slot(best, first)
     if try_4x4(t, slot, np.int64(NEVER)):
         finish_intra(t, slot, chroma_mode, first)
