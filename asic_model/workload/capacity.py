@@ -23,7 +23,7 @@ from asic_model.workload.simulation import Arrival, Outcome, Placed, simulate
 from asic_model.workload.streams import Stream
 from asic_model.workload.workload import RecordClip, WorkloadConfig
 
-PATIENCE_MS = 1000.0  # deadline of streams that are files, not live
+PATIENCE_MS = 250.0  # deadline of streams that are files, not live
 FULL = 0.9  # of a resource: it binds
 MOST_STREAMS = 4096
 
@@ -122,7 +122,7 @@ def bounds(config: ChipConfig, mix: list[tuple[Stream, float]]) -> dict[str, flo
 
 
 def live(placed: Placed) -> Placed:
-    """The stream in real time: files get their own rate and a second of patience."""
+    """The stream in real time: files get their own rate, and some patience."""
     arrival = placed.arrival
     if arrival.kind == "live":
         return placed
@@ -139,7 +139,7 @@ def capacity(
     scenario    a mix of the package, a workload file, or a workload; its counts say in which proportion streams grow
     percentile  0.5..1: share of pictures that must be inside their deadline
     deadline_ms instead of the workload's own
-    duration_s  simulated time that is judged, after `warm_up_s`
+    duration_s  simulated time that is judged, after `warm_up_s`; at least twice the longest deadline
 
     Raises WorkloadError (a bad workload, a chip that lacks a kind of core) and ConfigError (a bad chip).
     """
@@ -154,6 +154,8 @@ def capacity(
     kinds = [live(each) for each in workloads.place(single, config, detail=detail, folder=folder, record=record)]
     if deadline_ms is not None:
         kinds = [replace(kind, arrival=replace(kind.arrival, deadline_ms=deadline_ms)) for kind in kinds]
+    longest_ms = max(kind.arrival.deadline_ms or 2000 / kind.stream.fps for kind in kinds)
+    duration_s = max(duration_s, 2 * longest_ms / 1000)  # else nothing could be seen to be late
     counts = [session.count for session in workload.sessions]
     carried = bounds(config, [(kind.stream, count) for kind, count in zip(kinds, counts, strict=True)])
     trials: dict[int, tuple[Trial, Outcome]] = {}

@@ -207,6 +207,12 @@ class Simulation:
             period_ps = PS_PER_S / live.stream.fps
             live.first_ps = int(self._random.random() * period_ps)
             if live.placed.arrival.kind == "live":
+                # A live stream has been running for long: it is anywhere in its loop, so that not all code I pictures
+                # at once. What came before counts as done.
+                live.next_picture = int(self._random.random() * len(live.stream.pictures))
+                for picture in live.stream.pictures[: live.next_picture]:
+                    for task in picture.tasks:
+                        live.lanes[task.lane].done += 1
                 self._at(live.first_ps, self._arrive, live)
             else:
                 self._at(live.first_ps, self._feed, live)

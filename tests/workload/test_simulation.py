@@ -81,7 +81,7 @@ def test_a_higher_priority_is_served_first() -> None:
     outcome = simulate(config, placed, duration_s=0.5)
     first, others = outcome.streams[0], outcome.streams[1:]
     assert first.late == 0
-    assert np.mean(first.latencies) < 0.5 * min(np.mean(s.latencies) for s in others if s.latencies)
+    assert np.mean(first.latencies) < 0.75 * min(np.mean(s.latencies) for s in others if s.latencies)
 
 
 def uneven_job(units: int = 600) -> CoreResult:
