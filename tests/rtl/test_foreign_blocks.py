@@ -84,8 +84,7 @@ def test_wrong_stream_is_found_by_decoding(tmp_path):
 
 
 def test_memory_ports(tmp_path):
-    shifted = 'plane: reconstruction_y, x: "16 * ext_x + 4"'
-    wide = ("adapter.yaml", 'plane: reconstruction_y, x: "16 * ext_x"', shifted)
+    """A falling start works as well; slower commands cost what they cost; a store beside its plane is seen."""
     start = ("adapter.yaml", "start: {port: ext_start}", "start: {port: ext_start, style: fall}")
     slow = ("adapter.yaml", "    latency: 12", "    latency: 32")
     means = []
