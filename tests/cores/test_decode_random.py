@@ -24,8 +24,8 @@ def _ffmpeg(data: bytes) -> list[list[np.ndarray]]:
         ]
 
 
-def _check(seed: int) -> None:
-    data = random_stream(seed)
+def compare_with_ffmpeg(data: bytes, name: str) -> int:
+    """Decode a raw stream with both; fails at the first difference. Returns the number of frames."""
     expected = _ffmpeg(data)
     target = CoreTarget()
     decoder = H264Decoder(target)
@@ -38,21 +38,21 @@ def _check(seed: int) -> None:
                 if not np.array_equal(plane, theirs):
                     y, x = np.argwhere(plane != theirs)[0]
                     pytest.fail(
-                        f"seed {seed} frame {number} plane {which} row {y} column {x}: {plane[y, x]}, "
-                        f"FFmpeg {theirs[y, x]}"
+                        f"{name} frame {number} plane {which} row {y} column {x}: {plane[y, x]}, FFmpeg {theirs[y, x]}"
                     )
             number += 1
             decoder.release(frame)
-    assert number == len(expected), f"seed {seed}"
-    assert target.counters["damaged_slices"] == 0, f"seed {seed}"
+    assert number == len(expected), name
+    assert target.counters["damaged_slices"] == 0, name
+    return number
 
 
 def test_random_streams_look_as_in_ffmpeg() -> None:
     for seed in range(60):
-        _check(seed)
+        compare_with_ffmpeg(random_stream(seed), f"seed {seed}")
 
 
 @pytest.mark.slow
 def test_2000_random_streams_look_as_in_ffmpeg() -> None:
     for seed in range(1000, 3000):
-        _check(seed)
+        compare_with_ffmpeg(random_stream(seed), f"seed {seed}")
