@@ -288,7 +288,7 @@ def test_a_job_that_no_block_can_hold_takes_no_memory(clip: Path) -> None:
         pictures = decoder.decode(packets)
         next(pictures)
         before = device.allocator.free_bytes
-        fields = {"width": 112, "height": 64, "slice_count": 1, "matrix_count": 300, "structure": 3}
+        fields = {"width": 112, "height": 64, "stream_bytes": 9, "slice_count": 1, "matrix_count": 300, "structure": 3}
         for _ in range(3):
             with pytest.raises(BadJob, match="matrix_count"):
                 decoder.target.decode(fields, bytes(4096), bytes(3 << 20))
