@@ -17,6 +17,7 @@ from asic_model.registers import map as regs
 if TYPE_CHECKING:
     from asic_model.chip import Chip
 
+LINK_ATTEMPTS, LINK_REST_US = 200, 500
 _QUEUE_NAMES = frozenset(("control", "base_low", "base_high", "completion_base_low", "completion_base_high", "tail",
                           "completion_head"))  # fmt: skip
 _HIDDEN = frozenset((regs.LOG_BASE, regs.LOG_SIZE, regs.LOG_COUNT, regs.CORE_RESET, regs.HOST_WRITES_DROPPED))
@@ -42,25 +43,34 @@ class Function:
     def enable(
         self, base: int, size_bytes: int, *, sessions: int = 0xFFFF, kilosamples: int = 0xFFFFFFFF, priority: int = 3
     ) -> None:
-        """Give it a window (multiples of 64 KiB) and limits. Its queue must not be running."""
+        """Give it a window (multiples of 64 KiB) and limits. Its queue must not be running.
+
+        Raises ConnectionError when the host link stays down: nothing may be given out that was not set up whole.
+        """
         if base % WINDOW_UNIT_BYTES or size_bytes % WINDOW_UNIT_BYTES:
             raise ValueError(f"a window's base and size are multiples of {WINDOW_UNIT_BYTES} bytes")
-        for address, value in (
+        self._set(
             (regs.FUNCTIONS_WINDOW_BASE, base // WINDOW_UNIT_BYTES),
             (regs.FUNCTIONS_WINDOW_SIZE, size_bytes // WINDOW_UNIT_BYTES),
             (regs.FUNCTIONS_SESSION_LIMIT, sessions),
             (regs.FUNCTIONS_ENCODE_RATE_LIMIT, kilosamples),
             (regs.FUNCTIONS_CONTROL, regs.FUNCTIONS_CONTROL_PRIORITY.put(priority, 1)),
-        ):
-            self.chip.write32(function_register(self.number, address), value)
-        self.chip.read32(regs.ID)  # the posted writes have arrived
+        )
         self._version = self._features = 0
 
     def disable(self) -> None:
-        """Take window and limits back; the queue must be stopped."""
-        self.chip.write32(function_register(self.number, regs.FUNCTIONS_CONTROL), 0)
-        self.chip.write32(function_register(self.number, regs.FUNCTIONS_WINDOW_SIZE), 0)
-        self.chip.read32(regs.ID)
+        """Take window and limits back; the queue must be stopped. Raises ConnectionError as `enable`."""
+        self._set((regs.FUNCTIONS_CONTROL, 0), (regs.FUNCTIONS_WINDOW_SIZE, 0))
+
+    def _set(self, *values: tuple[int, int]) -> None:
+        """Write registers of the function and see that they stand: writes over a link that is down are lost."""
+        for _ in range(LINK_ATTEMPTS):
+            for address, value in values:
+                self.chip.write32(function_register(self.number, address), value)
+            if all(self.chip.read32(function_register(self.number, address)) == value for address, value in values):
+                return
+            self.chip.wait(LINK_REST_US)
+        raise ConnectionError(f"function {self.number} cannot be set up: the host link is down")
 
     @property
     def queue_offset(self) -> int:

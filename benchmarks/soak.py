@@ -119,6 +119,7 @@ class Client:
         self.until = time.monotonic() + seconds
         self.counts: collections.Counter[str] = collections.Counter()
         self.wrong: list[str] = []
+        self.said: dict[str, str] = {}  # the first message of each code
         self._lock = threading.Lock()
         self._device: Device | None = None
         self._generation = 0
@@ -132,7 +133,7 @@ class Client:
         if self._device is not None:
             with suppress(TasicError):
                 self._device.close()
-        return {"counts": dict(self.counts), "wrong": self.wrong}
+        return {"counts": dict(self.counts), "wrong": self.wrong, "said": self.said}
 
     def _take(self) -> tuple[Device, int]:
         """The device, opened again when somebody lost it."""
@@ -170,6 +171,7 @@ class Client:
                 self._lost(generation)
             except TasicError as error:
                 outcome = error.code
+                self.said.setdefault(error.code, str(error))
             except Exception as error:
                 outcome = "TRACEBACK"
                 self.wrong.append(f"{kind}: {type(error).__name__}: {error}")
@@ -215,6 +217,7 @@ class Soak:
         self.failures: list[str] = []
         self.counts: collections.Counter[str] = collections.Counter()
         self.did: collections.Counter[str] = collections.Counter()
+        self.said: dict[str, str] = {}
         self.struck: collections.Counter[str] = collections.Counter()
         self.clients: list[subprocess.Popen[str]] = []
         self.samples: list[tuple[float, int, int]] = []
@@ -247,6 +250,8 @@ class Soak:
         for what in events:
             if what == "fault":
                 fault = self.random.choice(FAULTS)(self.random)
+                if fault["kind"] in self.a.without.split(","):
+                    continue
                 with suppress(TasicError):
                     inject(self.socket, fault)
                     self.did[f"fault {fault['kind']}"] += 1
@@ -309,6 +314,7 @@ class Soak:
                 continue
             found = json.loads(out.strip().splitlines()[-1])
             self.counts.update(found["counts"])
+            self.said.update(found["said"])
             self.failures += found["wrong"]
         limit = time.monotonic() + END_SECONDS
         while time.monotonic() < limit:
@@ -346,6 +352,7 @@ class Soak:
         for kind, outcomes in kinds.items():
             words = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
             lines.append(f"  {kind:8} {sum(outcomes.values()):6} pieces of work: {words or 'none'}")
+        lines += [f"  {code}: {text}" for code, text in sorted(self.said.items())]
         lines.append(f"  done to it: {', '.join(f'{n} {name}' for name, n in sorted(self.did.items())) or 'nothing'}")
         lines.append(f"  struck: {', '.join(f'{n} {name}' for name, n in sorted(self.struck.items())) or 'none'}")
         counters = self.last.get("telemetry", {}).get("counters", {})
@@ -369,6 +376,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kill-every", type=float, default=15.0, help="seconds; 0: no client is killed")
     parser.add_argument("--kill-daemon", type=float, default=0.0, help="seconds; 0: the daemon is not killed")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--without", default="", help="kinds of faults to leave out, e.g. link_drop,slow_core")
     parser.add_argument("--client", help=argparse.SUPPRESS)
     found = parser.parse_args(arguments)
     if found.client:

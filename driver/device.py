@@ -56,6 +56,7 @@ HANG_US = 50_000
 DEADLINE_US = 60_000_000
 # Resets in a row, without a single completion between them, after which a device counts as lost.
 RESETS_IN_A_ROW = 3
+OPEN_ATTEMPTS = 4
 RECOVERIES = ("rerun", "fail", "none")
 
 
@@ -129,9 +130,10 @@ class _Checked:
         self.close = backend.close
 
     def memory_read(self, address: int, size: int) -> bytes:
-        data = self._inner.memory_read(address, size)
-        if data[:1] == data[-1:] == b"\xff" and data.count(0xFF) == len(data):
-            self._device.check_link()
+        with self._device.lock:  # nobody may take note of a drop between the two
+            data = self._inner.memory_read(address, size)
+            if data[:1] == data[-1:] == b"\xff" and data.count(0xFF) == len(data):
+                self._device.check_link()
         return data
 
     def __getattr__(self, name: str) -> Any:
@@ -170,10 +172,16 @@ class Device:
         self._closed = False
         self._pump: Any = None
         self._telemetry: Any = None
-        self.boot()
-        self.function = regs.FUNCTION_INDEX.get(backend.read32(regs.FUNCTION))
-        self._link_drops = backend.read32(regs.LINK_DROPS)
-        self.capabilities = self._read_capabilities()
+        for _ in range(OPEN_ATTEMPTS):
+            self._link_drops = backend.read32(regs.LINK_DROPS)
+            self.boot()
+            self.function = regs.FUNCTION_INDEX.get(backend.read32(regs.FUNCTION))
+            self.capabilities = self._read_capabilities()
+            known, drops = self.link_drops()
+            if known == drops:
+                break  # the link was up all the while: what was read and written is sound
+        else:
+            raise LinkDown(f"{name}: the host link does not stay up")
         start = regs.FIRMWARE_AREA_BYTES.get(backend.read32(regs.FIRMWARE_AREA))
         self.allocator = Allocator(start, self.capabilities.memory_bytes)
 
@@ -364,14 +372,15 @@ class Device:
     def _raise_if_link_down(self) -> None:
         drops = self.backend.read32(regs.LINK_DROPS)
         if drops != self._link_drops:
-            if drops != MASK32:  # all ones: it is still down, and will show another number later
-                self._link_drops = drops
             raise LinkDown(f"{self.name}: the host link went down: what was on its way is lost", drops=drops)
 
-    def accept_link(self) -> bool:
-        """The link is up, and what was lost on it is known; whether it had gone down since the last time."""
-        before, self._link_drops = self._link_drops, self.backend.read32(regs.LINK_DROPS)
-        return before != self._link_drops
+    def link_drops(self) -> tuple[int, int]:
+        """How often the link has gone down: as far as this driver has dealt with it, and by the chip's count."""
+        return self._link_drops, self.backend.read32(regs.LINK_DROPS)
+
+    def accept_link(self, drops: int) -> None:
+        """What was lost on the link up to that count is dealt with."""
+        self._link_drops = drops
 
     def check_link(self) -> None:
         """Raise LinkDown when the link is down or went down unnoticed."""

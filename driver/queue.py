@@ -71,7 +71,7 @@ class Fence:
 
 
 @dataclass(slots=True)
-class _Staged:
+class Staged:
     """A command that has not completed, as it was given to `stage`."""
 
     fence: Fence
@@ -102,7 +102,7 @@ class Queue:
         self._commands, self._completions, self._blocks = (span.address for span in self._spans)
         self._tail = self._head = self._completion_head = 0
         self._sequence = 0
-        self._staged: dict[int, _Staged] = {}  # by sequence, in order
+        self._staged: dict[int, Staged] = {}  # by sequence, in order
         self.enable()
 
     def register(self, address: int) -> int:
@@ -164,12 +164,12 @@ class Queue:
             raise QueueFull(f"queue {self.number} is full ({self.size} commands)", queue=self.number, size=self.size)
         self._sequence += 1
         fence = Fence(self._device, self._sequence, session)
-        staged = _Staged(fence, command, block, wait_session, wait_sequence, deadline_us, core)
+        staged = Staged(fence, command, block, wait_session, wait_sequence, deadline_us, core)
         self._write(staged)
         self._staged[self._sequence] = staged
         return fence
 
-    def _write(self, staged: _Staged) -> None:
+    def _write(self, staged: Staged) -> None:
         """Put a command into the next slot."""
         slot = self._tail % self.size
         address = 0
@@ -232,14 +232,14 @@ class Queue:
 
     # -- after a reset --------------------------------------------------------------------------------------------
 
-    def take_back(self, may_run: Callable[[int], bool], most_runs: int) -> list[_Staged]:
+    def take_back(self, may_run: Callable[[int], bool], most_runs: int) -> list[Staged]:
         """The device forgot all commands: return those that can run again, in order; end the others as ABORTED.
 
         may_run   whether commands of a session (by handle) may run again
         most_runs how often one command may be given to the device at all
         Commands that wait for one that is aborted are aborted too; sessions are closed by the reset itself.
         """
-        again: list[_Staged] = []
+        again: list[Staged] = []
         lost: set[tuple[int, int]] = set()
         former, self._staged = list(self._staged.values()), {}
         for staged in former:
@@ -259,7 +259,13 @@ class Queue:
                 again.append(staged)
         return again
 
-    def restage(self, commands: list[_Staged]) -> None:
+    def abandon(self, commands: list[Staged]) -> None:
+        """End commands that were taken back as ABORTED."""
+        for staged in commands:
+            if staged.fence.completion is None:
+                self._settle(staged.fence, _completion(staged, descriptors.Status.ABORTED))
+
+    def restage(self, commands: list[Staged]) -> None:
         """Put commands that were taken back on the ring again, with the numbers that they had."""
         for staged in commands:
             staged.runs += 1
@@ -275,7 +281,7 @@ class Queue:
         self._device.allocator.release(self._spans)
 
 
-def _completion(staged: _Staged, status: int) -> dict[str, int]:
+def _completion(staged: Staged, status: int) -> dict[str, int]:
     """The completion of a command that the device will not complete any more."""
     values = dict.fromkeys((field.name for field in descriptors.COMPLETION.fields), 0)
     sequence = staged.fence.sequence

@@ -2,9 +2,10 @@
 
 Device memory survives a reset, rings and firmware do not. So the queues are enabled again on the same memory, every
 session of the firmware is opened again as it was last configured, and commands that had not completed are put on the
-rings again in their order: their buffers are the device's until they complete, so they still hold what the jobs read. A
-session whose jobs cannot run again (a decode session's surfaces are used again in the device's order, before the host
-knows of completions), or a command that was given to the device too often, fails by name: `SessionReset`.
+rings again in their order: their buffers are the device's until they complete, so they still hold what the jobs read.
+What cannot go on fails by name, as `SessionReset`: sessions that were open while the host link was down; a decode
+session with jobs in flight, whose surfaces are used again in the device's order, before the host knows of completions;
+a command that was given to the device too often.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from asic_model.descriptors import Command
 from asic_model.registers import map as regs
-from driver.errors import DeviceLost, SessionReset
-from driver.queue import failure
+from driver.errors import DeviceLost, SessionReset, TasicError
+from driver.queue import Queue, Staged, failure
 
 if TYPE_CHECKING:
     from driver.device import Device
@@ -37,8 +38,14 @@ def reset(device: "Device", *, rerun: bool) -> Reset:
     """Reset the chip (a client: its own queue) and bring everything back; DeviceLost when that is not possible."""
     with device.lock:
         _wait_for_link(device)
-        if device.accept_link():
-            rerun = False  # what was uploaded meanwhile never arrived: no job may run on it
+        known, drops = device.link_drops()
+        if known != drops:
+            # What was uploaded meanwhile never arrived, so no job may run on it; and one may have run on a stale block
+            # and written where it had no business, so what sessions keep on the device cannot be believed either.
+            rerun = False
+            for session in device.sessions:
+                session.fail(SessionReset("the host link went down while this session was open"))
+            device.accept_link(drops)  # a drop since then is the next one's to deal with
         if device.function == 0:
             device.backend.write32(regs.CONTROL, regs.CONTROL_RESET.put(1))
         else:
@@ -49,8 +56,17 @@ def reset(device: "Device", *, rerun: bool) -> Reset:
 
 def resume(device: "Device", *, rerun: bool) -> Reset:
     """Build queues and sessions up again on a chip whose firmware runs and knows nothing of this host."""
+    taken: dict[Queue, list[Staged]] = {}
+    try:
+        return _resume(device, taken, rerun)
+    except TasicError:
+        for queue, commands in taken.items():
+            queue.abandon(commands)  # nobody waits for what will not come
+        raise
+
+
+def _resume(device: "Device", taken: "dict[Queue, list[Staged]]", rerun: bool) -> Reset:
     states = dict(device.firmware_sessions)
-    taken = {}
     run_again = failed = 0
     for queue in device.queues.values():
         before = queue.outstanding
@@ -73,8 +89,8 @@ def resume(device: "Device", *, rerun: bool) -> Reset:
             continue
         assert fence.completion is not None
         opened.number = fence.completion["session"]
-    for queue, commands in taken.items():
-        queue.restage(commands)
+    for queue in list(taken):
+        queue.restage(taken.pop(queue))
     return Reset(run_again, failed, sessions_failed)
 
 

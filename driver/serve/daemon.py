@@ -29,7 +29,15 @@ from asic_model.bus import WINDOW_UNIT_BYTES
 from asic_model.functions import Function
 from asic_model.registers import map as regs
 from driver.device import Device
-from driver.errors import CapacityExceeded, DeviceLost, InvalidConfig, NotPermitted, OutputError, TasicError
+from driver.errors import (
+    CapacityExceeded,
+    DeviceLost,
+    InvalidConfig,
+    LinkDown,
+    NotPermitted,
+    OutputError,
+    TasicError,
+)
 from driver.serve.protocol import ANSWER, JSON_MOST, REQUEST, SHARED_BYTES, VERSION, Op, refusal
 from driver.surfaces import Allocator, Span
 from driver.telemetry import utilization
@@ -292,10 +300,15 @@ class Daemon:
         size = max(WINDOW_ALIGNMENT, -(-wanted // WINDOW_ALIGNMENT) * WINDOW_ALIGNMENT)
         window = self._windows.allocate(size, WINDOW_ALIGNMENT, "a client's window")
         assert window.address % WINDOW_UNIT_BYTES == 0
-        function = self.chip.function(self._free.pop(0))
-        function.enable(
-            window.address, size, sessions=min(self._sessions, 0xFFFF), kilosamples=self._kilosamples, priority=3
-        )
+        function = self.chip.function(self._free[0])
+        try:
+            function.enable(
+                window.address, size, sessions=min(self._sessions, 0xFFFF), kilosamples=self._kilosamples, priority=3
+            )
+        except ConnectionError as error:
+            self._windows.release([window])
+            raise LinkDown(str(error)) from None
+        self._free.remove(function.number)
         handle = os.memfd_create("tasic-client", os.MFD_CLOEXEC)
         try:
             os.ftruncate(handle, SHARED_BYTES)
@@ -342,7 +355,10 @@ class Daemon:
                 continue
             function.write32(regs.EVENT_ENABLE, 0)
             function.write32(regs.EVENT_STATUS, 0xF)
-            function.disable()
+            try:
+                function.disable()
+            except ConnectionError:
+                continue  # the link is down: its memory stays with it until that is over
             self.chip.scrub(window.address, window.size)
             self._windows.release([window])
             self._free.append(function.number)
