@@ -1,7 +1,8 @@
 """Which engine's cycles are checked against RTL, by which bench, and how far: the one place that says so.
 
 The report takes "checked against RTL" from here. An entry claims no more than its bench asserts: `whole` only where the
-bench compares `cycles(config, work)` of the engine with the RTL's clock, vector by vector, and fails on a difference.
+bench compares `cycles(config, work)` of the engine with the RTL's clock, macroblock by macroblock, and fails on any
+difference. Benches run with the sizes of the chip `tiny`, in the encode core; other sizes are the law's word.
 `tests/rtl/test_rtl_checks.py` holds the entries to the benches.
 """
 
@@ -12,7 +13,7 @@ class RtlCheck(NamedTuple):
     """What a bench under rtl_tests/ asserts of one stage's time."""
 
     bench: str  # folder under rtl_tests/
-    whole: bool  # all of `cycles(config, work)`
+    whole: bool  # all of `cycles(config, work)`, to the cycle
     asserts: str
 
 
