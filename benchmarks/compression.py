@@ -1,7 +1,8 @@
 """Compression: BD-rate of the chip's encoder against x264 on the same frames, by clip.
 
-Anchor: x264 `--preset medium --bframes 0 --ref 1 --no-8x8dct --tune psnr`, one thread, fixed QP. Test: the chip's
-encoder through the driver (firmware, descriptors, cores), P pictures after one I picture, fixed QP, defaults otherwise.
+Anchor: x264 `--preset medium --tune psnr`, one thread, fixed QP, `--aq-mode 0 --no-mbtree`: 3 adaptive B pictures, 3
+references, 8x8 transform, weighted prediction, trellis. Test: the chip's encoder through the driver (firmware,
+descriptors, cores), 3 B pictures, the same QP of P pictures, IDR pictures as far apart, defaults otherwise.
 Both streams are decoded by FFmpeg and compared with the source; rate counts slice NAL units. BD-rate by PCHIP on log
 rate; below 0 the chip needs fewer bits. PSNR is the mean over frames.
 """

@@ -14,18 +14,18 @@ from asic_model.cores.result import STATUS_OK, CoreResult
 from asic_model.descriptors import Kind
 from asic_model.work import decode_work, encode_work
 
-# Means over macroblocks, `asic_model/work.py`: I pictures, P pictures.
+# Means over macroblocks, `asic_model/work.py`: I, P and B pictures (B: the ratio to P on two clips).
 _TYPICAL = {
-    "motion_search_coarse": (0, 508),
-    "motion_search_fine": (0, 54),
-    "fractional_search_blocks": (0, 640),
-    "intra_prediction_blocks": (238, 65),
-    "mode_decision_trials": (2, 4),
-    "transform_blocks": (53, 105),
-    "transform_coded_blocks": (20, 8),
-    "deblock_edges": (48, 28),
-    "entropy_bins": (446, 201),
-    "entropy_bits": (367, 167),
+    "motion_search_coarse": (0, 508, 1016),
+    "motion_search_fine": (0, 54, 135),
+    "fractional_search_blocks": (0, 640, 749),
+    "intra_prediction_blocks": (238, 65, 16),
+    "mode_decision_trials": (2, 4, 2),
+    "transform_blocks": (53, 105, 56),
+    "transform_coded_blocks": (20, 8, 2),
+    "deblock_edges": (48, 28, 22),
+    "entropy_bins": (446, 201, 86),
+    "entropy_bits": (367, 167, 54),
 }
 
 
@@ -42,9 +42,9 @@ def estimate(kind: Kind, job: Any, config: Any, parameters: bytes = b"") -> Core
 
 def _encode(job: Any, config: Any) -> CoreResult:
     from asic_model.cores.encode import account
-    from asic_model.cores.encode.job import SLICE_P
+    from asic_model.cores.encode.job import SLICE_B, SLICE_P
 
-    inter = job.slice_type == SLICE_P
+    inter = {SLICE_P: 1, SLICE_B: 2}.get(job.slice_type, 0)
     work = encode_work(job.mb_width * job.mb_height)
     for name, values in _TYPICAL.items():
         work[name] = values[inter]
