@@ -10,7 +10,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, FallingEdge, ReadWrite
+from cocotb.triggers import ClockCycles, FallingEdge, ReadWrite, Timer
 
 Fields = dict[str, int]
 
@@ -120,10 +120,11 @@ class Bench:
     async def reset(self, idle: Sequence[str] = ()) -> None:
         """Start the clock and reset; `idle` names the inputs that must be 0 meanwhile."""
         dut = self.dut
-        cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
         dut.rst_n.value = 0
         for name in idle:
             getattr(dut, name).value = 0
+        await Timer(1, "ns")  # inputs are random before: no edge may see them out of reset
+        cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
         await ClockCycles(dut.clk, 3)
         await FallingEdge(dut.clk)
         dut.rst_n.value = 1
