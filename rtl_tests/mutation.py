@@ -76,7 +76,8 @@ _MODEL_CHANGES = (
     ("operands", r"(\w+(?:\[[^\]]*\])*) - (\w+(?:\[[^\]]*\])*)", (r"\2 - \1",)),
 )  # fmt: skip
 WITHOUT_CLIPS = r"^(?!.*clip)"
-_ASSIGNMENT = re.compile(r"^(\s*(?:assign\s+)?(?:if \([^;]*?\) )?[\w.]+(?:\[[^=<>]*\])?\s*(?:<=|=)\s*)([^;=]+)(;.*)$")
+# what stands before (assign, or a condition), the left side, the right side, the rest
+_ASSIGNMENT = re.compile(r"^(\s*(?:assign\s+)?(?:if \([^;]*?\) )?)([\w.]+(?:\[[^=<>]*\])?\s*(?:<=|=)\s*)([^;=]+)(;.*)$")
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,10 @@ def rtl_faults(bench: Bench) -> list[Fault]:
                 r"\b(localparam|parameter|genvar|for|initial|typedef|assert|\$fatal)\b", code
             ):
                 continue
-            for kind, after in _changed(match[2], _RTL_CHANGES):
-                found.append(Fault("rtl", bench.engine, source, number + 1, kind, match[2].strip(), after.strip()))
+            for kind, after in _changed(match[3], _RTL_CHANGES):
+                if kind == "sign" and "assign" in match[1]:
+                    continue  # both alternatives stand in one expression there, and share their sign
+                found.append(Fault("rtl", bench.engine, source, number + 1, kind, match[3].strip(), after.strip()))
     return found
 
 
@@ -176,9 +179,13 @@ def schemata(bench: Bench, faults: list[Fault], folder: Path) -> Bench:
             if fault.file == source:
                 match = _ASSIGNMENT.match(lines[fault.line - 1].split("//")[0])
                 assert match is not None
-                lines[fault.line - 1] = (
-                    f"{match[1]}(tasic_mutation_pkg::mutant == {number}) ? ({fault.after}) : ({fault.before}){match[3]}"
-                )
+                switch = f"tasic_mutation_pkg::mutant == {number}"
+                if "assign" in match[1]:
+                    right = f"({switch}) ? ({fault.after}) : ({fault.before})"
+                    lines[fault.line - 1] = f"{match[1]}{match[2]}{right}{match[4]}"
+                else:
+                    changed, plain = f"{match[2]}{fault.after};", f"{match[2]}{fault.before};"
+                    lines[fault.line - 1] = f"{match[1]}begin if ({switch}) {changed} else {plain} end{match[4][1:]}"
         if top:
             at = max(n for n, line in enumerate(lines) if line.strip().startswith("endmodule"))
             lines.insert(at, '  initial void\'($value$plusargs("mutant=%d", tasic_mutation_pkg::mutant));')
