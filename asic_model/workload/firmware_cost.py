@@ -1,18 +1,18 @@
 """What the firmware's work on one job costs the control processor, for runs that do not execute it instruction by
 instruction.
 
-Counted on the firmware itself: sessions on a chip without pixels (`python -m benchmarks.firmware_cost` prints the
-counts again, and how far this is from them). A job is taken from its ring and validated, started when a core is free,
+Counted on the firmware itself (`python -m benchmarks.firmware_cost` prints the counts again, and how far this is from
+them). A job is taken from its ring and validated, started when a core is free,
 and completed; the shares of these three are an assumption, their sum is counted.
 """
 
 from asic_model.config import ControlConfig
 
 # Cycles a job on `vcu`'s control processor: registers and moves of records included.
-ENCODE_CYCLES = 6_800
-RATE_CONTROL_CYCLES = 4_900  # more, where the firmware chooses the QP
-SCALE_CYCLES = 2_500
-DECODE_CYCLES = 4_000  # not counted yet: an assumption
+ENCODE_CYCLES = 7_600
+RATE_CONTROL_CYCLES = 5_600  # more, where the firmware chooses the QP
+SCALE_CYCLES = 5_400
+DECODE_CYCLES = 5_800
 TAKE_SHARE, START_SHARE, COMPLETE_SHARE = 0.5, 0.15, 0.35
 
 # Shares of instruction classes in the firmware's work, and what `vcu` takes for each.
