@@ -34,7 +34,7 @@ PUBLISHED = (
 )
 
 _SCRIPT = """
-read_slang --ignore-assertions --top {top} {arguments}
+read_slang --keep-hierarchy --ignore-assertions --top {top} {arguments}
 tee -o {folder}/{engine}.memories.json stat -json
 {blackbox}
 synth -flatten -noabc -top {top}
