@@ -445,16 +445,16 @@ module deblock
 
   // ---- handshakes ------------------------------------------------------------------------------------------------------------
   property p_output_stable;
-    @(posedge clk) disable iff (!rst_n) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_samples_o) &&
+    @(posedge clk) disable iff (!rst_n || $time == 0) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_samples_o) &&
                                         $stable(out_x_o) && $stable(out_y_o) && $stable(out_plane_o);
   endproperty
   assert property (p_output_stable) else $error("deblock: block changed while it waited");
   property p_qp;
-    @(posedge clk) disable iff (!rst_n) mb_valid_i |-> mb_i.qp <= 6'd51;
+    @(posedge clk) disable iff (!rst_n || $time == 0) mb_valid_i |-> mb_i.qp <= 6'd51;
   endproperty
   assert property (p_qp) else $error("deblock: QP %0d", mb_i.qp);
   property p_inside;
-    @(posedge clk) disable iff (!rst_n) mb_valid_i |-> mb_x_i < mb_width_i && mb_y_i < mb_height_i &&
+    @(posedge clk) disable iff (!rst_n || $time == 0) mb_valid_i |-> mb_x_i < mb_width_i && mb_y_i < mb_height_i &&
                                                        32'(mb_width_i) <= MB_WIDTH_MAX;
   endproperty
   assert property (p_inside) else $error("deblock: macroblock (%0d, %0d) outside the picture", mb_x_i, mb_y_i);

@@ -173,7 +173,7 @@ module entropy
   assign mb_end_o = arithmetic_mb_end || code_mb_end;
 
   property p_header_length;
-    @(posedge clk) disable iff (!rst_n) header_valid_i |-> header_length_i >= 4'd1 && header_length_i <= 4'd8;
+    @(posedge clk) disable iff (!rst_n || $time == 0) header_valid_i |-> header_length_i >= 4'd1 && header_length_i <= 4'd8;
   endproperty
   assert property (p_header_length) else $error("entropy: header codeword of %0d bits", header_length_i);
 

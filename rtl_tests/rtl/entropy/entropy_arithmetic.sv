@@ -367,15 +367,15 @@ module entropy_arithmetic
   end
 
   property p_byte_stable;
-    @(posedge clk) disable iff (!rst_n) byte_valid_o && !byte_ready_i |=> byte_valid_o && $stable(byte_o);
+    @(posedge clk) disable iff (!rst_n || $time == 0) byte_valid_o && !byte_ready_i |=> byte_valid_o && $stable(byte_o);
   endproperty
   assert property (p_byte_stable) else $error("entropy_arithmetic: byte changed while it waited");
   property p_range;
-    @(posedge clk) disable iff (!rst_n) range_q >= 9'd256 && range_q <= 9'd510;
+    @(posedge clk) disable iff (!rst_n || $time == 0) range_q >= 9'd256 && range_q <= 9'd510;
   endproperty
   assert property (p_range) else $error("entropy_arithmetic: codIRange is %0d", range_q);
   property p_no_carry_lost;
-    @(posedge clk) disable iff (!rst_n) here && item_now.carry && !spill_q |-> held_q && held_byte_q != 8'd255;
+    @(posedge clk) disable iff (!rst_n || $time == 0) here && item_now.carry && !spill_q |-> held_q && held_byte_q != 8'd255;
   endproperty
   assert property (p_no_carry_lost) else $error("entropy_arithmetic: a carry has no byte to go to");
 

@@ -66,11 +66,11 @@ module entropy_packer
   end
 
   property p_byte_stable;
-    @(posedge clk) disable iff (!rst_n) byte_valid_o && !byte_ready_i |=> byte_valid_o && $stable(byte_o);
+    @(posedge clk) disable iff (!rst_n || $time == 0) byte_valid_o && !byte_ready_i |=> byte_valid_o && $stable(byte_o);
   endproperty
   assert property (p_byte_stable) else $error("entropy_packer: byte changed while it waited");
   property p_value_fits;
-    @(posedge clk) disable iff (!rst_n) take && code_i.length < 6'd32 |-> code_i.value >> code_i.length == 0;
+    @(posedge clk) disable iff (!rst_n || $time == 0) take && code_i.length < 6'd32 |-> code_i.value >> code_i.length == 0;
   endproperty
   assert property (p_value_fits) else $error("entropy_packer: codeword wider than its %0d bits", code_i.length);
 

@@ -1001,15 +1001,15 @@ module entropy_syntax
 
   // ---- handshakes ------------------------------------------------------------------------------------------------------
   property p_element_stable;
-    @(posedge clk) disable iff (!rst_n) element_valid_o && !element_ready_i |=> element_valid_o && $stable(element_o);
+    @(posedge clk) disable iff (!rst_n || $time == 0) element_valid_o && !element_ready_i |=> element_valid_o && $stable(element_o);
   endproperty
   assert property (p_element_stable) else $error("entropy_syntax: element changed while it waited");
   property p_code_stable;
-    @(posedge clk) disable iff (!rst_n) code_valid_o && !code_ready_i |=> code_valid_o && $stable(code_o);
+    @(posedge clk) disable iff (!rst_n || $time == 0) code_valid_o && !code_ready_i |=> code_valid_o && $stable(code_o);
   endproperty
   assert property (p_code_stable) else $error("entropy_syntax: codeword changed while it waited");
   property p_type_exists;
-    @(posedge clk) disable iff (!rst_n) mb_valid_i |-> mb_i.mb_type <= B_DIRECT_16X16;
+    @(posedge clk) disable iff (!rst_n || $time == 0) mb_valid_i |-> mb_i.mb_type <= B_DIRECT_16X16;
   endproperty
   assert property (p_type_exists) else $error("entropy_syntax: unknown macroblock type %0d", mb_i.mb_type);
 

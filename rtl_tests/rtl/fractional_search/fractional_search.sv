@@ -503,17 +503,17 @@ module fractional_search #(
 
   // ---- handshakes --------------------------------------------------------------------------------------------------------
   property p_result_stable;
-    @(posedge clk) disable iff (!rst_n) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_mv_x_o) &&
+    @(posedge clk) disable iff (!rst_n || $time == 0) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_mv_x_o) &&
                                         $stable(out_mv_y_o) && $stable(out_cost_o);
   endproperty
   assert property (p_result_stable) else $error("fractional_search: result changed while it waited");
   property p_request_stable;
-    @(posedge clk) disable iff (!rst_n) request_valid_o && !request_ready_i |=> request_valid_o &&
+    @(posedge clk) disable iff (!rst_n || $time == 0) request_valid_o && !request_ready_i |=> request_valid_o &&
                                         $stable(request_x_o) && $stable(request_y_o);
   endproperty
   assert property (p_request_stable) else $error("fractional_search: request changed while it waited");
   property p_wanted;
-    @(posedge clk) disable iff (!rst_n) cmd_valid_i |-> cmd_wanted_i != 0;
+    @(posedge clk) disable iff (!rst_n || $time == 0) cmd_valid_i |-> cmd_wanted_i != 0;
   endproperty
   assert property (p_wanted) else $error("fractional_search: no partition is wanted");
 

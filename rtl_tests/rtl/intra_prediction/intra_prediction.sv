@@ -335,12 +335,12 @@ module intra_prediction
 
   // ---- handshakes --------------------------------------------------------------------------------------------------------
   property p_output_stable;
-    @(posedge clk) disable iff (!rst_n) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_samples_o) &&
+    @(posedge clk) disable iff (!rst_n || $time == 0) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_samples_o) &&
                                         $stable(out_mode_o) && $stable(out_block_o);
   endproperty
   assert property (p_output_stable) else $error("intra_prediction: output changed while it waited");
   property p_some_mode;
-    @(posedge clk) disable iff (!rst_n) in_valid_i |-> (in_modes_i & ALLOWED[{in_kind_i, in_available_i}]) != 0;
+    @(posedge clk) disable iff (!rst_n || $time == 0) in_valid_i |-> (in_modes_i & ALLOWED[{in_kind_i, in_available_i}]) != 0;
   endproperty
   assert property (p_some_mode) else $error("intra_prediction: no wanted mode is allowed");
 

@@ -697,21 +697,21 @@ module motion_search #(
 
   // ---- handshakes --------------------------------------------------------------------------------------------------------
   property p_result_stable;
-    @(posedge clk) disable iff (!rst_n) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_mv_x_o) &&
+    @(posedge clk) disable iff (!rst_n || $time == 0) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_mv_x_o) &&
                                         $stable(out_mv_y_o) && $stable(out_cost_o);
   endproperty
   assert property (p_result_stable) else $error("motion_search: result changed while it waited");
   property p_centres;
-    @(posedge clk) disable iff (!rst_n) cmd_valid_i |-> cmd_centres_i >= 4'd1 && 32'(cmd_centres_i) <= CENTRES;
+    @(posedge clk) disable iff (!rst_n || $time == 0) cmd_valid_i |-> cmd_centres_i >= 4'd1 && 32'(cmd_centres_i) <= CENTRES;
   endproperty
   assert property (p_centres) else $error("motion_search: %0d centres of %0d", cmd_centres_i, CENTRES);
   property p_window_kept;  // words of the running command are not overwritten
-    @(posedge clk) disable iff (!rst_n) window_valid_i && state_q != S_IDLE |->
+    @(posedge clk) disable iff (!rst_n || $time == 0) window_valid_i && state_q != S_IDLE |->
         (32'(window_word_i) + RING - 32'(word_q)) % RING >= WINDOW_WORDS;
   endproperty
   assert property (p_window_kept) else $error("motion_search: window word %0d is in use", window_word_i);
   property p_inside_window;
-    @(posedge clk) disable iff (!rst_n) issue_fine |-> window_column <= 14'(2 * RANGE_X) &&
+    @(posedge clk) disable iff (!rst_n || $time == 0) issue_fine |-> window_column <= 14'(2 * RANGE_X) &&
                                                        window_row <= 14'(2 * RANGE_Y + 16 - R);
   endproperty
   assert property (p_inside_window) else $error("motion_search: candidate outside the window");

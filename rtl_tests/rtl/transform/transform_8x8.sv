@@ -297,12 +297,12 @@ module transform_8x8
 
   // ---- handshakes ------------------------------------------------------------------------------------------------------------
   property p_output_stable;
-    @(posedge clk) disable iff (!rst_n) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_levels_o) &&
+    @(posedge clk) disable iff (!rst_n || $time == 0) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_levels_o) &&
                                         $stable(out_recon_o) && $stable(out_last_o);
   endproperty
   assert property (p_output_stable) else $error("transform_8x8: output changed while it waited");
   property p_qp;
-    @(posedge clk) disable iff (!rst_n) in_valid_i |-> in_qp_i <= 6'd51;
+    @(posedge clk) disable iff (!rst_n || $time == 0) in_valid_i |-> in_qp_i <= 6'd51;
   endproperty
   assert property (p_qp) else $error("transform_8x8: QP %0d", in_qp_i);
 
