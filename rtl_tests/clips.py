@@ -141,7 +141,7 @@ def _searched(arguments: dict[str, Any]) -> CodedPicture:
         source=(luma.copy(), chroma[0].copy(), chroma[1].copy()),
         search={
             "results": arguments["search"],
-            "settings": arguments["search_settings"],
+            "settings": arguments["search_settings"][0],  # of the first reference
             "temporal": arguments["temporal"].copy(),
         },
     )
