@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_sessions_of_all_kinds_survive():
     command = [sys.executable, "-m", "benchmarks.soak", "--seconds", "12", "--clients", "2", "--sessions", "6",
                "--fault-every", "1", "--kill-every", "6", "--without", "link_drop"]  # fmt: skip
