@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from asic_model import power
+from asic_model import error_bars, power
 from asic_model.config import ChipConfig, load_chip
 from asic_model.cores.fabric import KINDS, Fabric, StageStats
 from asic_model.memory.dram import fast
@@ -85,6 +85,9 @@ METRICS: dict[str, Metric] = {
         _CLOCK),
     "cores.*.capacity.streams.*": Metric("streams", "macroblocks_s / macroblocks a second of such a stream",
         APPROXIMATE, _CLOCK),
+    "cores.*.capacity.error.*": Metric("1",
+        "low, high: what the rate may be off, relative: the slowest stages moved by their engines' errors",
+        APPROXIMATE, "RTL benches (asic_model/rtl_checks.py); 15 % assumed of engines without one"),
     "cores.*.capacity.streams_within_memory.*": Metric("streams",
         "the same, cut to peak x efficiency_bound / bytes a macroblock of this run: an upper bound",
         APPROXIMATE, _FABRIC),
@@ -163,7 +166,11 @@ def report(
 def _rtl_bench(kind: str, stage: str, tables: Container[str]) -> dict[str, Any]:
     """What a bench asserts of a stage; benches run engines of encode cores, and laws, not tables."""
     known = kind == "encode" and stage in RTL_CHECKS and stage not in tables
-    return {"rtl_bench": RTL_CHECKS[stage]._asdict()} if known else {}
+    if not known:
+        return {}
+    check = RTL_CHECKS[stage]
+    error = {"total_error": dict(zip(("low", "high"), check.total_error, strict=True))} if check.total_error else {}
+    return {"rtl_bench": {"bench": check.bench, "whole": check.whole, "asserts": check.asserts, **error}}
 
 
 def exactness_of(config: ChipConfig, kind: str, stage: str) -> str:
@@ -249,8 +256,14 @@ def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int
             "macroblocks_s": rate,
             "fps": rate * section["jobs"] / max(1.0, macroblocks),
             "streams": {name: rate / needed for name, needed in STREAMS.items()},
+            "error": _rate_error(config, kind, stages),
         }
     return section
+
+
+def _rate_error(config: ChipConfig, kind: str, stages: list[dict[str, Any]]) -> dict[str, Any]:
+    term = error_bars.of_cores(config, kind, {stage["name"]: stage["cycles_mean"] for stage in stages})
+    return {"low": term.low, "high": term.high, "why": term.why}
 
 
 def _cycle_figures(spent: StageStats) -> dict[str, float]:

@@ -3,6 +3,7 @@
 python -m benchmarks.accuracy [--seeds 1,2] [ENGINE ...]      runs the benches, then prints the table
 python -m benchmarks.accuracy --recorded                      prints what earlier runs left
 
+Engines off by more than asic_model/rtl_checks.py says are named, with exit code 1.
 The error of a vector is |cycles(config, work) of the model - cycles counted in Verilator|.
 """
 
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from asic_model.rtl_checks import RTL_CHECKS
 from benchmarks import measure
 from rtl_tests import accuracy, simulator
 
@@ -50,6 +52,12 @@ def main() -> None:
                 print(f"{engine}: seed {seed}: {passed} tests passed", file=sys.stderr)
     print(measure.statement())
     print(table(simulator.records_folder()))
+    claims = {check.bench: check.total_error for check in RTL_CHECKS.values() if check.total_error is not None}
+    outside = accuracy.beyond(simulator.records_folder(), claims)
+    for sentence in outside:
+        print(f"outside of asic_model/rtl_checks.py: {sentence}")
+    if outside:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

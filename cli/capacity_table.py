@@ -94,6 +94,7 @@ def _row(key: str, found: Capacity) -> dict[str, Any]:
         "next": found.next_limit[0],
         "next_streams": found.next_limit[1],
         "pixels_out_s": found.pixels_out_s,
+        "error": found.error.record(),
         "limits": {limit.name: {"streams": limit.streams, "used": limit.used} for limit in found.limits.values()},
     }
 
@@ -112,13 +113,13 @@ def _print(found: dict[str, Capacity], vary: str | None, no_table: bool, only_nu
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head, side in (
         (vary or "scenario", "left"), ("streams", "right"), ("Mpix/s out", "right"), ("binds", "left"),
-        ("next", "left"), ("at streams", "right"),
+        ("next", "left"), ("at streams", "right"), ("error", "right"),
     ):  # fmt: skip
         table.add_column(head, justify=side)  # type: ignore[arg-type]
     for key, each in found.items():
         table.add_row(
             key, str(each.streams), f"{each.pixels_out_s / 1e6:,.0f}", each.binds, each.next_limit[0],
-            f"{each.next_limit[1]:.0f}",
+            f"{each.next_limit[1]:.0f}", f"{each.error.low:+.0%} to {each.error.high:+.0%}",
         )  # fmt: skip
     console.print(table)
     first = next(iter(found.values()))

@@ -367,15 +367,22 @@ def _capacity(record: Record) -> Chapter | None:
             continue
         for name, streams in capacity["streams"].items():
             within = capacity.get("streams_within_memory", {}).get(name)
-            rows.append([kind, name, number(streams), number(within) if within is not None else ""])
+            error = _span(capacity["error"]) if "error" in capacity else ""
+            rows.append([kind, name, number(streams), error, number(within) if within is not None else ""])
     if not rows:
         return None
     return Chapter(
         "Streams that this makes",
-        [Table(("cores", "stream", "by cycles", "and memory"), rows, right=frozenset({2, 3}))],
-        note="All cores of a kind at the cycles measured in this run; the last column also keeps within what memory "
-        "can carry at this run's traffic.",
+        [Table(("cores", "stream", "by cycles", "error", "and memory"), rows, right=frozenset({2, 3, 4}))],
+        note="All cores of a kind at the cycles measured in this run, with the error of the slowest engines against "
+        "their RTL (15 % assumed where there is none); the last column also keeps within what memory can carry at this "
+        "run's traffic.",
     )
+
+
+def _span(error: Record) -> str:
+    """Error bar in words."""
+    return f"{error['low']:+.0%} to {error['high']:+.0%}"
 
 
 LIMIT_WORDS = {"link up": "host link, up", "link down": "host link, down", "memory size": "memory size"}
@@ -391,6 +398,15 @@ def _streams(record: Record) -> Chapter | None:
         f"back, {number(part['frames_s'])} a second; {part['late']:,} late, {part['dropped']:,} dropped "
         f"({percent(part['late_share'])})."
     ]
+    blocks: list[Any] = []
+    if "error" in part:
+        error = part["error"]
+        says.append(f"What this chip carries of such streams is known to {_span(error)} of itself.")
+        terms = [
+            [LIMIT_WORDS.get(t["name"], t["name"]), f"{t['low']:+.1%}", f"{t['high']:+.1%}", t["why"]]
+            for t in error["terms"] if t["low"] or t["high"]
+        ]  # fmt: skip
+        blocks = [Table(("error of", "low", "high", "because"), terms, right=frozenset({1, 2}))] if terms else []
     rows = [
         [kind["name"], str(kind["streams"]), number(kind["frames_s"]), str(kind["late"]), str(kind["dropped"]),
          number(kind.get("p50_ms", 0.0)), number(kind.get("p99_ms", 0.0))]
@@ -403,7 +419,7 @@ def _streams(record: Record) -> Chapter | None:
     ]
     return Chapter(
         "Streams against limits",
-        [Words(says), Table(head, rows, right=frozenset(range(1, 7))), Bars(("in use",), bars, full=1.0)],
+        [Words(says), Table(head, rows, right=frozenset(range(1, 7))), Bars(("in use",), bars, full=1.0), *blocks],
         note="Memory: of what these accesses could reach. Sessions and memory size: taken by open streams.",
     )
 
@@ -489,12 +505,12 @@ def _varied(record: Record) -> Chapter | None:
         return None
     rows = [
         [row["name"], str(row["streams"]), number(row["pixels_out_s"] / 1e6), row["binds"], row["next"],
-         number(row["next_streams"])]
+         number(row["next_streams"]), _span(row["error"]) if "error" in row else ""]
         for row in part["rows"]
     ]  # fmt: skip
     bars = [Bar(row["name"], (float(row["streams"]),), f"{row['streams']} streams") for row in part["rows"]]
-    head = (part["varied"] or "scenario", "streams", "Mpix/s out", "binds", "next", "at streams")
-    return Chapter("Capacity", [Table(head, rows, right=frozenset({1, 2, 5})), Bars(("",), bars)])
+    head = (part["varied"] or "scenario", "streams", "Mpix/s out", "binds", "next", "at streams", "error")
+    return Chapter("Capacity", [Table(head, rows, right=frozenset({1, 2, 5, 6})), Bars(("",), bars)])
 
 
 def _control(record: Record) -> Chapter | None:

@@ -131,5 +131,5 @@ def _finish(records: list[dict[str, Any]], options: dict[str, Any]) -> None:
         click.echo(f"latency ms: median {latency['p50']:.2f}, 99 % {latency['p99']:.2f}, longest {latency['max']:.2f}")
     for name, share in sorted(simulation["limits"].items(), key=lambda item: -item[1]):
         click.echo(f"  {name:12} {'#' * round(40 * min(1.0, share)):40} {share:6.1%}")
-    for line in explain(record)[:3]:
+    for line in explain(record)[:4]:
         click.echo(line)

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,6 +131,21 @@ def summary(folder: Path) -> list[Line]:
             )
         )
     return lines
+
+
+def beyond(folder: Path, claims: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Tests whose cycles, summed, are off by more than is claimed of their engine (lowest, highest), half a tenth of a
+    percent for rounding; one sentence each."""
+    found = []
+    for engine, (low, high) in claims.items():
+        for path in sorted((folder / engine).glob("*.json")):
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["rtl_cycles"]:
+                error = data["model_cycles"] / data["rtl_cycles"] - 1
+                if not low - 0.0005 <= error <= high + 0.0005:
+                    test = f"{engine}, {data['test']}, seed {data['seed']}"
+                    found.append(f"{test}: {error:+.2%}, claimed {low:+.2%} to {high:+.2%}")
+    return found
 
 
 def _percentile(errors: Counter[int], share: float) -> int:

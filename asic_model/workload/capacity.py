@@ -10,12 +10,13 @@ This is the interface for other searches: `capacity` takes names, paths or confi
 returns one typed result.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from asic_model import stats
+from asic_model import error_bars, stats
 from asic_model.config import ChipConfig, load_chip
+from asic_model.error_bars import ErrorBar, Term
 from asic_model.workload import firmware_cost
 from asic_model.workload import workload as workloads
 from asic_model.workload.errors import WorkloadError
@@ -56,6 +57,8 @@ class Capacity:
     binds         the resource that stops one more: a name of `limits`, or "deadline" where none is full
     next_limit    the resource that would stop it next, and at how many streams
     pixels_out_s  luma samples a second put out at capacity
+    error         relative error bar of `streams` and `pixels_out_s`: engines against RTL, memory, firmware, carried
+                  through to what binds; and that streams are whole
     """
 
     scenario: str
@@ -68,6 +71,7 @@ class Capacity:
     trials: list[Trial]
     pixels_out_s: float
     frames_s: float
+    error: ErrorBar
     outcome: Outcome | None = field(repr=False, default=None)
 
     def explain(self) -> str:
@@ -78,7 +82,8 @@ class Capacity:
         how = f"{self.limits[self.binds].used:.0%} used" if self.binds in self.limits else "no resource is full"
         return (
             f"{self.chip} holds {self.streams} streams of {self.scenario} with {self.percentile:.1%} of pictures "
-            f"in time; {self.binds} binds ({how}), next would be {other} at about {at:.0f} streams"
+            f"in time; {self.binds} binds ({how}), next would be {other} at about {at:.0f} streams; "
+            f"error {self.error.low:+.0%} to {self.error.high:+.0%} ({self.error.terms[0].why})"
         )
 
 
@@ -218,8 +223,19 @@ def _result(
         trials=sorted(trials, key=lambda trial: trial.streams),
         pixels_out_s=outcome.pixels_out / (outcome.duration_s + trial_warm_up(outcome)) if outcome else 0.0,
         frames_s=outcome.frames_s if outcome else 0.0,
+        error=_error(config, streams, carried, outcome),
         outcome=outcome,
     )
+
+
+def _error(config: ChipConfig, streams: int, carried: Mapping[str, float], outcome: Outcome | None) -> ErrorBar:
+    """Error bar of a number of streams that was searched: one more than fits is the resolution."""
+    if outcome is None:
+        return ErrorBar(0.0, 0.0, ())
+    cycles = error_bars.stage_cycles_of(outcome.fabric.stages)
+    bar = error_bars.of_limits(config, carried, cycles, grouped=outcome.detail == "group")
+    whole = Term("whole streams", 0.0, 1 / streams, "streams are whole")
+    return ErrorBar(bar.low, (1 + bar.high) * (1 + whole.high) - 1, (*bar.terms, whole))
 
 
 def trial_warm_up(outcome: Outcome) -> float:

@@ -47,6 +47,15 @@ def _limits(record: Record) -> Iterator[str]:
         yield f"Nothing is full: the most used is {WORDS[name]}, {used:.0%}. More streams would fit."
     other, share = order[1]
     yield f"Next would be {WORDS[other]}, {share:.0%} in use."
+    if "error" in simulation:
+        error = simulation["error"]
+        if not error["low"] and not error["high"]:
+            yield "That limit is a figure of the chip's description: it has no error bar."
+            return
+        yield (
+            f"What the chip carries is known to {error['low']:+.0%} to {error['high']:+.0%}; most uncertain of what "
+            f"limits it: {WORDS[error['terms'][0]['name']]} ({error['terms'][0]['why']})."
+        )
 
 
 def _single(record: Record) -> Iterator[str]:

@@ -1,13 +1,15 @@
 """The report of a simulation: the chip's own (`asic_model.stats`), and in `simulation` what streams got."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from asic_model import stats
+from asic_model import error_bars, stats
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import KINDS
+from asic_model.error_bars import ErrorBar
 from asic_model.workload.simulation import Outcome
 
 HISTOGRAM_BINS = 40
@@ -47,6 +49,7 @@ def simulation(config: ChipConfig, outcome: Outcome) -> dict[str, Any]:
         "macroblocks": outcome.macroblocks,
         "pixels_out_s": outcome.pixels_out / max(seconds, 1e-12),
         "limits": limits,
+        "error": error_bar(config, outcome, limits).record(),
         "kinds": _kinds(outcome),
         "bandwidth": [[round(at, 6), value] for at, value in outcome.bandwidth],
         "detail": outcome.detail,
@@ -60,6 +63,13 @@ def simulation(config: ChipConfig, outcome: Outcome) -> dict[str, Any]:
         counts, edges = np.histogram(latencies, HISTOGRAM_BINS, (0.0, float(latencies[-1]) * 1.0001))
         found["latency_histogram"] = {"edges_ms": edges.tolist(), "pictures": counts.tolist()}
     return found
+
+
+def error_bar(config: ChipConfig, outcome: Outcome, used: Mapping[str, float]) -> ErrorBar:
+    """Error of what the chip carries of these streams; `used`: share of each resource in use."""
+    carried = {name: len(outcome.streams) / share for name, share in used.items() if share > 0}
+    cycles = error_bars.stage_cycles_of(outcome.fabric.stages)
+    return error_bars.of_limits(config, carried, cycles, grouped=outcome.detail == "group")
 
 
 def _kinds(outcome: Outcome) -> list[dict[str, Any]]:

@@ -59,3 +59,15 @@ def test_record_of_another_format_is_refused(folder):
     (folder / "kept" / "x" / "a-1.json").write_text('{"format": 99}')
     with pytest.raises(ValueError, match="format 99"):
         accuracy.summary(folder / "kept")
+
+
+def test_a_test_beyond_what_is_claimed_is_named(folder):
+    """1000 cycles of the model, 1020 of the RTL: -1.96 %. Within -2 % it is, within -1 % it is not."""
+    record = accuracy.Record("entropy", "random")
+    for _ in range(100):
+        record.cycles(model=1000, rtl=1020)
+    record.write()
+    accuracy.collect(folder / "run", folder / "kept")
+    assert accuracy.beyond(folder / "kept", {"entropy": (-0.02, 0.0), "deblock": (0.0, 0.0)}) == []
+    (said,) = accuracy.beyond(folder / "kept", {"entropy": (-0.01, 0.0)})
+    assert said == "entropy, random, seed 0: -1.96%, claimed -1.00% to +0.00%"
