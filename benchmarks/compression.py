@@ -67,24 +67,28 @@ def main() -> None:
     parser.add_argument(
         "--anchor",
         metavar="PARAMETERS",
-        default=measure.X264_PARAMETERS,
-        help="x264 parameters of the anchor (%(default)s)",
+        help=f"x264 parameters of the anchor ({measure.X264_PARAMETERS})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all points there too")
+    parser.add_argument(
+        "--p-only", action="store_true", help="no B pictures, 1 reference, no 8x8 transform, both sides"
+    )
     arguments = parser.parse_args()
     qps = arguments.qp or QPS
+    parameters = arguments.anchor or (measure.X264_P_ONLY if arguments.p_only else measure.X264_PARAMETERS)
+    options = model.P_ONLY if arguments.p_only else {}
 
     def anchor(clip: Clip, qp: int) -> Encoded:
-        return measure.encode_x264(clip, qp, parameters=arguments.anchor)
+        return measure.encode_x264(clip, qp, parameters=parameters)
 
     def test(clip: Clip, qp: int) -> Encoded:
         if arguments.test_x264:
             return measure.encode_x264(clip, qp, arguments.test_x264)
-        return model.encode(clip, qp, chip=arguments.chip, preset=arguments.preset).encoded
+        return model.encode(clip, qp, chip=arguments.chip, preset=arguments.preset, **options).encoded
 
     name = f"x264 {arguments.test_x264}" if arguments.test_x264 else f"tasic {arguments.chip} {arguments.preset}"
     print(measure.statement())
-    print(f"{name} against x264 medium, tune psnr, {arguments.anchor}; {arguments.frames} frames\n")
+    print(f"{name} against x264 medium, tune psnr, {parameters}; {arguments.frames} frames\n")
     head = " ".join(f"{text:>{width}}" for text, width in (("kbit/s", 10), ("PSNR-Y", 7), ("SSIM-Y", 7)))
     print(f"{'':28} {'':>3} | {'x264':^26} | {'test':^26} |")
     print(f"{'clip':28} {'QP':>3} | {head} | {head} |")

@@ -23,6 +23,7 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 # what is measured, without what moves QP about.
 X264_OPTIONS = {"preset": "medium", "tune": "psnr"}
 X264_PARAMETERS = "aq-mode=0:mbtree=0"
+X264_P_ONLY = X264_PARAMETERS + ":bframes=0:ref=1:8x8dct=0"  # beside `model.P_ONLY`
 
 
 @dataclass(frozen=True)

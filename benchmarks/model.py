@@ -13,6 +13,9 @@ from driver.media.picture import Picture
 from driver.options import EncoderConfig
 from driver.session import EncodeSession
 
+# One I picture, then P pictures with one reference and 4x4 transforms: what `measure.X264_P_ONLY` asks of x264.
+P_ONLY: dict[str, Any] = {"b_count": 0, "ref_count": 1, "dct8x8": False}
+
 
 @dataclass(frozen=True)
 class ModelRun:

@@ -11,6 +11,7 @@
 import statistics
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks import measure, model
 from benchmarks.measure import Clip, Stopwatch
@@ -31,9 +32,9 @@ def together(task: Callable[[], object]) -> float:
     return watch.wall_seconds
 
 
-def two_sessions(clip: Clip, qp: int, chip: str, preset: str, bit_rate: int | None = None) -> float:
+def two_sessions(clip: Clip, qp: int, *, chip: str, bit_rate: int | None = None, **options: Any) -> float:
     """Return wall seconds of two sessions of one chip with two host threads, under rate control with `bit_rate`."""
-    config = model.configure(clip, qp, preset)
+    config = model.configure(clip, qp, **options)
     if bit_rate is not None:
         config = config.replace(bit_rate=bit_rate)
     with (
@@ -48,11 +49,6 @@ def two_sessions(clip: Clip, qp: int, chip: str, preset: str, bit_rate: int | No
     return watch.wall_seconds
 
 
-def measure_rated(clip: Clip, qp: int, bit_rate: int, chip: str, preset: str) -> float:
-    """Return wall seconds of one session under rate control, one host thread."""
-    return model.encode(clip, qp, chip=chip, preset=preset, bit_rate=bit_rate).encoded.wall_seconds
-
-
 def main() -> None:
     parser = measure.parser("speed", __doc__)
     parser.add_argument("--clip", default=CLIP, help=f"file, or beginning of a name in the test media (default {CLIP})")
@@ -63,9 +59,11 @@ def main() -> None:
     parser.add_argument("--preset", default="medium", help="the chip's preset (default medium)")
     parser.add_argument("--bit-rate", type=int, default=3_000_000, help="of rate-controlled sessions (default 3000000)")
     parser.add_argument("--one", action="store_true", help="leave out the two encodes at once")
+    parser.add_argument("--p-only", action="store_true", help="no B pictures, 1 reference, no 8x8 transform")
     arguments = parser.parse_args()
     clip = measure.read_clip(arguments.clip, arguments.frames)
-    how = {"chip": arguments.chip, "preset": arguments.preset}
+    how: dict[str, Any] = {"chip": arguments.chip, "preset": arguments.preset}
+    how |= model.P_ONLY if arguments.p_only else {}
     print(measure.statement())
     print(f"{clip.name}, {clip.width}x{clip.height}, {len(clip.frames)} frames, QP {arguments.qp}, {how}\n")
     short = Clip(clip.name, clip.width, clip.height, clip.rate, clip.frames[:2])
@@ -99,7 +97,7 @@ def main() -> None:
         control = measure.encode_x264(clip, arguments.qp, parameters="").wall_seconds
         gains[names[0]].append(2 * alone / together(lambda: model.encode(clip, arguments.qp, **how)))
         gains[names[1]].append(2 * alone / two_sessions(clip, arguments.qp, **how))
-        rated = measure_rated(clip, arguments.qp, arguments.bit_rate, **how)
+        rated = model.encode(clip, arguments.qp, **how, bit_rate=arguments.bit_rate).encoded.wall_seconds
         gains[names[2]].append(2 * rated / two_sessions(clip, arguments.qp, **how, bit_rate=arguments.bit_rate))
         gains[names[3]].append(2 * control / together(lambda: measure.encode_x264(clip, arguments.qp, parameters="")))
         print(f"turn {turn + 1}: " + ", ".join(f"{name} {gain[-1]:.2f}" for name, gain in gains.items()), flush=True)

@@ -64,13 +64,15 @@ def main() -> None:
     parser.add_argument("--tool", action="append", help="this tool only (repeatable)")
     parser.add_argument("--chip", default="vcu", help="chip description (default vcu)")
     parser.add_argument("--preset", default="medium", help="the chip's preset (default medium)")
+    parser.add_argument("--p-only", action="store_true", help="no B pictures, 1 reference, no 8x8 transform")
     arguments = parser.parse_args()
+    base = model.P_ONLY if arguments.p_only else {}
     tools = OPTIONS | {tool.name.lower(): {"tools_off": int(tool)} for tool in Tool if tool.name}
     clips = [measure.read_clip(name, arguments.frames) for name in arguments.clip or CLIPS]
     print(measure.statement())
     print(f"tasic {arguments.chip}, preset {arguments.preset}, {arguments.frames} frames of {len(clips)} clips\n")
     print(f"{'tool':20} {'saves [%]':>10} {'cycles/MB':>10} {'energy':>8}   without it")
-    whole = [run(clip, QPS, arguments.chip, arguments.preset, {}) for clip in clips]
+    whole = [run(clip, QPS, arguments.chip, arguments.preset, base) for clip in clips]
     mean_cycles, mean_energy = (
         statistics.mean(values) for values in zip(*((one.cycles, one.nj_per_px) for one in whole), strict=True)
     )
@@ -78,7 +80,7 @@ def main() -> None:
     for name in arguments.tool or tools:
         if name not in tools:
             raise SystemExit(f"--tool {name}: one of {', '.join(tools)}")
-        without = [run(clip, QPS, arguments.chip, arguments.preset, tools[name]) for clip in clips]
+        without = [run(clip, QPS, arguments.chip, arguments.preset, base | tools[name]) for clip in clips]
         saved = statistics.mean(bd_rate(one.curve, other.curve) for one, other in zip(whole, without, strict=True))
         cycles = statistics.mean(other.cycles / one.cycles - 1 for one, other in zip(whole, without, strict=True))
         energy = statistics.mean(other.nj_per_px / one.nj_per_px - 1 for one, other in zip(whole, without, strict=True))

@@ -3,6 +3,8 @@
 Blocks stand in flat arrays as in `asic_model.simd.compare`.
 """
 
+from typing import Any
+
 import numpy as np
 
 from asic_model.kernel_cache import kernel
@@ -95,26 +97,33 @@ def _quarters_emission(average: bool):
 
 
 @kernel
+def _satd_4x4_average(a, a_offset, a_stride, b, b_offset, c_offset, stride):
+    work = np.empty((4, 4), np.int32)
+    for y in range(4):
+        p, q = a_offset + y * a_stride, y * stride
+        for x in range(4):
+            mean = (np.int32(b[b_offset + q + x]) + np.int32(b[c_offset + q + x]) + 1) >> 1
+            work[y, x] = np.int32(a[p + x]) - mean
+    total = 0
+    for y in range(4):
+        s, d = work[y, 0] + work[y, 2], work[y, 0] - work[y, 2]
+        t, e = work[y, 1] + work[y, 3], work[y, 1] - work[y, 3]
+        work[y, 0], work[y, 1], work[y, 2], work[y, 3] = s + t, s - t, d + e, d - e
+    for x in range(4):
+        s, d = work[0, x] + work[2, x], work[0, x] - work[2, x]
+        t, e = work[1, x] + work[3, x], work[1, x] - work[3, x]
+        total += abs(s + t) + abs(s - t) + abs(d + e) + abs(d - e)
+    return total >> 1
+
+
+@kernel
 def _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, stride):
     total = 0
-    work = np.empty((4, 4), np.int32)
     for block in range(4):
-        x0, y0 = (block & 1) * 4, (block >> 1) * 4
-        for y in range(4):
-            p = a_offset + (y0 + y) * a_stride + x0
-            q = (y0 + y) * stride + x0
-            for x in range(4):
-                mean = (np.int32(b[b_offset + q + x]) + np.int32(b[c_offset + q + x]) + 1) >> 1
-                work[y, x] = np.int32(a[p + x]) - mean
-        for y in range(4):
-            s, d = work[y, 0] + work[y, 2], work[y, 0] - work[y, 2]
-            t, e = work[y, 1] + work[y, 3], work[y, 1] - work[y, 3]
-            work[y, 0], work[y, 1], work[y, 2], work[y, 3] = s + t, s - t, d + e, d - e
-        for x in range(4):
-            s, d = work[0, x] + work[2, x], work[0, x] - work[2, x]
-            t, e = work[1, x] + work[3, x], work[1, x] - work[3, x]
-            total += abs(s + t) + abs(s - t) + abs(d + e) + abs(d - e)
-    return total >> 1
+        x, y = (block & 1) * 4, (block >> 1) * 4
+        at = y * stride + x
+        total += _satd_4x4_average(a, a_offset + y * a_stride + x, a_stride, b, b_offset + at, c_offset + at, stride)
+    return total
 
 
 @primitive(_quarters_emission(False), results=4)
@@ -140,6 +149,46 @@ def satd_16x16_quarters_average(a, a_offset, a_stride, b, b_offset, c_offset, b_
         _satd_8x8(a, low_a, a_stride, b, b_offset + low, c_offset + low, b_stride),
         _satd_8x8(a, low_a + 8, a_stride, b, b_offset + low + 8, c_offset + low + 8, b_stride),
     )
+
+
+def _average_emission(width: int) -> Any:
+    def emission(emitter, a, a_offset, a_stride, b, b_offset, c_offset, b_stride, rows):
+        total = emitter.variable(emitter.zero(width, 16))
+        with emitter.rows(emitter.divide(rows, 4)) as step:
+            differences = []
+            for row in range(4):
+                y = emitter.add(emitter.mul(step, 4), row)
+                left = a.load(emitter.row(a_offset, a_stride, y), width).widen_unsigned(16)
+                right = b.load(emitter.row(b_offset, b_stride, y), width).widen_unsigned(16)
+                other = b.load(emitter.row(c_offset, b_stride, y), width).widen_unsigned(16)
+                differences.append(left - ((right + other + 1) >> 1))
+            total.set(total.get() + hadamard_magnitudes(differences))
+        return total.get().widen(32).sum()
+
+    return emission
+
+
+@primitive(_average_emission(8))
+def satd_8xn_average(a, a_offset, a_stride, b, b_offset, c_offset, b_stride, rows):
+    """SATD of 8 x `rows` samples against the rounded mean of two blocks of `b`, a quarter sample (8.4.2.2.1)."""
+    total = 0
+    for y in range(0, rows, 4):
+        for x in (0, 4):
+            at = y * b_stride + x
+            total += _satd_4x4_average(
+                a, a_offset + y * a_stride + x, a_stride, b, b_offset + at, c_offset + at, b_stride
+            )
+    return total
+
+
+@primitive(_average_emission(4))
+def satd_4xn_average(a, a_offset, a_stride, b, b_offset, c_offset, b_stride, rows):
+    """SATD of 4 x `rows` samples, as `satd_8xn_average`."""
+    total = 0
+    for y in range(0, rows, 4):
+        at = y * b_stride
+        total += _satd_4x4_average(a, a_offset + y * a_stride, a_stride, b, b_offset + at, c_offset + at, b_stride)
+    return total
 
 
 # Quadrants that make up each partition, in the order of `PARTITIONS`: whole, 16x8 upper and lower, 8x16 left and

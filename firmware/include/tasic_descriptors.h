@@ -559,7 +559,7 @@ _Static_assert(offsetof(struct encode_block, max_bits) == 148, "max_bits");
     {184, 0x2, 0, 65535u}, \
     {207, 0x1, 0, 1u}, \
     {208, 0x1, 0, 3u}, \
-    {186, 0x2, 0, 1023u}, \
+    {186, 0x2, 0, 2047u}, \
     {148, 0x4, 0, 4294967295u}, \
 }
 

@@ -62,6 +62,16 @@ def test_comparisons(name: str) -> None:
                     assert run(*arguments) == twin(*arguments), arguments
 
 
+@pytest.mark.parametrize("name", ["satd_4xn_average", "satd_8xn_average"])
+def test_comparisons_with_a_mean(name: str) -> None:
+    run, twin = compiled(name), TWINS[name][1]
+    for a in contents():
+        for b in contents():
+            for rows in (4, 8):
+                arguments = (a, 3, 21, b, 127, 130, 33, rows)
+                assert run(*arguments) == twin(*arguments), arguments
+
+
 @pytest.mark.parametrize("name", MOMENTS)
 def test_moments(name: str) -> None:
     run, twin = compiled(name), TWINS[name][1]

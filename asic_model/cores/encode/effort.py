@@ -28,6 +28,7 @@ _EFFORTS = {
         mode_lambda=14,
         zero_energy=12,
         both_transforms=0,
+        sub_partitions=0,
     ),
     EFFORT_MEDIUM: Settings(
         partitions=7,
@@ -41,6 +42,7 @@ _EFFORTS = {
         mode_lambda=14,
         zero_energy=10,
         both_transforms=1,
+        sub_partitions=0,
     ),
     EFFORT_SLOW: Settings(
         partitions=7,
@@ -54,6 +56,7 @@ _EFFORTS = {
         mode_lambda=14,
         zero_energy=5,
         both_transforms=1,
+        sub_partitions=1,
     ),
 }
 # What differs in B slices
@@ -72,6 +75,8 @@ def decision_settings(job: EncodeJob) -> Settings:
         settings = settings._replace(partitions=0)
     if job.tools_off & Tool.BOTH_TRANSFORMS:
         settings = settings._replace(both_transforms=0)
+    if job.tools_off & Tool.SUB_PARTITIONS:
+        settings = settings._replace(sub_partitions=0)
     if job.tools_off & Tool.EARLY_SKIP:
         settings = settings._replace(early_skip=0, skip_energy=0)
     if job.tools_off & Tool.RDO_QUANTISATION:

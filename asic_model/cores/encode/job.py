@@ -182,7 +182,7 @@ _LIMITS = {
     "unmark_count": (0, UNMARKED_MAX),
     "direct_temporal": (0, 1),
     "weighted": (0, 3),
-    "tools_off": (0, 2 * Tool.DIRECT - 1),
+    "tools_off": (0, 2 * Tool.SUB_PARTITIONS - 1),
 }
 
 

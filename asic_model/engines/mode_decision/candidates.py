@@ -11,6 +11,7 @@ from asic_model.engines.motion_search import LEFT as LEFT_HALF
 from asic_model.engines.motion_search import LOWER, QUADRANT, RIGHT, UPPER, WHOLE
 from asic_model.kernel_cache import kernel
 
+SHAPE_8X8 = 3
 SHAPE_TYPE = np.array([INTER_16X16, INTER_16X8, INTER_8X16, INTER_8X8], np.int64)
 # [shape][quadrant] -> partition whose vector the quadrant takes
 SHAPE_PART = np.array(

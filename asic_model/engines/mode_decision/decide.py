@@ -6,6 +6,7 @@ from asic_model.codecs.h264.macroblock import INTER_16X16, P_SKIP
 from asic_model.codecs.h264.motion_prediction import MotionField, skip_mv
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
 from asic_model.engines.mode_decision.candidates import (
+    SHAPE_8X8,
     SHAPE_PART,
     SHAPE_SET,
     SHAPE_TYPE,
@@ -31,6 +32,7 @@ from asic_model.engines.mode_decision.state import (
     T_SSD,
     T_TYPE,
 )
+from asic_model.engines.mode_decision.sub_partitions import try_sub_partitions
 from asic_model.engines.mode_decision.trial import (
     distortion,
     free_slot,
@@ -144,6 +146,8 @@ def decide_inter(t, settings, motion, references, whole, cost):
         elif shape_cost(t, shape, bit) > bound:
             continue
         best = _try_shape(t, motion, references, shape, best)
+        if shape == SHAPE_8X8 and settings.sub_partitions:
+            best = try_sub_partitions(t, motion, references, best)
 
     if settings.both_transforms and best >= 0:
         best = try_other_transform(t, best)

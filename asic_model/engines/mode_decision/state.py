@@ -107,6 +107,8 @@ MACROBLOCK = np.dtype(
         ("direct_ref", "i8", (2, 4)),  # [list][quadrant]
         ("direct_vector", "i8", (2, 4, 2)),
         ("search_best", "i4", (2, 16)),
+        ("sub_cost", "i8", (4, 4)),  # SATD and rate of each quadrant by sub_mb_type; 0: not searched
+        ("sub_vector", "i8", (4, 4, 4, 2)),  # [quadrant][sub_mb_type][part]
         # trials
         ("result", "i8", (SLOTS, TRIAL_FIELDS)),
         ("ref_idx", "i8", (SLOTS, 2, 4)),  # [list][quadrant], -1: list not used
@@ -172,6 +174,7 @@ class Settings(NamedTuple):
     mode_lambda: int  # lambda of mode decision
     zero_energy: int  # 8x8 blocks of less energy, in 1/16 squared quantiser steps, are taken as zero untransformed
     both_transforms: int  # 1: inter macroblocks are coded with the other transform size too
+    sub_partitions: int  # 1: quadrants of P macroblocks are split where 8x8 is coded on trial
     # Choice of levels by dead zone: what rounds a level up, 1/256 step; 0: by rate and distortion
     dead_zone_inter: int = 0
     dead_zone_intra: int = 0
