@@ -1,10 +1,11 @@
 """Presets: what each one spends on the chip, what that buys against x264, and what simulating it costs on the host.
 
 One run: x264 (medium, tune psnr, fixed QP, no adaptive quantisation, no macroblock tree; its own B pictures, 3
-references, 8x8 transform) and every preset on the same frames at four QPs. BD-rate against x264 is a mean over clips, below 0 the
-chip needs fewer bits; cycles of a macroblock on the chip's encode core (stalls included) and energy a luma sample are
-means over clips at the second QP; the host's speed is a share of x264 medium's on one thread, in CPU seconds, timing
-included, median over clips at that QP. Above that table, what the presets are made of: settings of P pictures.
+references, 8x8 transform) and every preset on the same frames at four QPs. BD-rate against x264 is a mean over clips,
+below 0 the chip needs fewer bits; cycles of a macroblock on the chip's encode core (stalls included) and energy a luma
+sample are means over clips at the second QP; the host's speed is a share of x264 medium's on one thread, in CPU
+seconds, timing included, median over clips at that QP. Above that table, what the presets are made of: settings of P
+pictures.
 """
 
 import statistics
