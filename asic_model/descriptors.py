@@ -442,6 +442,16 @@ ENCODE_BLOCK = Layout(
         _field("weighted", "B", "bit 0: explicit in P, bit 1: implicit in B", 0, 3),
         _field("tools_off", "H", "bit set of decisions left out, class Tool", 0, 2047),
         _field("max_bits", "I", "that the picture must not exceed: macroblocks become coarser on the way; 0: no limit"),
+        *(
+            _field(
+                f"dead_zone_{kind}",
+                "B",
+                f"levels of {kind} blocks: 0 by rate and distortion; else 1 + dead zone",
+                0,
+                32,
+            )
+            for kind in ("inter", "intra")
+        ),
     ),
 )
 

@@ -286,6 +286,13 @@ class EncoderConfig(_Config):
         parse=parse_tools,
         text="decisions to leave out, e.g. shapes,direct (docs/coding_tools.md)",
     )
+    dead_zone_inter: int | None = option(
+        None, names=("deadzone-inter",), low=0, high=31, unit="1/64 step",
+        text="levels of inter blocks by a dead zone, this much wider than rounding (default: by rate and distortion)",
+    )  # fmt: skip
+    dead_zone_intra: int | None = option(
+        None, names=("deadzone-intra",), low=0, high=31, unit="1/64 step", text="the same of intra blocks"
+    )
     seed: int = option(0, names=("seed",), low=0, high=2**32 - 1, text="seed of everything random in the model")
     # None of the following: the stream does not say
     sample_aspect_ratio: Fraction | None = option(

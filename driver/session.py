@@ -466,6 +466,8 @@ class EncodeSession(Session):
             "direct_temporal": int(config.direct == "temporal"),
             "weighted": int(config.weighted_p) | int(config.weighted_b) << 1,
             "tools_off": config.tools_off,
+            "dead_zone_inter": 0 if config.dead_zone_inter is None else 1 + config.dead_zone_inter,
+            "dead_zone_intra": 0 if config.dead_zone_intra is None else 1 + config.dead_zone_intra,
             "seed": config.seed,
             **header.fields,
         }

@@ -362,7 +362,9 @@ struct encode_block {
     uint8_t unmark_count; // references to forget after this picture; 0: sliding window
     uint8_t direct_temporal; // direct prediction: 0 spatial, 1 temporal
     uint8_t weighted; // bit 0: explicit in P, bit 1: implicit in B
-    uint8_t reserved[47];
+    uint8_t dead_zone_inter; // levels of inter blocks: 0 by rate and distortion; else 1 + dead zone
+    uint8_t dead_zone_intra; // levels of intra blocks: 0 by rate and distortion; else 1 + dead zone
+    uint8_t reserved[45];
 };
 _Static_assert(sizeof(struct encode_block) == 256, "encode_block");
 _Static_assert(offsetof(struct encode_block, version) == 0, "version");
@@ -432,7 +434,9 @@ _Static_assert(offsetof(struct encode_block, direct_temporal) == 207, "direct_te
 _Static_assert(offsetof(struct encode_block, weighted) == 208, "weighted");
 _Static_assert(offsetof(struct encode_block, tools_off) == 186, "tools_off");
 _Static_assert(offsetof(struct encode_block, max_bits) == 148, "max_bits");
-#define ENCODE_BLOCK_USED_BYTES 209u
+_Static_assert(offsetof(struct encode_block, dead_zone_inter) == 209, "dead_zone_inter");
+_Static_assert(offsetof(struct encode_block, dead_zone_intra) == 210, "dead_zone_intra");
+#define ENCODE_BLOCK_USED_BYTES 211u
 #define ENCODE_BLOCK_NUMBER_WIDTH 0u
 #define ENCODE_BLOCK_NUMBER_HEIGHT 1u
 #define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
@@ -496,7 +500,9 @@ _Static_assert(offsetof(struct encode_block, max_bits) == 148, "max_bits");
 #define ENCODE_BLOCK_NUMBER_WEIGHTED 60u
 #define ENCODE_BLOCK_NUMBER_TOOLS_OFF 61u
 #define ENCODE_BLOCK_NUMBER_MAX_BITS 62u
-#define ENCODE_BLOCK_RULES 63u
+#define ENCODE_BLOCK_NUMBER_DEAD_ZONE_INTER 63u
+#define ENCODE_BLOCK_NUMBER_DEAD_ZONE_INTRA 64u
+#define ENCODE_BLOCK_RULES 65u
 #define ENCODE_BLOCK_RULE_TABLE { \
     {152, 0x2, 16, 4096u}, \
     {154, 0x2, 16, 2304u}, \
@@ -561,6 +567,8 @@ _Static_assert(offsetof(struct encode_block, max_bits) == 148, "max_bits");
     {208, 0x1, 0, 3u}, \
     {186, 0x2, 0, 2047u}, \
     {148, 0x4, 0, 4294967295u}, \
+    {209, 0x1, 0, 32u}, \
+    {210, 0x1, 0, 32u}, \
 }
 
 struct scale_block {

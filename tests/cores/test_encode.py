@@ -204,3 +204,18 @@ def test_a_picture_keeps_to_its_limit(content: str, qp: int, entropy: int, effor
 def test_a_limit_that_is_far_off_changes_nothing() -> None:
     pictures = CONTENT["natural"](98, 66, 3, 0)
     assert encode(pictures, qp=27)[0] == encode(pictures, qp=27, max_bits=10**8)[0]
+
+
+@pytest.mark.parametrize("kind", ["inter", "intra"])
+def test_a_wider_dead_zone_leaves_fewer_levels(kind: str) -> None:
+    """Each step of the dead zone (x264's scale: 0 rounds to the nearest, 21 and 11 are its usual ones) costs fewer bits
+    than the one before, and the streams are decoded as they were reconstructed."""
+    pictures = natural(96, 80, 3)
+    bits = []
+    for dead_zone in (0, 11, 21, 31):
+        field = {f"dead_zone_{kind}": 1 + dead_zone}
+        stream, reconstructions, results = encode(pictures, qp=24, **field)
+        check_against_ffmpeg(stream, reconstructions, f"{kind} {dead_zone}")
+        chosen = results[1:] if kind == "inter" else results[:1]
+        bits.append(sum(result.output_bytes for result in chosen))
+    assert bits[0] > bits[1] > bits[2] > bits[3]

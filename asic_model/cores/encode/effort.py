@@ -81,6 +81,11 @@ def decision_settings(job: EncodeJob) -> Settings:
         settings = settings._replace(early_skip=0, skip_energy=0)
     if job.tools_off & Tool.RDO_QUANTISATION:
         settings = settings._replace(dead_zone_inter=43, dead_zone_intra=85)
+    # What rounds a level up, 1/256 step: half a step less 1/64 for each unit of dead zone.
+    if job.dead_zone_inter:
+        settings = settings._replace(dead_zone_inter=4 * (33 - job.dead_zone_inter))
+    if job.dead_zone_intra:
+        settings = settings._replace(dead_zone_intra=4 * (33 - job.dead_zone_intra))
     return settings._replace(tools_off=job.tools_off)
 
 

@@ -106,6 +106,8 @@ class EncodeJob:
     )
     tools_off: int = 0  # bit set of descriptors.Tool: decisions left out, whatever the effort
     max_bits: int = 0  # that the picture must not exceed: macroblocks become coarser on the way; 0: no limit
+    dead_zone_inter: int = 0  # 0: levels by rate and distortion; else 1 + dead zone, as `-deadzone-inter` counts it
+    dead_zone_intra: int = 0
 
     @property
     def coded_width(self) -> int:
@@ -182,6 +184,8 @@ _LIMITS = {
     "unmark_count": (0, UNMARKED_MAX),
     "direct_temporal": (0, 1),
     "weighted": (0, 3),
+    "dead_zone_inter": (0, 32),
+    "dead_zone_intra": (0, 32),
     "tools_off": (0, 2 * Tool.SUB_PARTITIONS - 1),
 }
 
