@@ -63,6 +63,8 @@ class Lookahead:
             return
         if offset != regs.QUEUES_TAIL - regs.QUEUES_CONTROL:
             self._rings = None
+            if offset == 0 and (former ^ value) & regs.QUEUES_CONTROL_ENABLE.mask:
+                self._forget_queue(queue)
             return
         base, size = self._ring(queue, regs.QUEUES_BASE_LOW)
         count = value - former & 0xFFFFFFFF
@@ -74,6 +76,20 @@ class Lookahead:
             if self._when_rung is not None:
                 self._when_rung(queue, command["sequence"])
             self._look(queue, command)
+
+    def _forget_queue(self, queue: int) -> None:
+        """A queue is stopped or begins anew: of the commands on its ring none will run, and their sequence numbers, even
+        the very same blocks, may come again and mean other pictures."""
+        for key in [key for key in self._jobs if key[0] == queue]:
+            self._executor.refused(*self._jobs.pop(key))
+        for key in [key for key in self._opening if key[0] == queue]:
+            del self._opening[key]
+        for session in [number for number, known in self._sessions.items() if known[0] == queue]:
+            del self._sessions[session]
+        for session, left in list(self._left.items()):
+            left -= {key for key in left if key[0] == queue}
+            if not left:
+                del self._left[session]
 
     def firmware_wrote(self, address: int, record: bytes) -> tuple[int, dict[str, int]] | None:
         """The firmware wrote a record to device memory: completions tell which sessions there are.

@@ -290,6 +290,7 @@ class DecodeSession(Session):
         self._extradata = extradata
         self._returned: deque[DecodedPicture] = deque()  # released by whoever, given back by our own calls
         self._held = 0
+        self._idle = False  # closed, and the device uses none of its memory
         self._reader: Iterator[DecodedFrame] | None = None  # of the last packet; None: used up
         self._waiting: DecodedPicture | None = None  # taken from the decoder, not yet received
         self._past_counters: dict[str, int] = {}
@@ -414,7 +415,7 @@ class DecodeSession(Session):
     def give_back(self, returned: DecodedPicture) -> None:
         """Nobody holds the picture any more (called by the last `release()`, on any thread)."""
         self._returned.append(returned)
-        if self._closed:
+        if self._idle:
             with self.device.lock:
                 self._give_back()
                 self._free_if_unused()
@@ -449,8 +450,13 @@ class DecodeSession(Session):
         if hasattr(self, "_decoder"):
             self._drop_waiting()
         super().close()
-        with self.device.lock:
-            self._free_if_unused()
+
+    def _give_back_memory(self) -> None:
+        super()._give_back_memory()
+        self._idle = True
+        if hasattr(self, "_decoder"):
+            self._drop_waiting()
+        self._free_if_unused()
 
     def _free_if_unused(self) -> None:
         if hasattr(self, "target") and not self.held:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from asic_model import descriptors
 from asic_model.descriptors import CapacityLimit, Command, Kind
 from asic_model.registers import map as regs
-from driver.backends import BACKENDS, Backend, open_backend
+from driver.backends import BACKENDS, TRANSFER_BYTES_MOST, Backend, open_backend
 from driver.errors import (
     CapacityExceeded,
     DeviceLost,
@@ -132,8 +132,10 @@ class _Checked:
     def memory_read(self, address: int, size: int) -> bytes:
         with self._device.lock:  # nobody may take note of a drop between the two
             data = self._inner.memory_read(address, size)
-            if data[:1] == data[-1:] == b"\xff" and data.count(0xFF) == len(data):
-                self._device.check_link()
+            for begin in range(0, size, TRANSFER_BYTES_MOST):
+                piece = data[begin : begin + TRANSFER_BYTES_MOST] if size > TRANSFER_BYTES_MOST else data
+                if piece[:1] == piece[-1:] == b"\xff" and piece.count(0xFF) == len(piece):
+                    self._device.check_link()
         return data
 
     def __getattr__(self, name: str) -> Any:
@@ -171,6 +173,7 @@ class Device:
         self._next_queue = 0
         self._closed = False
         self._pump: Any = None
+        self._leftovers: list[tuple[list[int], Callable[[], None]]] = []  # see `leave`
         self._telemetry: Any = None
         for _ in range(OPEN_ATTEMPTS):
             self._link_drops = backend.read32(regs.LINK_DROPS)
@@ -404,7 +407,13 @@ class Device:
                 raise SessionClosed(f"{self.name} is closed")
             if number not in self.queues:
                 self.queues[number] = Queue(self, number, self._priorities.get(number, 0))
-            return self.queues[number]
+            found = self.queues[number]
+            if not found.enabled:
+                try:
+                    found.start()
+                except DeviceLost as error:
+                    self._recover(error)  # which enables all queues
+            return found
 
     def next_queue(self) -> Queue:
         """Return the queue for a new session: sessions take turns over the queues."""
@@ -427,14 +436,43 @@ class Device:
         Raises CapacityExceeded, with `limit`, `needed`, `free` and `total` in its info.
         """
         block = descriptors.pack_session(kind, width=width, height=height, **fields)
-        try:
-            completion = self.command(queue, Command.OPEN_SESSION, block=block)
-        except CapacityExceeded as error:
-            raise self._explained(error, fields.get("reserve_kilosamples", 0)) from None
-        handle = self._next_handle
-        self._next_handle += 1
-        self.firmware_sessions[handle] = FirmwareSession(queue, block, completion["session"])
-        return handle
+        with self.lock:
+            try:
+                completion = self.command(queue, Command.OPEN_SESSION, block=block)
+            except CapacityExceeded as error:
+                raise self._explained(error, fields.get("reserve_kilosamples", 0)) from None
+            handle = self._next_handle
+            self._next_handle += 1
+            self.firmware_sessions[handle] = FirmwareSession(queue, block, completion["session"])
+            return handle
+
+    def close_session(self, queue: Queue, handle: int) -> None:
+        """Close a firmware session; harmless when a reset has closed it already."""
+        with self.lock:
+            if handle not in self.firmware_sessions:
+                return
+            try:
+                self.command(queue, Command.CLOSE_SESSION, session=handle)
+            except DeviceLost:
+                raise
+            except TasicError:
+                self.firmware_sessions.pop(handle, None)  # the firmware knows of no such session
+                raise
+
+    def leave(self, handles: list[int], give_back: Callable[[], None]) -> None:
+        """Take over what a session could not close: the firmware's sessions, and the memory that its jobs may still
+        use. Both end at the next reset, with `give_back`."""
+        with self.lock:
+            self._leftovers.append((list(handles), give_back))
+
+    def forget_leftovers(self) -> list[Callable[[], None]]:
+        """The firmware was restarted: what sessions left behind is not opened again. Returns what gives memory back."""
+        for handles, _ in self._leftovers:
+            for handle in handles:
+                self.firmware_sessions.pop(handle, None)
+        calls = [give_back for _, give_back in self._leftovers]
+        self._leftovers.clear()
+        return calls
 
     def _explained(self, error: CapacityExceeded, kilosamples: int) -> CapacityExceeded:
         """What the chip refused, with the figures of the limit."""
@@ -475,15 +513,23 @@ class Device:
                 session.fail(error)
 
     def may_run_again(self, handle: int) -> bool:
-        """Whether jobs of a firmware session give the same when they run again."""
+        """Whether jobs of a firmware session give the same when they run again; those of one that was left do not."""
+        if handle and handle not in self.firmware_sessions:
+            return False
         return all(session.rerun_safe for session in self.sessions if session.uses(handle))
 
     def command(self, queue: Queue, command: Command, **fields: Any) -> dict[str, int]:
         """Send one command, wait for it, raise what it failed with."""
         with self.lock:
-            fence: Fence = queue.stage(command, **fields)
+            fence: Fence = queue.stage_when_free(command, **fields)
             queue.ring()
-            completion = fence.wait()
+            try:
+                completion = fence.wait()
+            except BaseException:
+                queue.give_up(fence)
+                if command is Command.OPEN_SESSION:
+                    fence.callback = lambda late: self._opened_in_vain(queue, fields["block"], late)
+                raise
         error = failure(completion)
         if error is not None:
             raise error
@@ -493,6 +539,14 @@ class Device:
         elif command is Command.RECONFIGURE and handle in self.firmware_sessions:
             self.firmware_sessions[handle].block = fields["block"]
         return completion
+
+    def _opened_in_vain(self, queue: Queue, block: bytes, completion: dict[str, int]) -> None:
+        """A session was opened after the caller had gone."""
+        if failure(completion) is None:
+            handle = self._next_handle
+            self._next_handle += 1
+            self.firmware_sessions[handle] = FirmwareSession(queue, block, completion["session"])
+            self.leave([handle], lambda: None)
 
     # -- sessions -------------------------------------------------------------------------------------------------
 
@@ -671,15 +725,15 @@ class Device:
         if pump is not None:
             pump.stop()
         with self.lock:
-            try:
-                for session in list(self.sessions):
-                    session.close()
-                for queue in self.queues.values():
-                    queue.close()
-            finally:
-                self._closed = True
-                self.queues.clear()
-                self.backend.close()
+            with contextlib.ExitStack() as stack:  # what fails keeps nothing else from its end; errors come out
+                stack.callback(self.backend.close)
+                stack.callback(self._forget_all)
+                for part in reversed([*self.sessions, *self.queues.values()]):
+                    stack.callback(part.close)
+
+    def _forget_all(self) -> None:
+        self._closed = True
+        self.queues.clear()
 
     def __enter__(self) -> "Device":
         return self

@@ -58,7 +58,7 @@ class QualityMeter:
             "ref_address": reconstruction.layout.address,
             "result_address": result.address,
         }
-        fence = self._owner.queue.stage(
+        fence = self._owner.queue.stage_when_free(
             Command.SCALE, session=self._number, block=pack_job(Kind.SCALE, job), wait_session=session,
             wait_sequence=sequence,
         )  # fmt: skip

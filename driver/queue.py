@@ -9,7 +9,7 @@ go by handles here: the device knows the firmware's number of each, which a rese
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asic_model import descriptors
 from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, CapacityLimit, Command, Status
@@ -82,6 +82,7 @@ class Staged:
     deadline_us: int
     core: int
     runs: int = 1
+    given_up: bool = False  # whoever sent it waits no more: it is not run again
 
 
 class Queue:
@@ -103,14 +104,22 @@ class Queue:
         self._tail = self._head = self._completion_head = 0
         self._sequence = 0
         self._staged: dict[int, Staged] = {}  # by sequence, in order
-        self.enable()
+        self.enabled = False  # the firmware takes commands from these rings
+        self._touched = False
 
     def register(self, address: int) -> int:
         """Address of one of this queue's registers."""
         return address + self._offset
 
+    def start(self) -> None:
+        """Enable the queue; what an attempt before that failed may have left behind is stopped first."""
+        if self._touched and self.state() is not regs.QueueState.STOPPED:
+            self._stop()
+        self.enable()
+
     def enable(self) -> None:
         """Tell the firmware where the rings are and wait until it takes commands from them."""
+        self._touched, self.enabled = True, False
         self._tail = self._head = self._completion_head = 0
         write = self._backend.write32
         for low, high, address in (
@@ -128,6 +137,7 @@ class Queue:
             lambda: self.state() not in (regs.QueueState.STOPPED, regs.QueueState.DRAINING), f"queue {self.number}"
         )
         self.check()
+        self.enabled = True
 
     def state(self) -> regs.QueueState:
         word = self._backend.read32(self.register(regs.QUEUES_STATUS))
@@ -168,6 +178,18 @@ class Queue:
         self._write(staged)
         self._staged[self._sequence] = staged
         return fence
+
+    def stage_when_free(self, command: Command, **fields: Any) -> Fence:
+        """As `stage`, but let time pass until a slot is free: other sessions may have filled the ring."""
+        if self.room <= 0:
+            self.ring()  # what is staged must run, or no slot comes free
+            self._device.wait_until(lambda: self.room > 0, what=f"a slot of queue {self.number}")
+        return self.stage(command, **fields)
+
+    def give_up(self, fence: Fence) -> None:
+        """Nobody waits for the command any more: it is not run again after a reset."""
+        if fence.sequence in self._staged:
+            self._staged[fence.sequence].given_up = True
 
     def _write(self, staged: Staged) -> None:
         """Put a command into the next slot."""
@@ -237,7 +259,8 @@ class Queue:
 
         may_run   whether commands of a session (by handle) may run again
         most_runs how often one command may be given to the device at all
-        Commands that wait for one that is aborted are aborted too; sessions are closed by the reset itself.
+        Commands that wait for one that is aborted are aborted too; sessions are closed by the reset itself, so that
+        those that were being closed are not opened again.
         """
         again: list[Staged] = []
         lost: set[tuple[int, int]] = set()
@@ -245,7 +268,10 @@ class Queue:
         for staged in former:
             fence = staged.fence
             if staged.command is Command.CLOSE_SESSION:
+                self._device.firmware_sessions.pop(fence.session, None)
                 self._settle(fence, _completion(staged, descriptors.Status.OK))
+            elif staged.given_up:
+                self._settle(fence, _completion(staged, descriptors.Status.ABORTED))
             elif staged.command is Command.OPEN_SESSION:
                 again.append(staged)
             elif (
@@ -276,9 +302,13 @@ class Queue:
 
     def close(self) -> None:
         """Stop the queue and give its memory back."""
+        self._stop()
+        self._device.allocator.release(self._spans)
+
+    def _stop(self) -> None:
+        self.enabled = False
         self._backend.write32(self.register(regs.QUEUES_CONTROL), 0)
         self._device.wait_register(lambda: self.state() is regs.QueueState.STOPPED, f"queue {self.number} to stop")
-        self._device.allocator.release(self._spans)
 
 
 def _completion(staged: Staged, status: int) -> dict[str, int]:

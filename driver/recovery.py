@@ -66,14 +66,18 @@ def resume(device: "Device", *, rerun: bool) -> Reset:
 
 
 def _resume(device: "Device", taken: "dict[Queue, list[Staged]]", rerun: bool) -> Reset:
-    states = dict(device.firmware_sessions)
     run_again = failed = 0
+    give_back = device.forget_leftovers()
     for queue in device.queues.values():
         before = queue.outstanding
         taken[queue] = queue.take_back(lambda handle: rerun and device.may_run_again(handle), RUNS_MOST)
-        queue.enable()
         run_again += len(taken[queue])
         failed += before - len(taken[queue])
+    for call in give_back:
+        call()
+    for queue in device.queues.values():
+        queue.enable()
+    states = dict(device.firmware_sessions)
     sessions_failed = 0
     for session in device.sessions:
         lost = rerun and not session.rerun_safe and session.in_flight

@@ -78,6 +78,7 @@ class Session:
         self._pools: list[SurfacePool] = []
         self._spans: list[Span] = []
         self._bell: Bell | None = None
+        self._dependents: list[Session] = []  # sessions that fail with this one
         self.owns_device = False  # `open_best` opened the device for this session: it goes with it
         self._began = False
         device.register_session(self)
@@ -133,6 +134,8 @@ class Session:
         """From now on every call raises `error`."""
         if self._error is None:
             self._error = error
+            for session in self._dependents:
+                session.fail(error)
 
     def _open_firmware_session(self, kind: Kind, width: int, height: int, **fields: int) -> int:
         number = self.device.open_session(self.queue, kind, width, height, **fields)
@@ -158,8 +161,8 @@ class Session:
     def _failed(self, completion: dict[str, int], kind: Kind) -> bool:
         """Keep the first error of a completion; True when it has one."""
         error = failure(completion, kind)
-        if error is not None and self._error is None:
-            self._error = error
+        if error is not None:
+            self.fail(error)
         return error is not None
 
     def flush(self) -> None:
@@ -167,25 +170,50 @@ class Session:
         self.device.wait_until(lambda: not self.in_flight or self._error is not None, what="the session")
 
     def close(self) -> None:
-        """Let the device finish what it has, then give everything back. Harmless when closed already."""
+        """Let the device finish what it has, then give everything back. Harmless when closed already.
+
+        When the device does not answer, memory that it may still use is given back at its next reset.
+        """
+        try:
+            with self.device.lock:
+                if self._closed:
+                    return
+                self._closed = True
+                try:
+                    self.device.wait_until(lambda: not self.in_flight, what="closing the session")
+                    for number in self._firmware_sessions:
+                        self.device.close_session(self.queue, number)
+                except BaseException:
+                    self._leave()
+                    raise
+                self._forget()
+                self._give_back_memory()
+        finally:
+            if self.owns_device:
+                self.device.close()
+
+    def abandon(self) -> None:
+        """Close without asking a device that does not answer."""
         with self.device.lock:
-            if self._closed:
-                return
-            self._closed = True
-            try:
-                self.device.wait_until(lambda: not self.in_flight, what="closing the session")
-                for number in self._firmware_sessions:
-                    self.device.command(self.queue, Command.CLOSE_SESSION, session=number)
-            finally:
-                self.device.forget_session(self)
-                if self._bell is not None:
-                    self._bell.close()
-                for pool in self._pools:
-                    pool.close()
-                self.device.allocator.release(self._spans)
-                self._spans = []
-        if self.owns_device:
-            self.device.close()
+            if not self._closed:
+                self._closed = True
+                self._leave()
+
+    def _leave(self) -> None:
+        self._forget()
+        self.device.leave(self._firmware_sessions, self._give_back_memory)
+
+    def _forget(self) -> None:
+        self.device.forget_session(self)
+        if self._bell is not None:
+            self._bell.close()
+
+    def _give_back_memory(self) -> None:
+        """The device uses nothing of it any more."""
+        for pool in self._pools:
+            pool.close()
+        self.device.allocator.release(self._spans)
+        self._spans = []
 
     def __enter__(self) -> Self:
         return self
@@ -193,8 +221,10 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
         if kind is None:
             self.close()
-        elif issubclass(kind, Exception) and not issubclass(kind, DeviceLost):
-            # the first error is what the user must see; after an interrupt or a loss the device's own end cleans up
+        elif issubclass(kind, DeviceLost):
+            self.abandon()
+        elif issubclass(kind, Exception):
+            # the first error is what the user must see; after an interrupt the device's own end cleans up
             with contextlib.suppress(Exception):
                 self.close()
 
@@ -224,8 +254,8 @@ class _Flight:
     dts: int
     source: PooledSurface
     reconstruction: PooledSurface
+    references: list[PooledSurface]  # what the job reads: it may have to run again
     stream: Span
-    submitted_ps: int = 0
 
 
 class EncodeSession(Session):
@@ -479,17 +509,17 @@ class EncodeSession(Session):
             job["motion_in_address"] = self._motion_of(nearest[0].token.reconstruction).address
         if header.reference:
             job["motion_out_address"] = self._motion_of(reconstruction).address
-        fence = self.queue.stage(
+        fence = self.queue.stage_when_free(
             Command.ENCODE, session=self.number, block=pack_job(Kind.ENCODE, job), wait_session=given.wait_session,
             wait_sequence=given.wait_sequence,
         )  # fmt: skip
+        references = [kept.token.reconstruction.hold() for entries in header.lists for kept in entries]
         flight = _Flight(
             fence, self._header if header.idr else b"", header.idr, given, self._decoding_time(given), source,
-            reconstruction, stream,
+            reconstruction, references, stream,
         )  # fmt: skip
         fence.callback = lambda completion: self._completed(flight, completion)
         self._flights.append(flight)
-        # Jobs of a session run in order: a surface dropped here is written again at the earliest by the next job.
         kept_now = list(self._order.kept)
         if header.reference:
             reconstruction.hold()
@@ -512,7 +542,8 @@ class EncodeSession(Session):
     def _completed(self, flight: _Flight, completion: dict[str, int]) -> None:
         """Completions of a session come in its order: `flight` is the oldest one."""
         self._flights.popleft()
-        if not self._failed(completion, Kind.ENCODE):
+        # what comes after a failure may rest on it: it is nobody's
+        if not self._failed(completion, Kind.ENCODE) and self._error is None:
             size = completion["output_bytes"]
             backend = self.device.backend
             given = flight.given
@@ -541,8 +572,8 @@ class EncodeSession(Session):
                     self.reconstructions.append(self._reconstructed.pop(self._shown))
                     self._shown += 1
         self._streams.append(flight.stream)
-        flight.source.release()
-        flight.reconstruction.release()
+        for surface in (flight.source, flight.reconstruction, *flight.references):
+            surface.release()
 
     # -- packets out ----------------------------------------------------------------------------------------------
 
@@ -698,7 +729,7 @@ class LadderScaler:
                 job[f"out{number}_width"] = output.layout.width
                 job[f"out{number}_height"] = output.layout.height
                 job[f"out{number}_address"] = output.layout.address
-            fence = self._owner.queue.stage(
+            fence = self._owner.queue.stage_when_free(
                 Command.SCALE, session=self.number, block=pack_job(Kind.SCALE, job), wait_session=wait_session,
                 wait_sequence=wait_sequence,
             )  # fmt: skip

@@ -1,5 +1,6 @@
 """One decoded stream, several coded ones: each picture goes over the host link once, whatever the number of rungs."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -45,6 +46,7 @@ class TranscodeSession(Session):
                 # one more than are under way: the last one is kept, to be shown again where a picture is lost
                 in_flight = depth + 2
                 self.decoder = DecodeSession(device, extradata, frames_in_flight=in_flight, queue=self.queue)
+                self.decoder._dependents.append(self)
             else:
                 self._source_pool = self._pool(width, height, depth + 1, "source")
                 self._uploader = Uploader(width, height)
@@ -58,9 +60,9 @@ class TranscodeSession(Session):
                 rung_config = config.replace(
                     width=rung.width, height=rung.height, sample_aspect_ratio=aspect, **config.at_rate(rung.bit_rate)
                 )
-                self.encoders.append(
-                    EncodeSession(device, rung_config, queue=self.queue, upload=False, quality=quality)
-                )
+                encoder = EncodeSession(device, rung_config, queue=self.queue, upload=False, quality=quality)
+                self.encoders.append(encoder)
+                self._dependents.append(encoder)
         except BaseException:
             self.close()
             raise
@@ -212,12 +214,20 @@ class TranscodeSession(Session):
 
     def close(self) -> None:
         """Close the rungs, then the ladder."""
-        for encoder in self.encoders:
-            encoder.close()
-        if getattr(self, "decoder", None) is not None:
-            assert self.decoder is not None
-            self.decoder.close()
-        super().close()
+        with contextlib.ExitStack() as stack:  # one that fails leaves none of the others open
+            stack.callback(super().close)
+            for part in reversed(self._parts()):
+                stack.callback(part.close)
+
+    def abandon(self) -> None:
+        """Close without asking a device that does not answer."""
+        for part in self._parts():
+            part.abandon()
+        super().abandon()
+
+    def _parts(self) -> list[Session]:
+        decoder = getattr(self, "decoder", None)
+        return [*self.encoders, *([decoder] if decoder is not None else [])]
 
     def stats(self) -> list[dict[str, Any]]:
         """Figures by rung."""

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from driver.errors import NoSuchDevice
 from driver.options import near
 
+# A backend may cut a longer transfer into pieces of this size, between which a link may go down and come back.
+TRANSFER_BYTES_MOST = 8 << 20
+
 
 class Backend(Protocol):
     """Registers, device memory, one event. Addresses are byte addresses; times are simulated."""

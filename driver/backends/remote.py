@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from driver.backends import TRANSFER_BYTES_MOST
 from driver.errors import DeviceLost, NoSuchDevice, NotPermitted
 from driver.serve.protocol import (
     ANSWER,
@@ -27,7 +28,8 @@ from driver.serve.protocol import (
     send,
 )
 
-CHUNK_BYTES = SHARED_BYTES // 2
+CHUNK_BYTES = TRANSFER_BYTES_MOST
+assert 2 * CHUNK_BYTES <= SHARED_BYTES
 
 
 def connect(path: str) -> socket.socket:

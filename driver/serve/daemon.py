@@ -47,6 +47,7 @@ MESSAGES_A_TURN = 64  # of one client
 WINDOW_ALIGNMENT = 1 << 20
 OWN_BYTES = 16 << 20  # of device memory, for the daemon's own self-tests
 WATCH_US = 50_000  # simulated time without a turn of the firmware's loop that counts as standing still
+SETTLE_US = 1_000  # two of the firmware's heartbeats: its queues are what the host last wrote by then
 CLOSING_SECONDS = 10.0
 _ANSWER_NOTHING = ANSWER.pack(1, 0)
 
@@ -69,6 +70,15 @@ class _Client:
     @property
     def number(self) -> int:
         return self.function.number if self.function is not None else 0
+
+
+@dataclass
+class _Dying:
+    """What a client that is gone had."""
+
+    function: Function
+    window: Span
+    stopped_ps: int | None = None  # since when its queue has been seen stopped
 
 
 class Daemon:
@@ -101,7 +111,7 @@ class Daemon:
         self._sessions = sessions or device.capabilities.max_sessions
         self._kilosamples = kilosamples or device.capabilities.max_encode_kilosamples
         self._clients: list[_Client] = []
-        self._dying: list[tuple[Function, Span]] = []
+        self._dying: list[_Dying] = []
         self._free = list(range(1, regs.FUNCTIONS_COUNT + 1))
         self._selector = selectors.DefaultSelector()
         self._stopping = False
@@ -341,18 +351,23 @@ class Daemon:
             client.shared.close()
         if client.function is not None and client.window is not None:
             client.function.write32(regs.QUEUES_CONTROL, 0)
-            self._dying.append((client.function, client.window))
+            self._dying.append(_Dying(client.function, client.window))
             self._say(f"client {client.number} ({client.name}) is gone")
 
     def _bury(self) -> None:
         """Scrub those whose queue has stopped."""
         for entry in list(self._dying):
-            function, window = entry
+            function, window = entry.function, entry.window
             if function.read32(regs.QUEUES_STATUS) != regs.QueueState.STOPPED:
+                entry.stopped_ps = None
                 # a reset of the chip in between forgets that the queue was to stop
                 if regs.QUEUES_CONTROL_ENABLE.get(function.read32(regs.QUEUES_CONTROL)):
                     function.write32(regs.QUEUES_CONTROL, 0)
                 continue
+            if entry.stopped_ps is None:
+                entry.stopped_ps = self.chip.now_ps
+            if self.chip.now_ps - entry.stopped_ps < SETTLE_US * 1_000_000:
+                continue  # the firmware may not have seen yet what the client wrote last
             function.write32(regs.EVENT_ENABLE, 0)
             function.write32(regs.EVENT_STATUS, 0xF)
             try:

@@ -1,10 +1,11 @@
 """Failure and recovery on the real chip model: what comes out is what would have come out, or an error with a name."""
 
+import numpy as np
 import pytest
 
 from asic_model.registers import map as regs
 from driver.device import Device
-from driver.errors import DeviceLost, FirmwareHang, LinkDown, MemoryCorrupted, SessionReset, TasicError
+from driver.errors import DeviceLost, FirmwareHang, JobTimedOut, LinkDown, MemoryCorrupted, SessionReset, TasicError
 from driver.options import EncoderConfig, PlannedRung
 from driver.session import State
 from tests.driver.test_device import clip
@@ -198,3 +199,76 @@ def test_errors_have_code_errno_retryable_info_and_a_builtin():
     assert {"try_again", "capacity_exceeded", "firmware_hang", "session_reset", "access_violation"} <= seen
     assert module.TasicError.code == "error"
     assert regs.INTERFACE_VERSION == 4
+
+
+def noise(seed: int, count: int) -> list[np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return [generator.integers(0, 256, (72, 64), np.uint8) for _ in range(count)]
+
+
+def test_the_next_client_of_a_function_gets_its_own_pictures():
+    """Commands that a dead client left on its ring, foreseen and never run, name the same buffers by the same blocks as
+    those of the client after it: what was foreseen of them may not be taken for the new ones' outcome."""
+    config = EncoderConfig(width=64, height=48, preset="fast", queue_depth=8)
+    with Device.open("model:tiny") as device, device.open_encoder(config) as encoder:
+        wanted = [packet.data for packet in encoder.encode(noise(2, 8))]
+    with Device.open("model:tiny", host_threads=2) as owner:
+        chip = owner.backend.chip  # type: ignore[attr-defined]
+        function = chip.function(1)
+        function.enable(64 << 20, 8 << 20)
+        dead = Device(function, "dead")
+        session = dead.open_encoder(config)
+        for picture in noise(1, 8):
+            session.send_frame(picture)
+        function.write32(regs.QUEUES_CONTROL, 0)
+        dead.wait_register(lambda: function.read32(regs.QUEUES_STATUS) == regs.QueueState.STOPPED, "the queue to stop")
+        function.disable()
+        chip.scrub(64 << 20, 8 << 20)
+        function.enable(64 << 20, 8 << 20)
+        with Device(function, "next").open_encoder(config) as encoder:
+            assert [packet.data for packet in encoder.encode(noise(2, 8))] == wanted
+
+
+def test_a_session_that_is_being_closed_is_not_opened_again_by_a_reset():
+    with Device.open("null:tiny") as device:
+        free = device.allocator.free_bytes
+        encoder = device.open_encoder(CONFIG)
+        device.inject(kind="firmware_stuck")
+        encoder.close()  # the driver notices, resets the chip, and the session is closed by that
+        assert device.resets == 1
+        assert not device.firmware_sessions
+        assert regs.SESSIONS_OPEN.get(device.backend.read32(regs.SESSIONS)) == 0
+        rings = sum(span.size for queue in device.queues.values() for span in queue._spans)
+        assert device.allocator.free_bytes == free - rings
+
+
+def test_what_could_not_be_closed_is_given_back_at_the_next_reset():
+    """Memory that jobs may still write to belongs to nobody else until the device was reset."""
+    with Device.open("null:tiny", recovery="none") as device:
+        free = device.allocator.free_bytes
+        rungs = [PlannedRung("48p", 80, 48, None), PlannedRung("24p", 40, 24, None)]
+        session = device.open_transcoder(CONFIG, rungs, width=80, height=48)
+        session.send_frame(clip(1)[0])
+        held = device.allocator.free_bytes
+        device.inject(kind="firmware_stuck")
+        with pytest.raises(FirmwareHang):
+            session.close()
+        assert session.state is State.CLOSED
+        assert device.allocator.free_bytes == held
+        device.reset()
+        rings = sum(span.size for queue in device.queues.values() for span in queue._spans)
+        assert device.allocator.free_bytes == free - rings
+        assert regs.SESSIONS_OPEN.get(device.backend.read32(regs.SESSIONS)) == 0
+
+
+def test_no_packet_of_a_ladder_rests_on_a_scale_job_that_failed():
+    rungs = [PlannedRung("48p", 80, 48, None), PlannedRung("24p", 40, 24, None)]
+    numbers = []
+    with Device.open("model:tiny") as device, pytest.raises(JobTimedOut):
+        with device.open_transcoder(CONFIG, rungs, width=80, height=48) as session:
+            kinds = [core.kind for core in device.telemetry().cores]
+            device.inject(kind="engine_hang", core=kinds.index("scale"), probability=1.0)
+            session.send_frame(clip(1)[0])
+            while True:
+                numbers.append(session.receive_packet(timeout_us=None)[0])
+    assert numbers == [0]  # the rung that is coded from the upload itself
