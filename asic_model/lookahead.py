@@ -78,8 +78,8 @@ class Lookahead:
             self._look(queue, command)
 
     def _forget_queue(self, queue: int) -> None:
-        """A queue is stopped or begins anew: of the commands on its ring none will run, and their sequence numbers, even
-        the very same blocks, may come again and mean other pictures."""
+        """A queue is stopped or begins anew: none of the commands on its ring will run, and their sequence numbers,
+        even the very same blocks, may come again and mean other pictures."""
         for key in [key for key in self._jobs if key[0] == queue]:
             self._executor.refused(*self._jobs.pop(key))
         for key in [key for key in self._opening if key[0] == queue]:

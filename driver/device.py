@@ -724,12 +724,11 @@ class Device:
             pump, self._pump = self._pump, None
         if pump is not None:
             pump.stop()
-        with self.lock:
-            with contextlib.ExitStack() as stack:  # what fails keeps nothing else from its end; errors come out
-                stack.callback(self.backend.close)
-                stack.callback(self._forget_all)
-                for part in reversed([*self.sessions, *self.queues.values()]):
-                    stack.callback(part.close)
+        with self.lock, contextlib.ExitStack() as stack:  # what fails keeps nothing else from its end; errors come out
+            stack.callback(self.backend.close)
+            stack.callback(self._forget_all)
+            for part in reversed([*self.sessions, *self.queues.values()]):
+                stack.callback(part.close)
 
     def _forget_all(self) -> None:
         self._closed = True

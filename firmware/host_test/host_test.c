@@ -71,6 +71,15 @@ static bool in_a_completion_ring(uint64_t address, uint32_t bytes)
     return false;
 }
 
+static bool meets_a_completion_ring(uint64_t address, uint32_t bytes)
+{
+    for (uint32_t q = 0; q < QUEUES; q++)
+        if (queues[q].size && address < queues[q].completion_base + (uint64_t)queues[q].size * RECORD_BYTES &&
+            queues[q].completion_base < address + bytes)
+            return true;
+    return false;
+}
+
 static void move(uint32_t go)
 {
     uint64_t device = *reg(REG(mover_device_low)) | (uint64_t)*reg(REG(mover_device_high)) << 32;
@@ -94,7 +103,8 @@ static void move(uint32_t go)
     if (device >= AREA) {
         if (bytes == BLOCK_BYTES)
             memcpy(last_block, memory + device, BLOCK_BYTES);
-        if (hostile && below(2))
+        // A host may name its own completion ring as a block; records that it spoils itself prove nothing.
+        if (hostile && below(2) && !meets_a_completion_ring(device, bytes))
             for (uint32_t i = 0; i < bytes; i++)
                 memory[device + i] ^= (uint8_t)random_word();
     }

@@ -264,11 +264,14 @@ def test_what_could_not_be_closed_is_given_back_at_the_next_reset():
 def test_no_packet_of_a_ladder_rests_on_a_scale_job_that_failed():
     rungs = [PlannedRung("48p", 80, 48, None), PlannedRung("24p", 40, 24, None)]
     numbers = []
-    with Device.open("model:tiny") as device, pytest.raises(JobTimedOut):
-        with device.open_transcoder(CONFIG, rungs, width=80, height=48) as session:
-            kinds = [core.kind for core in device.telemetry().cores]
-            device.inject(kind="engine_hang", core=kinds.index("scale"), probability=1.0)
-            session.send_frame(clip(1)[0])
-            while True:
-                numbers.append(session.receive_packet(timeout_us=None)[0])
+    with (
+        Device.open("model:tiny") as device,
+        pytest.raises(JobTimedOut),
+        device.open_transcoder(CONFIG, rungs, width=80, height=48) as session,
+    ):
+        kinds = [core.kind for core in device.telemetry().cores]
+        device.inject(kind="engine_hang", core=kinds.index("scale"), probability=1.0)
+        session.send_frame(clip(1)[0])
+        while True:
+            numbers.append(session.receive_packet(timeout_us=None)[0])
     assert numbers == [0]  # the rung that is coded from the upload itself

@@ -165,8 +165,8 @@ class Calls(RuleBasedStateMachine):
 
 
 CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-TestCalls = pytest.mark.slow(Calls.TestCase)
-TestCalls.settings = settings(max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=CHECKS)
+TestCalls = Calls.TestCase
+TestCalls.settings = settings(max_examples=4, stateful_step_count=25, deadline=None, suppress_health_check=CHECKS)
 
 
 class ManyCalls(Calls):
