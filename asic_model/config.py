@@ -26,6 +26,7 @@ from asic_model.section import Section
 
 SCHEMA_VERSION = 1
 DEFAULT_CHIP = "vcu"
+CHANGED = "changed by the caller"
 SHARES_REFERENCES = ("encode", "decode")  # kinds of cores that read reference pictures
 
 
@@ -272,7 +273,7 @@ def parse_chip(text: bytes, file: str = "chip.yaml") -> ChipConfig:
     return _build(description)
 
 
-def with_changes(config: ChipConfig, changes: Mapping[str, Any], reason: str = "changed by the caller") -> ChipConfig:
+def with_changes(config: ChipConfig, changes: Mapping[str, Any], reason: str = CHANGED) -> ChipConfig:
     """Return `config` with some figures replaced, by dotted path; all checks run again."""
     description = Description(
         file=config.name, values=config.model_dump(mode="json"), sources=dict(config.sources), lines={}

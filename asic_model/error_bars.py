@@ -78,7 +78,7 @@ def of_cores(config: ChipConfig, kind: str, stage_cycles: Mapping[str, float]) -
     worst = max(stages, key=lambda name: stages[name] / (1 + errors[name].low))
     low = slowest * (1 + errors[worst].low) / stages[worst] - 1
     high = slowest / max(cycles / (1 + errors[name].high) for name, cycles in stages.items()) - 1
-    return Term(kind, low, high, f"{worst}: {errors[worst].why}")
+    return Term(kind, low, high, f"{kind} core, {worst}: {errors[worst].why}")
 
 
 def of_memory(config: ChipConfig, grouped: bool = True) -> Term:

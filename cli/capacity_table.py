@@ -124,7 +124,7 @@ def _print(found: dict[str, Capacity], vary: str | None, no_table: bool, only_nu
     console.print(table)
     first = next(iter(found.values()))
     if vary is None:
-        console.print("\nstreams that each resource alone would carry, and its use at capacity:")
+        console.print("\nstreams that each resource would carry, by its use at capacity:")
         for limit in sorted(first.limits.values(), key=lambda each: each.streams):
             console.print(f"  {limit.name:12} {limit.streams:9.0f}   {limit.used:6.1%}")
         console.print(f"\n{first.explain()}.")

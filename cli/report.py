@@ -385,7 +385,12 @@ def _span(error: Record) -> str:
     return f"{error['low']:+.0%} to {error['high']:+.0%}"
 
 
-LIMIT_WORDS = {"link up": "host link, up", "link down": "host link, down", "memory size": "memory size"}
+LIMIT_WORDS = {
+    "link up": "host link, up",
+    "link down": "host link, down",
+    "memory size": "memory size",
+    "noc": "network ports",
+}
 
 
 def _streams(record: Record) -> Chapter | None:
@@ -420,7 +425,8 @@ def _streams(record: Record) -> Chapter | None:
     return Chapter(
         "Streams against limits",
         [Words(says), Table(head, rows, right=frozenset(range(1, 7))), Bars(("in use",), bars, full=1.0), *blocks],
-        note="Memory: of what these accesses could reach. Sessions and memory size: taken by open streams.",
+        note="Memory: of what these accesses could reach. Sessions and memory size: taken by open streams; a number of "
+        "sessions that the chip's description only assumes is no limit.",
     )
 
 

@@ -6,6 +6,9 @@
 A number of streams holds when the chosen share of pictures comes back inside its deadline, dropped and overdue ones
 counted as late. The search simulates: it begins at the bound that the resources' figures give and bisects.
 
+A number of sessions that a chip's description merely assumes does not decide (`simulation.decides`); answers say where
+it would have stopped.
+
 This is the interface for other searches: `capacity` takes names, paths or configurations, prints nothing, and
 returns one typed result.
 """
@@ -20,7 +23,8 @@ from asic_model.error_bars import ErrorBar, Term
 from asic_model.workload import firmware_cost
 from asic_model.workload import workload as workloads
 from asic_model.workload.errors import WorkloadError
-from asic_model.workload.simulation import Arrival, Outcome, Placed, simulate
+from asic_model.workload.explain import binding
+from asic_model.workload.simulation import Arrival, Outcome, Placed, decides, simulate
 from asic_model.workload.streams import Stream
 from asic_model.workload.workload import RecordClip, WorkloadConfig
 
@@ -31,7 +35,7 @@ MOST_STREAMS = 4096
 
 @dataclass(frozen=True)
 class Limit:
-    """One resource. `streams`: how many this resource alone would carry; `used`: its share in use at capacity."""
+    """One resource. `streams`: how many it would carry, by its use at capacity; `used`: its share in use there."""
 
     name: str
     streams: float
@@ -59,6 +63,7 @@ class Capacity:
     pixels_out_s  luma samples a second put out at capacity
     error         relative error bar of `streams` and `pixels_out_s`: engines against RTL, memory, firmware, carried
                   through to what binds; and that streams are whole
+    set_aside     limits that did not decide, and the streams at which they would have stopped
     """
 
     scenario: str
@@ -72,6 +77,7 @@ class Capacity:
     pixels_out_s: float
     frames_s: float
     error: ErrorBar
+    set_aside: dict[str, float]
     outcome: Outcome | None = field(repr=False, default=None)
 
     def explain(self) -> str:
@@ -84,6 +90,11 @@ class Capacity:
             f"{self.chip} holds {self.streams} streams of {self.scenario} with {self.percentile:.1%} of pictures "
             f"in time; {self.binds} binds ({how}), next would be {other} at about {at:.0f} streams; "
             f"error {self.error.low:+.0%} to {self.error.high:+.0%} ({self.error.terms[0].why})"
+            + "".join(
+                f"; an assumed number of {name} would have stopped it at {at:.0f}"
+                for name, at in self.set_aside.items()
+                if at < self.streams + 1
+            )
         )
 
 
@@ -113,6 +124,12 @@ def bounds(config: ChipConfig, mix: list[tuple[Stream, float]]) -> dict[str, flo
     up, down = mean(lambda s: s.link_bytes_s()[0]), mean(lambda s: s.link_bytes_s()[1])
     link = config.host_link.bandwidth_mb_s * 1e6
     found["memory"] = config.memory.peak_bytes_s / max(1.0, mean(Stream.bytes_asked) + up + down)
+    port = config.noc.width_bits / 8 * 1e12 / config.clocks.noc_ps
+    found["noc"] = min(
+        getattr(config, kind).cores * port / max(1.0, mean(lambda stream, kind=kind: stream.bytes_asked(kind)))  # type: ignore[misc]
+        for kind in found
+        if kind != "memory"
+    )
     found["link up"], found["link down"] = link / max(1.0, up), link / max(1.0, down)
     control = mean(
         lambda s: sum(
@@ -179,7 +196,7 @@ def capacity(
                 progress(made)
         return trials[total][0].holds
 
-    most = min(MOST_STREAMS, int(min(carried.values()) + 1e-9))
+    most = min(MOST_STREAMS, int(min(decides(config, carried).values()) + 1e-9))
     low, high = 0, most + 1  # holds, does not hold
     if most >= 1 and holds(most):
         low = most
@@ -205,9 +222,17 @@ def _result(
     if outcome is not None and used.get("memory"):
         bound = stats.efficiency_bound(config, outcome.fabric.memory())
         used["memory"] = min(1.0, used["memory"] / max(bound, 1e-9))
-        carried = {**carried, "memory": streams / used["memory"]}
+        # As it was used at capacity: cores that wait for memory carry less than their cycles alone would let them.
+        carried = {
+            name: streams / used[name] if used.get(name) and name not in ("sessions", "memory size") else value
+            for name, value in carried.items()
+        }
     limits = {name: Limit(name, value, used.get(name, 0.0)) for name, value in carried.items()}
-    order = sorted(limits.values(), key=lambda limit: limit.streams)
+    decided = decides(config, carried)
+    if outcome is not None:
+        order = [limits[name] for name in binding({name: used.get(name, 0.0) for name in decided}, outcome.waits)]
+    else:
+        order = sorted((limits[name] for name in decided), key=lambda limit: limit.streams)
     tightest = order[0]
     full = tightest.used >= FULL or tightest.streams < streams + 1
     binds = tightest.name if full or not streams else "deadline"
@@ -223,7 +248,8 @@ def _result(
         trials=sorted(trials, key=lambda trial: trial.streams),
         pixels_out_s=outcome.pixels_out / (outcome.duration_s + trial_warm_up(outcome)) if outcome else 0.0,
         frames_s=outcome.frames_s if outcome else 0.0,
-        error=_error(config, streams, carried, outcome),
+        error=_error(config, streams, decided, outcome),
+        set_aside={name: value for name, value in carried.items() if name not in decided},
         outcome=outcome,
     )
 

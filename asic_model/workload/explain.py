@@ -8,7 +8,8 @@ Record = Mapping[str, Any]
 
 WORDS = {
     "encode": "the encode cores", "scale": "the scale cores", "decode": "the decode cores", "memory": "device memory",
-    "link up": "the host link, towards the chip", "link down": "the host link, towards the host",
+    "noc": "the cores' ports on the on-chip network", "link up": "the host link, towards the chip",
+    "link down": "the host link, towards the host",
     "firmware": "the control processor", "sessions": "the number of sessions",
     "memory size": "the size of device memory",
 }  # fmt: skip
@@ -17,6 +18,7 @@ CURES = {
     "scale": "more scale cores, wider ones (`scale.core.scale.lanes`), or fewer outputs",
     "decode": "more decode cores, or several outputs of one decoded stream",
     "memory": "more channels, faster memory, frame compression, or a larger reference store",
+    "noc": "wider ports (`noc.width_bits`) or a faster network",
     "link up": "decoding on the chip, so that coded streams travel instead of samples",
     "link down": "lower bit rates or a wider link",
     "firmware": "a faster control processor, or larger pictures",
@@ -24,6 +26,22 @@ CURES = {
     "memory size": "more memory, or fewer pictures in flight",
 }
 FULL = 0.9
+
+
+WAITING = 0.1  # share of their time that cores wait for memory from which on that, not they, is what binds
+
+
+def binding(used: Mapping[str, float], waits: Mapping[str, float]) -> list[str]:
+    """Names of limits, the one that binds first, then the fullest.
+
+    Cores that are full because they wait are not what binds: what they wait for is, memory or their ports.
+    """
+    order = sorted(used, key=lambda name: -used[name])
+    if order and waits.get(order[0], 0.0) > WAITING:
+        cause = max((name for name in ("memory", "noc") if name in used), key=lambda name: used[name])
+        order.remove(cause)
+        order.insert(0, cause)
+    return order
 
 
 def explain(record: Record) -> list[str]:
@@ -36,7 +54,9 @@ def _limits(record: Record) -> Iterator[str]:
     if not simulation:
         yield from _single(record)
         return
-    order = sorted(simulation["limits"].items(), key=lambda item: -item[1])
+    aside = simulation.get("set_aside", [])
+    limits = {name: used for name, used in simulation["limits"].items() if name not in aside}
+    order = [(name, limits[name]) for name in binding(limits, simulation.get("waits", {}))]
     name, used = order[0]
     late = simulation["late_share"]
     state = "all pictures come back in time" if late == 0 else f"{late:.1%} of the pictures come late or are dropped"
@@ -47,6 +67,9 @@ def _limits(record: Record) -> Iterator[str]:
         yield f"Nothing is full: the most used is {WORDS[name]}, {used:.0%}. More streams would fit."
     other, share = order[1]
     yield f"Next would be {WORDS[other]}, {share:.0%} in use."
+    for each in aside:
+        share = simulation["limits"][each]
+        yield f"{_capital(WORDS[each])}, {share:.0%} of what is assumed, is not counted as a limit."
     if "error" in simulation:
         error = simulation["error"]
         if not error["low"] and not error["high"]:

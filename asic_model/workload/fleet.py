@@ -25,6 +25,7 @@ from asic_model.workload import capacity as capacities
 from asic_model.workload import host
 from asic_model.workload import workload as workloads
 from asic_model.workload.errors import WorkloadError
+from asic_model.workload.simulation import decides
 from asic_model.workload.workload import WorkloadConfig, _Part, checked, read_yaml
 
 HOURS = 24
@@ -200,7 +201,7 @@ def needs(config: FleetConfig, chip: ChipConfig) -> tuple[np.ndarray, list[str]]
         workload = workloads.load(demand.workload)
         one = workload.model_copy(update={"sessions": (workload.sessions[0].model_copy(update={"count": 1}),)})
         placed = [capacities.live(each) for each in workloads.place(one, chip)]
-        rows.append(capacities.bounds(chip, [(placed[0].stream, 1.0)]))
+        rows.append(decides(chip, capacities.bounds(chip, [(placed[0].stream, 1.0)])))
     names = sorted({name for row in rows for name in row})
     shares = np.array([[1 / row[name] if name in row else 0.0 for name in names] for row in rows])
     # Memory does not reach its peak: what such accesses can sustain stands in for it.

@@ -14,12 +14,13 @@ jitter, places in memory) comes from the seed, so the same call gives the same o
 import bisect
 import heapq
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from asic_model.config import ChipConfig
+from asic_model.config import CHANGED, ChipConfig
 from asic_model.cores.fabric import KINDS, Fabric
 from asic_model.workload import firmware_cost
 from asic_model.workload.errors import WorkloadError
@@ -56,6 +57,17 @@ class Placed:
     queue_depth: int = 4  # pictures in flight
 
 
+def decides(config: ChipConfig, carried: Mapping[str, float]) -> dict[str, float]:
+    """The limits that stop a chip: all but a number of sessions that its description assumes.
+
+    How many sessions there may be is the size of a table in the firmware, no figure of the hardware. It decides where
+    a source says how many they are, or where the caller changed it.
+    """
+    source = config.sources.get("limits.sessions")
+    assumed = source is not None and source.mark == "assumption" and source.text != CHANGED
+    return {name: value for name, value in carried.items() if name != "sessions" or not assumed}
+
+
 @dataclass
 class StreamOutcome:
     """What one stream got. Latencies in seconds, of pictures that were finished after the warm-up."""
@@ -73,12 +85,14 @@ class StreamOutcome:
 class Outcome:
     """What a simulation showed.
 
-    limits  share of each resource that was used, by name: "encode", "scale", "decode", "memory", "link up", ...
+    limits  share of each resource that was used, by name: "encode", "scale", "decode", "memory", "noc", "link up", ...
+    waits   by kind of core: share of their running time beyond what the jobs take with idle memory
     """
 
     duration_s: float
     streams: list[StreamOutcome]
     limits: dict[str, float]
+    waits: dict[str, float]
     macroblocks: int  # units of encode and decode jobs, and input macroblocks of scale jobs
     pixels_out: int
     jobs: int
@@ -195,6 +209,9 @@ class Simulation:
         self._now = 0
         self._macroblocks = self._pixels_out = self._jobs = 0
         self._samples = dict.fromkeys(KINDS, 0)
+        self._began_ps: dict[int, int] = {}  # by core
+        self._ran_ps = dict.fromkeys(KINDS, 0)  # jobs that ended: how long they took,
+        self._alone_ps = dict.fromkeys(KINDS, 0)  # and how long they take with idle memory
         self._sampled_bytes = 0
         self._bandwidth: list[tuple[float, float]] = []
 
@@ -351,6 +368,7 @@ class Simulation:
 
     def _start(self, core: int) -> None:
         lane, task, _ = self._running[core]
+        self._began_ps[core] = self._now
         self.fabric.begin(core, task.job, self._now, displacement=lane.live.displacement)
 
     def _core_ended(self, core: int) -> None:
@@ -358,6 +376,8 @@ class Simulation:
         self._jobs += 1
         self._macroblocks += task.job.work_units if lane.kind != "scale" else task.samples // 256
         self._samples[lane.kind] += task.samples
+        self._ran_ps[lane.kind] += self._now - self._began_ps[core]
+        self._alone_ps[lane.kind] += int(task.job.played_cycles.max(initial=0)) * self.config.clocks.core_ps
         cost = self._job_ps[lane.kind, lane.live.stream.rate_controlled]
         self._at(self._firmware(round(firmware_cost.COMPLETE_SHARE * cost)), self._completed, core)
 
@@ -411,6 +431,15 @@ class Simulation:
             for kind, rows in self._rows.items()
             if any(lane.kind == kind for live in self._live for lane in live.lanes)
         }
+        # Each core has a port of its own; the kind whose ports are fullest counts.
+        port_bytes_s = self.config.noc.width_bits / 8 * PS_PER_S / self.config.clocks.noc_ps
+        moved = dict.fromkeys(KINDS, 0)
+        for owner, clients in self.fabric.traffic().items():
+            if (kind := owner.rstrip("0123456789")) in moved:
+                moved[kind] += sum(sum(each.values()) for each in clients.values())
+        limits["noc"] = max(
+            moved[kind] * PS_PER_S / (port_bytes_s * len(rows) * end_ps) for kind, rows in self._rows.items() if rows
+        )
         limits["memory"] = memory["bus_busy_ps"] / (self.config.memory.channels * end_ps)
         limits["link up"], limits["link down"] = (min(1.0, busy / end_ps) for busy in self._link_busy)
         limits["firmware"] = min(1.0, self.firmware_busy_ps / end_ps)
@@ -422,6 +451,7 @@ class Simulation:
             duration_s=duration_s,
             streams=[live.outcome for live in self._live],
             limits=limits,
+            waits={kind: max(0.0, 1 - self._alone_ps[kind] / ran) for kind, ran in self._ran_ps.items() if ran},
             macroblocks=self._macroblocks,
             pixels_out=self._pixels_out,
             jobs=self._jobs,

@@ -10,7 +10,7 @@ from asic_model import error_bars, stats
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import KINDS
 from asic_model.error_bars import ErrorBar
-from asic_model.workload.simulation import Outcome
+from asic_model.workload.simulation import Outcome, decides
 
 HISTOGRAM_BINS = 40
 
@@ -36,6 +36,7 @@ def simulation(config: ChipConfig, outcome: Outcome) -> dict[str, Any]:
     limits = dict(outcome.limits)
     bound = stats.efficiency_bound(config, outcome.fabric.memory())
     limits["memory"] = min(1.0, limits["memory"] / max(bound, 1e-9))
+    decided = decides(config, limits)
     seconds = outcome.fabric.now_ps * 1e-12
     found: dict[str, Any] = {
         "chip": config.name,
@@ -49,7 +50,9 @@ def simulation(config: ChipConfig, outcome: Outcome) -> dict[str, Any]:
         "macroblocks": outcome.macroblocks,
         "pixels_out_s": outcome.pixels_out / max(seconds, 1e-12),
         "limits": limits,
-        "error": error_bar(config, outcome, limits).record(),
+        "waits": outcome.waits,
+        "set_aside": [name for name in limits if name not in decided],
+        "error": error_bar(config, outcome, decided).record(),
         "kinds": _kinds(outcome),
         "bandwidth": [[round(at, 6), value] for at, value in outcome.bandwidth],
         "detail": outcome.detail,

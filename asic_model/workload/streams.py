@@ -82,9 +82,14 @@ class Stream:
         )
         return cycles / max(1, len(self.pictures)) * self.fps
 
-    def bytes_asked(self) -> float:
-        """Bytes of memory traffic that cores ask for, a second."""
-        asked = sum(int(task.job.asked.sum()) for picture in self.pictures for task in picture.tasks)
+    def bytes_asked(self, kind: str | None = None) -> float:
+        """Bytes of memory traffic that cores ask for, a second: all cores, or those of a kind."""
+        asked = sum(
+            int(task.job.asked.sum())
+            for picture in self.pictures
+            for task in picture.tasks
+            if kind in (None, self.lanes[task.lane])
+        )
         return asked / max(1, len(self.pictures)) * self.fps
 
     def jobs_s(self, kind: str) -> float:

@@ -31,7 +31,7 @@ from asic_model.config import ChipConfig, field_info, load_chip, with_changes
 from asic_model.workload import capacity as capacities
 from asic_model.workload import workload as workloads
 from asic_model.workload.errors import WorkloadError
-from asic_model.workload.simulation import Simulation
+from asic_model.workload.simulation import Simulation, decides
 from asic_model.workload.simulation_report import report
 from asic_model.workload.workload import SessionConfig, WorkloadConfig, _Part, checked, read_yaml
 
@@ -220,7 +220,7 @@ def _measure(space: SpaceConfig, config: ChipConfig, workload: WorkloadConfig, s
         kinds = [capacities.live(each) for each in workloads.place(single, config)]
         counts = [session.count for session in workload.sessions]
         carried = capacities.bounds(config, [(k.stream, n) for k, n in zip(kinds, counts, strict=True)])
-        metrics["streams"] = int(min(carried.values()))
+        metrics["streams"] = int(min(decides(config, carried).values()))
         if measure.kind == "simulate":
             shares = capacities.shares(counts, measure.streams)
             placed = [kind for kind, n in zip(kinds, shares, strict=True) for _ in range(n)]
@@ -355,11 +355,12 @@ def sensitivity(space: SpaceConfig) -> list[dict[str, Any]]:
     kinds = [capacities.live(each) for each in workloads.place(workload, config)]
     mix = [(kind.stream, 1.0) for kind in kinds]
     more = 1 + space.sensitivity_percent / 100
-    carried = capacities.bounds(config, mix)
+    carried = decides(config, capacities.bounds(config, mix))
     before = min(carried.values())
     moved = {
         "core clock": ("encode", "scale", "decode"), "control clock": ("firmware",), "sessions": ("sessions",),
         "host link": ("link up", "link down"), "memory size": ("memory size",), "memory bandwidth": ("memory",),
+        "network": ("noc",),
     }  # fmt: skip
     found = []
     for name, names in moved.items():

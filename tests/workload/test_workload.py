@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asic_model.config import load_chip
-from asic_model.workload import capacity, workload
+from asic_model.config import load_chip, with_changes
+from asic_model.workload import capacity, simulation_report, workload
 from asic_model.workload.errors import WorkloadError
+from asic_model.workload.explain import WORDS, explain
 from asic_model.workload.workload import WorkloadConfig, load, mixes, parse, parse_rate
 
 GOOD = "sessions:\n  - source: {width: 320, height: 192, fps: 30}\n"
@@ -75,14 +76,18 @@ def small(**changes: object) -> WorkloadConfig:
 
 
 def test_capacity_finds_the_limit_of_sessions_and_what_comes_next() -> None:
-    """tiny's firmware takes few sessions: with one lane a stream as many streams fit, unless something binds before."""
+    """More than tiny's assumed number of sessions fit, one lane each; where the caller sets that number, it binds."""
     config = load_chip("tiny")
     found = capacity.capacity(small(), config, duration_s=0.2, warm_up_s=0.05)
-    assert 0 < found.streams <= min(limit.streams for limit in found.limits.values()) + 1e-6
+    assert found.set_aside == {"sessions": 16.0}  # tiny's description assumes them
+    assert 16 < found.streams <= min(found.limits[name].streams for name in found.limits if name != "sessions") + 1e-6
     assert found.binds in found.limits or found.binds == "deadline"
     assert found.next_limit[0] != found.binds
     assert all(trial.holds for trial in found.trials if trial.streams <= found.streams)
-    assert str(found.streams) in found.explain()
+    assert f"tiny holds {found.streams} streams" in found.explain()
+    assert "an assumed number of sessions would have stopped it at 16" in found.explain()
+    found = capacity.capacity(small(), with_changes(config, {"limits.sessions": 5}), duration_s=0.2, warm_up_s=0.05)
+    assert (found.streams, found.binds, found.set_aside) == (5, "sessions", {})
 
 
 def test_a_tighter_deadline_never_holds_more() -> None:
@@ -99,3 +104,37 @@ def test_what_cannot_be_is_refused() -> None:
         capacity.capacity(small(), "vcu", percentile=1.5)
     with pytest.raises(WorkloadError, match="must be recorded first"):
         workload.place(WorkloadConfig.model_validate({"sessions": [{"source": {"clip": "a.mp4"}}]}), load_chip("vcu"))
+
+
+# One figure of the chip made so small that it, and nothing else, stops the next stream.
+BOTTLENECKS = {
+    "encode": {"clocks.core_mhz": 20, "decode.cores": 8, "scale.cores": 8, "encode.cores": 1},
+    "scale": {"clocks.core_mhz": 15, "encode.cores": 32, "decode.cores": 16, "scale.cores": 1},
+    "decode": {"clocks.core_mhz": 20, "encode.cores": 32, "scale.cores": 16, "decode.cores": 1},
+    "memory": {"memory.channels": 1, "memory.standard": "LPDDR4-2400", "memory.capacity_mib": 1024, "encode.cores": 32},
+    "noc": {"noc.width_bits": 32, "clocks.noc_mhz": 30, "encode.cores": 1, "scale.cores": 8, "decode.cores": 8},
+    "link up": {"host_link.bandwidth_mb_s": 30},
+    "link down": {"host_link.bandwidth_mb_s": 1},
+    "firmware": {"clocks.control_mhz": 12},
+    "memory size": {"memory.capacity_mib": 64},
+    "sessions": {"limits.sessions": 8},
+}
+"""By what binds: changes to `vcu`."""
+
+
+@pytest.mark.parametrize("what", BOTTLENECKS)
+def test_each_resource_can_be_what_binds(what: str) -> None:
+    """The search names it, explains it, and the report's words do."""
+    config = with_changes(load_chip("vcu"), BOTTLENECKS[what])
+    others = {
+        "link up": {"decode": "host"},
+        "scale": {"decode": "chip", "ladder": ["160x96@400k"]},
+        "memory": {"source": {"width": 1280, "height": 704, "fps": 60}, "ladder": ["1280x704@4M"]},
+    }
+    mix = small(**others.get(what, {"decode": "chip"}))
+    found = capacity.capacity(mix, config, duration_s=0.15, warm_up_s=0.05, percentile=0.95, deadline_ms=150)
+    assert found.streams > 0
+    assert found.binds == what, found.explain()
+    assert found.outcome is not None
+    said = explain(simulation_report.report(config, found.outcome))
+    assert WORDS[what] in " ".join(said[:3]), said
