@@ -1,6 +1,6 @@
 """Decode sessions: H.264 packets in, pictures out that stay in device memory.
 
-`H264Decoder` (driver/decode.py) turns packets into jobs; here the jobs go through a command queue to the chip's decode
+`H264Decoder` (driver/decode/) turns packets into jobs; here the jobs go through a command queue to the chip's decode
 cores. A picture comes out as soon as its place in output order is known, maybe before its job has run: whoever works
 with it on the chip waits by its fence (`DecodedPicture.wait_fields`), the host by `wait()`.
 """

@@ -1,27 +1,18 @@
-"""H.264 streams to decode jobs and frames: the host's half of decoding.
+"""The decoder: NAL units in, jobs to a target, frames in output order out."""
 
-The chip's decode core takes one picture a job and keeps no state; everything above slice data happens here, in the
-manner of drivers for "stateless" decoders: NAL units, parameter sets, slice headers, the decoded picture buffer, output
-order. A `DecodeTarget` runs the jobs; frames come back in output order as `DecodedFrame`.
-"""
-
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from asic_model.codecs.h264.bits import SyntaxFault
 from asic_model.codecs.h264.decode_records import (
     FRAME,
-    LIST_SIZE,
-    MATRICES,
-    MAX_REFERENCES,
     NO_ENTRY,
-    REFERENCE,
     SLICE,
 )
-from asic_model.codecs.h264.dpb import Dpb, Frame, Reference
+from asic_model.codecs.h264.dpb import Dpb, Frame
 from asic_model.codecs.h264.levels import LEVELS
 from asic_model.codecs.h264.nal import (
     NAL_DELIMITER,
@@ -40,7 +31,7 @@ from asic_model.codecs.h264.nal import (
     split_avcc,
     unescape,
 )
-from asic_model.codecs.h264.parameter_sets import Pps, Sps, parse_pps, parse_sps, scaling_matrices
+from asic_model.codecs.h264.parameter_sets import Pps, Sps, parse_pps, parse_sps
 from asic_model.codecs.h264.slice_header import (
     SLICE_B,
     SLICE_I,
@@ -49,54 +40,28 @@ from asic_model.codecs.h264.slice_header import (
     parse_slice_header,
     starts_picture,
 )
+from driver.decode.records import FLAT, CodedSlice, ReferenceTable, fill_slice
+from driver.decode.surfaces import DecodedFrame, DecodeTarget, NoSurfaces, Pool
 from driver.errors import UnsupportedInput
 
 _SEI_RECOVERY_POINT = 6
 _HEADER_BYTES = 1024  # enough payload for any slice header
-_FLAT = b"\x10" * MATRICES.itemsize  # no scaling matrices: all weights 16
 # Sizes of frames that are believed whatever the level says: many writers set it too low. Beyond (4096x2304), only what
 # the level allows: a damaged SPS must not cost gigabytes.
 BELIEVED_MBS = 36864
 MAX_SLICES = 1 << 17  # of one picture: a slice holds a macroblock at least
 
 
-@dataclass(eq=False)
-class DecodedFrame:
-    """One frame in output order. Its surface stays untouched until `H264Decoder.release`."""
+@dataclass
+class _FrameNotes:
+    """What the decoder remembers of a frame, in `Frame.data`."""
 
-    surfaces: "SurfaceSet"
-    surface: int  # its number there
-    coded_width: int
-    coded_height: int
-    crop: tuple[int, int, int, int]  # left, top, width, height in luma samples: what is to be shown
-    monochrome: bool
-    pts: Any  # of the packet that brought its first slice
-    key: bool  # IDR
-    interlaced: bool
-    top_field_first: bool
-    sps: Sps  # sample aspect ratio, colour description and frame rate are in sps.vui
-    outcome: list[Any] = field(default_factory=list)  # what the target returned for its one or two jobs
-
-
-class SurfaceSet(Protocol):
-    """Surfaces of one coded size, each with a motion buffer."""
-
-    def surface_address(self, number: int) -> int: ...
-
-    def motion_address(self, number: int) -> int: ...
-
-    def close(self) -> None:
-        """Nobody needs them any more."""
-
-
-class DecodeTarget(Protocol):
-    """What runs decode jobs."""
-
-    def open_surfaces(self, width: int, height: int, count: int) -> SurfaceSet:
-        """Provide `count` surfaces of the coded size. Former sets stay valid until they are closed."""
-
-    def decode(self, fields: dict[str, int], parameters: bytes, stream: bytes) -> Any:
-        """Run one job; `fields` lacks the addresses of stream and parameter block. Returns its outcome."""
+    pts: Any
+    key: bool
+    sps: Sps
+    pool: Pool
+    shown: bool  # not from before the first point at which decoding can begin
+    outcome: list[Any] = field(default_factory=list)
 
 
 def refusal(sps: Sps, pps: Pps) -> str | None:
@@ -110,14 +75,6 @@ def refusal(sps: Sps, pps: Pps) -> str | None:
         groups = pps.slice_groups.num_slice_groups_minus1 + 1
         return f"flexible macroblock ordering ({groups} slice groups, map type {pps.slice_groups.slice_group_map_type})"
     return None
-
-
-@dataclass
-class _Slice:
-    header: SliceHeader
-    pps: Pps
-    payload: bytes  # behind the NAL header, with emulation prevention
-    lists: list[list[Reference | None]]
 
 
 class H264Decoder:
@@ -143,10 +100,10 @@ class H264Decoder:
         self._dpb = Dpb()
         self._sps: Sps | None = None
         self._sps_data = b""
-        self._slices: list[_Slice] = []
+        self._slices: list[CodedSlice] = []
         self._frame: Frame | None = None
-        self._pool = _Pool(_NoSurfaces(), 0)
-        self._lent: dict[int, _Pool] = {}
+        self._pool = Pool(NoSurfaces(), 0)
+        self._lent: dict[int, Pool] = {}
         self._last: Frame | None = None
         self._pts: Any = None
         self._started = False  # an intra picture or a recovery point has come: frames are worth showing
@@ -277,7 +234,7 @@ class H264Decoder:
             self.counters["bad_headers"] += 1
             return
         lists = self._dpb.lists(header) if header.kind != SLICE_I else [[], []]
-        self._slices.append(_Slice(header, pps, unit[1:], lists))
+        self._slices.append(CodedSlice(header, pps, unit[1:], lists))
         self.counters["slices"] += 1
 
     def _may_activate(self, header: SliceHeader, pps: Pps) -> bool:
@@ -303,7 +260,7 @@ class H264Decoder:
         count = self._dpb.capacity + 2 + self._in_flight
         if not same or count > self._pool.count:
             self._pool.retire()
-            self._pool = _Pool(self._target.open_surfaces(16 * sps.mb_width, 16 * sps.mb_height, count), count)
+            self._pool = Pool(self._target.open_surfaces(16 * sps.mb_width, 16 * sps.mb_height, count), count)
             self._last = None
 
     @staticmethod
@@ -323,15 +280,15 @@ class H264Decoder:
         self._last = frame
         yield from self._deliver(self._dpb.end())
 
-    def _run(self, frame: Frame, sps: Sps, slices: list[_Slice]) -> None:
+    def _run(self, frame: Frame, sps: Sps, slices: list[CodedSlice]) -> None:
         header = slices[0].header
         structure = FRAME if not header.field_pic_flag else 1 + header.bottom_field_flag
-        table = _ReferenceTable(self._pool.surfaces)
+        table = ReferenceTable(self._pool.surfaces)
         matrices: list[bytes] = []
         records = np.zeros(len(slices), SLICE)
         stream = bytearray()
         for record, item in zip(records, slices, strict=True):
-            _fill_slice(record, item, len(stream), table, matrices, sps)
+            fill_slice(record, item, len(stream), table, matrices, sps)
             stream += item.payload
         conceal = self._concealment(frame)
         number = NO_ENTRY if conceal is None else table.number(conceal)
@@ -414,9 +371,9 @@ class H264Decoder:
                 self._lent[id(shown)] = notes.pool
                 yield shown
 
-    def _complete_lone_field(self, frame: Frame, notes: "_FrameNotes") -> None:
+    def _complete_lone_field(self, frame: Frame, notes: _FrameNotes) -> None:
         """Fill the rows of the field that never came with those of the other one: a job whose only slice is empty."""
-        table = _ReferenceTable(self._pool.surfaces)
+        table = ReferenceTable(self._pool.surfaces)
         number = table.number(frame)
         fields = {
             **self._job_fields(frame, notes.sps, FRAME - frame.fields),
@@ -430,7 +387,7 @@ class H264Decoder:
         }
         empty = np.zeros(1, SLICE)
         empty["ref"], empty["kind"], empty["deblock_disable"] = NO_ENTRY, SLICE_I, 1
-        parameters = empty.tobytes() + _FLAT + table.records().tobytes()
+        parameters = empty.tobytes() + FLAT + table.records().tobytes()
         notes.outcome.append(self._target.decode(fields, parameters, b"\0"))
 
     def flush(self) -> Iterator[DecodedFrame]:
@@ -442,130 +399,6 @@ class H264Decoder:
         """Give up: surfaces are closed as soon as the caller has released its frames."""
         self._slices.clear()
         self._pool.retire()
-
-
-class _Reached(Exception):
-    """The stream got as far as its first picture."""
-
-
-class _Probe:
-    """A target that decodes nothing."""
-
-    def open_surfaces(self, width: int, height: int, count: int) -> SurfaceSet:
-        raise _Reached
-
-    def decode(self, fields: dict[str, int], parameters: bytes, stream: bytes) -> Any:
-        raise _Reached
-
-
-def stream_refusal(extradata: bytes | None, packets: Iterable[bytes]) -> str | None:
-    """Return why the stream's first picture cannot be decoded on the chip, or None; `packets` are its first ones."""
-    try:
-        decoder = H264Decoder(_Probe(), extradata)
-        for packet in packets:
-            for _ in decoder.feed(packet):
-                pass
-    except _Reached:
-        return None
-    except UnsupportedInput as refused:
-        return str(refused)
-    return "no picture was found in its first packets"
-
-
-class _NoSurfaces:
-    """Before the first SPS."""
-
-    def surface_address(self, number: int) -> int:
-        raise IndexError(number)
-
-    motion_address = surface_address
-
-    def close(self) -> None:
-        pass
-
-
-class _Pool:
-    """Who holds which surface of a set."""
-
-    def __init__(self, surfaces: SurfaceSet, count: int) -> None:
-        self.surfaces = surfaces
-        self.count = count
-        self._lent: set[int] = set()
-        self._retired = False
-
-    def take(self, dpb: Dpb, frame: Frame, last: Frame | None) -> int:
-        """Return the number of a surface that neither the picture buffer nor the caller holds."""
-        used = {f.surface for f in dpb.frames} | self._lent
-        free = [number for number in range(self.count) if number not in used]
-        if not free:
-            raise RuntimeError(f"all {self.count} surfaces are held: release frames, or allow more in flight")
-        if last is not None and last.surface in free and len(free) > 1:
-            free.remove(last.surface)  # worth concealing from
-        return free[0]
-
-    def lend(self, number: int) -> None:
-        self._lent.add(number)
-
-    def give_back(self, number: int) -> None:
-        self._lent.discard(number)
-        self._close_if_done()
-
-    def retire(self) -> None:
-        """No more surfaces will be taken."""
-        self._retired = True
-        self._close_if_done()
-
-    def _close_if_done(self) -> None:
-        if self._retired and not self._lent:
-            self.surfaces.close()
-
-
-@dataclass
-class _FrameNotes:
-    """What the decoder remembers of a frame, in `Frame.data`."""
-
-    pts: Any
-    key: bool
-    sps: Sps
-    pool: _Pool
-    shown: bool  # not from before the first point at which decoding can begin
-    outcome: list[Any] = field(default_factory=list)
-
-
-class _ReferenceTable:
-    """REFERENCE records of one job."""
-
-    def __init__(self, surfaces: SurfaceSet) -> None:
-        self._surfaces = surfaces
-        self.frames: list[Frame] = []
-        self._numbers: dict[int, int] = {}
-
-    def number(self, frame: Frame) -> int:
-        """Number of the frame's record, a new one if there is room."""
-        known = self._numbers.get(frame.number)
-        if known is not None:
-            return known
-        if frame.surface < 0 or len(self.frames) >= MAX_REFERENCES:
-            return NO_ENTRY
-        self._numbers[frame.number] = len(self.frames)
-        self.frames.append(frame)
-        return len(self.frames) - 1
-
-    def records(self) -> np.ndarray:
-        rows = [
-            (
-                self._surfaces.surface_address(frame.surface),
-                self._surfaces.motion_address(frame.surface) if frame.was_reference else 0,
-                frame.number & ((1 << 28) - 1),
-                frame.poc,
-                frame.long_term != 0,
-                frame.as_fields,
-                frame.mbaff,
-                frame.fields,
-            )
-            for frame in self.frames
-        ]
-        return np.array(rows, REFERENCE)
 
 
 def _has_recovery_point(rbsp: bytes) -> bool:
@@ -586,57 +419,3 @@ def _has_recovery_point(rbsp: bytes) -> bool:
             return True
         at += numbers[1]
     return False
-
-
-def _fill_slice(
-    record: np.void, item: _Slice, offset: int, table: _ReferenceTable, matrices: list[bytes], sps: Sps
-) -> None:
-    """Write the SLICE record of one slice; its matrices are added to `matrices` unless there already."""
-    header, pps = item.header, item.pps
-    record["data_offset"], record["data_bytes"] = offset, len(item.payload)
-    record["first_bit"], record["first_mb"] = header.header_bits, header.first_mb_in_slice
-    record["kind"], record["qp"] = header.kind, header.slice_qp(pps)
-    record["cabac"], record["cabac_init_idc"] = pps.entropy_coding_mode_flag, header.cabac_init_idc
-    record["transform_8x8"] = pps.transform_8x8_mode_flag
-    record["constrained_intra"] = pps.constrained_intra_pred_flag
-    record["direct_spatial"] = header.direct_spatial_mv_pred_flag
-    record["deblock_disable"] = header.disable_deblocking_filter_idc
-    record["deblock_alpha"] = 2 * header.slice_alpha_c0_offset_div2
-    record["deblock_beta"] = 2 * header.slice_beta_offset_div2
-    record["cb_qp_offset"], record["cr_qp_offset"] = pps.chroma_qp_index_offset, pps.second_chroma_qp_index_offset
-    data = _matrices(sps, pps)
-    if data not in matrices:
-        matrices.append(data)
-    record["matrices"] = matrices.index(data)
-    refs, structures, counts = record["ref"], record["ref_structure"], record["ref_count"]
-    refs[:] = NO_ENTRY
-    for number, entries in enumerate(item.lists):
-        counts[number] = len(entries)
-        for index, entry in enumerate(entries[:LIST_SIZE]):
-            if entry is not None:
-                refs[number, index] = table.number(entry[0])
-                structures[number, index] = entry[1]
-    if header.kind == SLICE_B and pps.weighted_bipred_idc == 2:
-        record["weights"] = 2
-    weights = header.pred_weight_table
-    if weights is not None:
-        record["weights"] = 1
-        record["luma_log2_denominator"] = weights.luma_log2_weight_denom
-        record["chroma_log2_denominator"] = weights.chroma_log2_weight_denom
-        neutral = (1 << weights.luma_log2_weight_denom, 0), (1 << weights.chroma_log2_weight_denom, 0)
-        for number in range(2):
-            for index, luma in enumerate(weights.luma[number][:LIST_SIZE]):
-                record["weight"][number, index, 0] = luma or neutral[0]
-                chroma = weights.chroma[number][index] if weights.chroma[number] else None
-                record["weight"][number, index, 1:] = chroma or (neutral[1], neutral[1])
-
-
-def _matrices(sps: Sps, pps: Pps) -> bytes:
-    """The MATRICES record of a slice's parameter sets."""
-    if sps.scaling_lists is None and pps.scaling_lists is None:
-        return _FLAT
-    small, large = scaling_matrices(sps, pps)
-    record = np.zeros((), MATRICES)
-    record["intra_inter_4x4"] = small
-    record["intra_inter_8x8"] = large[:2]
-    return record.tobytes()
