@@ -26,11 +26,17 @@ from cli.options import Command
 @click.option(
     "--method", type=click.Choice(["pchip", "akima"]), default="pchip", help="Interpolation of curves [pchip]."
 )
-@click.option("--repeats", type=click.IntRange(2, 100), metavar="N", help="Repeats of each speed [5; quick 3].")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="Repeats of each speed, in each of two turns [4; quick 2].",
+)
 @click.option("--assumptions", metavar="FILE.yaml", help="Prices, power, years: replaces defaults by name.")
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Of the Monte Carlo run [0].")
-@click.option("--quick", is_flag=True, help="Fewer presets, pictures and repeats: under 3 minutes.")
+@click.option("--quick", is_flag=True, help="Fewer presets, pictures and repeats: planned for under 3 minutes.")
 @click.option("--claim", "claim", is_flag=True, help="Only recompute the published claims; nothing is measured.")
+@click.option("--repeat-check", is_flag=True, help="Only measure the CPU side, twice, and say how far it agrees.")
 @click.option("--accept-noise", is_flag=True, help="Give figures from a machine under load too; they are marked.")
 @click.option("--fresh", is_flag=True, help="Measure again what was measured before.")
 @click.option("--cache", metavar="DIR", help="Where measured points are kept [~/.cache/tasic/density].")
@@ -54,23 +60,23 @@ def run(options: dict[str, Any]) -> None:
     from benchmarks.density.clips import GENERATED, CannotJudge
     from benchmarks.density.store import Store, default_folder
     from benchmarks.density.vmaf import program
-    from cli import density_report
+    from cli import density_claims, density_report
     from driver.errors import InvalidConfig
 
     reports = options["reports"] or ("-",)
     density_report.check(reports)
     if options["claim"]:
-        density_report.write_claims(claims.check_all(), claims.load_published(), reports)
+        density_claims.write(claims.check_all(), claims.load_published(), reports)
         return
     reason = encoders.missing(options["encoder"])
     if reason is not None:
         raise InvalidConfig(f"option --encoder: {reason}")
     if options["metric"] == "vmaf" and program() is None:
         raise InvalidConfig("option --metric: vmaf: no build of it is installed; pip install 'tasic[vmaf]'")
-    from benchmarks.density import study
+    from benchmarks.density import repeat, study
 
     plan = study.Plan(
-        clips=options["names"] or (GENERATED,),
+        clips=tuple(dict.fromkeys(options["names"])) or (GENERATED,),
         frames=options["frames"] or (48 if options["quick"] else 120),
         chip=options["chip"],
         chip_presets=_chip_presets(options["chip_presets"] or ("medium",)),
@@ -79,19 +85,30 @@ def run(options: dict[str, Any]) -> None:
         ladder=_ladder(options["ladder"]),
         metric=options["metric"],
         method=options["method"],
-        repeats=options["repeats"] or (3 if options["quick"] else 5),
+        repeats=options["repeats"] or (2 if options["quick"] else 4),
         seed=options["seed"],
         accept_noise=options["accept_noise"],
         assumptions=Path(options["assumptions"]) if options["assumptions"] else None,
+        quick=options["quick"],
+        fixed_frames=options["frames"] is not None,
+        fixed_presets=options["cpu_presets"] is not None,
     )
     _check_chip(plan.chip)
     store = Store(Path(options["cache"]) if options["cache"] else default_folder(), options["fresh"])
+    work = repeat.check if options["repeat_check"] else study.run
     try:
         with density_report.Steps(options["quiet"]) as steps:
-            result = study.run(plan, store, steps)
-    except (CannotJudge, cpu.TooNoisy, cost.BadAssumption) as error:
+            result = work(plan, store, steps)
+    except (CannotJudge, cpu.TooNoisy, cpu.WorkerFailed, cost.BadAssumption) as error:
         raise InvalidConfig(str(error)) from None
-    density_report.write(result, reports)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted: what was measured is kept in {store.folder}") from None
+    if not options["repeat_check"]:
+        density_report.write(result, reports)
+        return
+    density_report.write_repeats(result, reports)
+    if not result["agree"]:
+        raise InvalidConfig(f"two runs of the CPU side differ by {100 * result['worst_difference']:.1f} %")
 
 
 def _check_chip(name: str) -> None:
@@ -121,7 +138,7 @@ def _cpu_presets(options: dict[str, Any]) -> tuple[str, ...]:
     from driver.options import near
 
     known = encoders.ENCODERS[options["encoder"]].presets
-    if not options["cpu_presets"]:
+    if options["cpu_presets"] is None:
         return (study.QUICK_PRESETS if options["quick"] else study.PRESETS)[options["encoder"]]
     wanted = [word.strip() for word in options["cpu_presets"].split(",") if word.strip()]
     for word in wanted:
@@ -139,7 +156,7 @@ def _ladder(text: str | None) -> tuple[Any, ...]:
     from driver.errors import InvalidConfig
     from driver.options import parse_ladder
 
-    rungs = parse_ladder(text) if text else ()
+    rungs = parse_ladder(text) if text is not None else ()
     if any(rung.bit_rate is not None for rung in rungs):
         raise InvalidConfig("option --ladder: both sides code at equal QP here; leave the bit rates out")
     return rungs

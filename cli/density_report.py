@@ -5,19 +5,18 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from cli import report_html
+from cli import density_claims, report_html
 from cli.report import number, percent
 from cli.report_view import Bar, Bars, Block, Chapter, Document, KeyFigure, KeyFigures, Table, Words
 from driver.errors import InvalidConfig
 from driver.media.output_file import check_target, write_text
 
 if TYPE_CHECKING:
-    from benchmarks.density.claims import Claim, Figure
+    pass
 
 SUFFIXES = (".html", ".json", ".csv", ".txt")
 PRINT = "-"
@@ -43,17 +42,17 @@ class Steps:
     def __enter__(self) -> Self:
         if not self._quiet:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
             self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
                 console=Console(stderr=True), transient=True,
             )  # fmt: skip
             self._bar.start()
             self._task = self._bar.add_task("", total=None)
         return self
 
-    def __call__(self, words: str, done: int, total: int) -> None:
+    def __call__(self, words: str, done: float, total: float) -> None:
         if self._bar is not None:
             self._bar.update(self._task, description=words, completed=done, total=total)
 
@@ -74,42 +73,41 @@ def check(reports: Sequence[str]) -> None:
 
 def write(record: Record, reports: Sequence[str]) -> None:
     """Write the study to every place asked for."""
-    _write(document(record), record, csv_rows(record), reports)
+    write_page(document(record), record, csv_rows(record), reports)
 
 
-def write_claims(claims: "Sequence[Claim]", figures: "Mapping[str, Figure]", reports: Sequence[str]) -> None:
-    """Write the published claims alone."""
-    rows = [asdict(claim) for claim in claims]
-    record = {
-        "schema": "tasic-density-claims",
-        "version": 1,
-        "claims": rows,
-        "figures": {name: asdict(figure) for name, figure in figures.items()},
-    }
-    sources = [
-        (name, f"{figure.value:g} {figure.unit}", figure.provenance, figure.source) for name, figure in figures.items()
+def write_repeats(record: Record, reports: Sequence[str]) -> None:
+    """Write how two runs of the CPU side agree."""
+    head = ("clip", "preset", "first", "second", "difference", "spread of turns", "share of a processor")
+    rows = [
+        [
+            row["clip"], f"{record['encoder']} {row['preset']}", *(f"{rate:.2f}" for rate in row["mpix_per_s"]),
+            f"{100 * row['difference']:.1f} %", percent(row["spread"]), percent(row["share"]),
+        ]
+        for row in record["rows"]
+    ]  # fmt: skip
+    words = ["The two runs agree within 5 %." if record["agree"] else "The two runs do not agree within 5 %."]
+    if record["too_noisy"]:
+        words.append("This machine was too noisy: so says each such run of itself.")
+    elif not record["agree"]:
+        words.append("No run saw noise of its own: the noise rule is too lenient for this machine.")
+    words += [f"Left out for time: {line}." for line in record["left_out"]]
+    machine = record["machine"]
+    chapter = Chapter(
+        "Two runs of the CPU side", [Words(words), Table(head, rows, frozenset(range(2, 7)))],
+        f"Mpix/s a core; {record['repeats']} repeats a worker and turn, two turns a run, the runs' turns alternating.",
+    )  # fmt: skip
+    subtitle = f"{machine['processor']}, {machine['processors']} processors, {machine['clock_mhz']} MHz"
+    page = Document("Does the CPU side repeat itself?", subtitle, [chapter], f"tasic density, {record['date']}")
+    names = ["clip", "preset", "mpix_per_s", "difference", "spread", "share"]
+    table: list[list[Any]] = [["clip", "preset", "first", "second", *names[3:]]]
+    table += [
+        [row["clip"], row["preset"], *row["mpix_per_s"], *(row[name] for name in names[3:])] for row in record["rows"]
     ]
-    chapters = [
-        *_claims(rows),
-        Chapter(
-            "Published figures that this rests on",
-            [Table(("figure", "value", "provenance", "source"), sources, frozenset((1,)))],
-            "Recalled: from a paper's table, not re-read; the rows on the VCU's speed are as good as these.",
-            detail=True,
-        ),
-    ]
-    page = Document("The claim, checked", "Published claims recomputed from published figures", chapters)
-    table: list[list[Any]] = [
-        ["claim", "published", "recomputed", "unit", "error", "role", "verdict", "condition", "derivation"]
-    ]
-    for row, claim in zip(rows, claims, strict=True):
-        names = ("name", "published", "recomputed", "unit")
-        rest = ("role", "verdict", "condition", "derivation")
-        table.append([*(row[name] for name in names), claim.error, *(row[name] for name in rest)])
-    _write(page, record, table, reports)
+    write_page(page, record, table, reports)
 
 
-def _write(page: Document, record: Record, rows: Sequence[Sequence[Any]], reports: Sequence[str]) -> None:
+def write_page(page: Document, record: Record, rows: Sequence[Sequence[Any]], reports: Sequence[str]) -> None:
     from rich.console import Console
 
     from cli import report_text
@@ -164,7 +162,7 @@ def document(record: Record) -> Document:
         chapters += _compression(record, clip)
     for preset, found in record["presets"].items():
         chapters += _money(preset, found)
-    chapters += [_vbench(record), *_claims(record["claims"]), *_inputs(record)]
+    chapters += [_vbench(record), *density_claims.chapters(record["claims"]), *_inputs(record)]
     subtitle = (
         f"{plan['chip']} against {plan['encoder']} on {machine['processor']}, {machine['processors']} processors; "
         f"equal {METRIC_WORDS[plan['metric']]}"
@@ -195,20 +193,29 @@ def _summary(record: Record, preset: str, found: Record) -> Iterator[Chapter]:
     capacities = {clip["name"]: clip["capacity"][preset] for clip in record["clips"]}
     words += [
         f"One chip sustains {capacity['mpix_per_s']:.0f} Mpix/s ({capacity['streams']} streams of {name} live): "
-        f"bound by {capacity['binds']}; error {percent(capacity['error'])}."
+        f"bound by {capacity['binds']}; error {signed(capacity['low'])} to {signed(capacity['high'])} "
+        f"({capacity['terms'][0]['name']}: {capacity['terms'][0]['why']})."
         for name, capacity in capacities.items()
     ]
+    for name, capacity in capacities.items():
+        for limit, streams in capacity["set_aside"].items():
+            if streams < capacity["streams"] + 1:
+                words.append(f"{name}: an assumed number of {limit} would have stopped it at {streams:.0f} streams.")
+    low, high = found["chip_over_core_range"]
     words.append(
-        f"A chip does {found['chip_over_core']:.0f} times the pixels of a core "
+        f"A chip does {found['chip_over_core']:.0f} times the pixels of a core, {low:.0f} to {high:.0f} by both errors "
         f"({speeds['chip_mpix_per_s']:.0f} against {speeds['core_mpix_per_s']:.1f} Mpix/s)."
     )
     noise = record["noise"]
     if noise["too_noisy"]:
         words.insert(
             0,
-            f"This machine was too noisy to trust these speeds: repeats differ by up to {percent(noise['spread'])}, a "
-            f"worker got as little as {percent(noise['share'])} of its processor.",
+            f"This machine was too noisy to trust these speeds: two turns differ by up to {percent(noise['spread'])}, "
+            f"a worker got as little as {percent(noise['share'])} of its processor.",
         )
+    spent = record["time"]
+    if spent["left_out"]:
+        words.append(f"Left out to end in {spent['budget_s']:.0f} s: {'; '.join(spent['left_out'])}.")
     blocks: list[Block] = [KeyFigures(figures), Words(words)]
     yield Chapter(f"{plan['chip']} {preset}", blocks, "Value at the assumptions; in brackets 5th to 95th percentile.")
 
@@ -222,6 +229,11 @@ def _spanned(name: str, result: Record) -> tuple[str, str, str]:
             f"{percent_signed(result['p5'])} to {percent_signed(result['p95'])}",
         )
     return number(result["value"]), unit, f"{number(result['p5'])} to {number(result['p95'])}"
+
+
+def signed(share: float) -> str:
+    """A relative error."""
+    return f"{100 * share:+.0f} %"
 
 
 def percent_signed(share: float) -> str:
@@ -325,32 +337,7 @@ def _vbench(record: Record) -> Chapter:
         "The five scenarios of vbench",
         [Table(("clip", "transcoder", "S", "B", "Q", *names), rows, frozenset(range(2, 10)))],
         f"Against {reference} on one core, at one QP; the chip as a whole chip, a software preset as one core. - : the "
-        "scenario's constraint does not hold. Definitions recalled from the paper (docs/density.md).",
-    )
-
-
-def _claims(rows: Sequence[Record]) -> Iterator[Chapter]:
-    table = [
-        [
-            row["name"], number(row["published"]), number(row["recomputed"]),
-            f"{100 * (row['recomputed'] / row['published'] - 1):+.0f} %", row["role"], row["verdict"],
-        ]
-        for row in rows
-    ]  # fmt: skip
-    conditions = [f"{row['name']}: {row['verdict']} {row['condition']}." for row in rows if row["condition"]]
-    bars = []
-    for row in rows:
-        share = row["recomputed"] / row["published"]
-        bars.append(Bar(row["name"], (min(share, 1.2),), row["verdict"], (("as published", 1.0),)))
-    yield Chapter(
-        "The claim, checked",
-        [
-            Bars(("share of the published figure that comes out",), bars, 1.2),
-            Table(("claim", "published", "ours", "error", "", "verdict"), table, frozenset((1, 2, 3))),
-            Words(conditions),
-        ],
-        "Recomputed from published figures. prediction: from figures independent of the claim; consistency: from the "
-        "same table; fitted: the one free parameter, a chip's cost over its host's.",
+        "scenario's constraint does not hold. Constraints and scores are those of vbench's own compare script.",
     )
 
 
@@ -367,4 +354,5 @@ def _inputs(record: Record) -> Iterator[Chapter]:
     )
     facts = {**record["machine"], **{f"version of {name}": value for name, value in record["versions"].items()}}
     rows = [[name.replace("_", " "), str(value)] for name, value in facts.items()]
+    rows.append(["seconds taken, as estimated", "{took_s:.0f}, {estimated_s:.0f}".format(**record["time"])])
     yield Chapter("Where it was measured", [Table(("", ""), rows)], detail=True)

@@ -85,8 +85,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         _say(error.format_message())
         return EXIT_FAILED
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted: nothing was written under the final names")
+    except (KeyboardInterrupt, click.Abort) as error:
+        # click turns Ctrl-C into Abort, and has ended the terminal's line
+        _say(str(error.__cause__ or "") or "interrupted: nothing was written under the final names")
         return EXIT_SIGNAL + signal.SIGINT
     except BrokenPipeError:
         # whoever read our output left; a second error while closing stdout would only be noise

@@ -1,7 +1,6 @@
 """The chip's side: its curves through the driver, and its capacity from the throughput simulation."""
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -13,6 +12,7 @@ import numpy as np
 from asic_model.workload import capacity as throughput
 from asic_model.workload.workload import ArrivalConfig, SessionConfig, SourceConfig, WorkloadConfig
 from benchmarks import measure, model
+from benchmarks.density import vmaf
 from benchmarks.density.clips import CannotJudge, SourceClip
 from benchmarks.density.curves import Point, make_point
 from benchmarks.density.store import Store
@@ -23,10 +23,6 @@ from driver.media.source import Source
 from driver.options import EncoderConfig, PlannedRung
 
 _PACKAGES = ("asic_model", "driver", "firmware")
-
-
-# What the throughput model is held to against published chips (docs/published.md): a prediction's error.
-MODEL_ERROR = 0.15
 PATIENCE_MS = 1000.0  # a live stream's picture may take so long: throughput binds, not latency
 
 
@@ -34,14 +30,20 @@ PATIENCE_MS = 1000.0  # a live stream's picture may take so long: throughput bin
 class Capacity:
     """What one chip sustains of a job: output Mpix a second, real-time streams of the clip, what binds.
 
-    error     relative: the larger of the throughput model's and of the engines' against RTL, where benches were run
+    low, high what a chip so described may do lies within these of it, relative: its engines' errors against RTL, of
+              memory and of firmware, carried through to what binds (asic_model/error_bars.py)
+    terms     each resource's own error with its reason, the one that decides `low` first
+    set_aside limits that are merely assumed and did not decide, with the streams at which they would have stopped
     decoded   "on the chip", or "on the host"
     """
 
     mpix_per_s: float
     streams: int
     binds: str
-    error: float
+    low: float
+    high: float
+    terms: list[dict[str, Any]]
+    set_aside: dict[str, float]
     decoded: str
 
 
@@ -63,23 +65,18 @@ def chip_key(chip: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else chip
 
 
-def curve(
-    clip: SourceClip, planes: list[np.ndarray], chip: str, preset: str, qps: Sequence[int], store: Store
-) -> list[Point]:
-    """Encode the clip on the chip at every QP, decode with FFmpeg, compare with the source."""
-    reference = measure.Clip(clip.name, clip.width, clip.height, clip.rate, planes)
-    points = []
-    for qp in qps:
-        key = {"what": "chip", "clip": clip.digest, "chip": chip_key(chip), "preset": preset, "qp": qp}
-        key["version"] = version()
-        known = store.get(key)
-        if known is None:
-            encoded = model.encode(reference, qp, chip=chip, preset=preset).encoded
-            decoded = measure.decode(encoded.stream)
-            known = asdict(make_point(clip, planes, qp, encoded.slice_bytes, decoded))
-            store.put(key, known)
-        points.append(Point(**known))
-    return points
+def point(clip: SourceClip, planes: list[np.ndarray], chip: str, preset: str, qp: int, store: Store) -> Point:
+    """Encode the clip on the chip at one QP, decode with FFmpeg, compare with the source."""
+    key = {"what": "chip", "clip": clip.digest, "chip": chip_key(chip), "preset": preset, "qp": qp}
+    key |= {"version": version(), "vmaf": vmaf.program() is not None}
+    known = store.get(key)
+    if known is None:
+        reference = measure.Clip(clip.name, clip.width, clip.height, clip.rate, planes)
+        encoded = model.encode(reference, qp, chip=chip, preset=preset).encoded
+        decoded = measure.decode(encoded.stream)
+        known = asdict(make_point(clip, planes, qp, encoded.slice_bytes, decoded))
+        store.put(key, known)
+    return Point(**known)
 
 
 def capacity(clip: SourceClip, rungs: Sequence[PlannedRung], chip: str, preset: str, qp: int, store: Store) -> Capacity:
@@ -94,20 +91,23 @@ def capacity(clip: SourceClip, rungs: Sequence[PlannedRung], chip: str, preset: 
     if known is None:
         trace, decoded = _record(clip, rungs, chip, preset, qp)
         store.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=store.folder, suffix=".trace") as file:
-            trace.write(file)
-            file.flush()
+        file = store.path(key).with_suffix(".trace")  # of a run that was killed, the next one takes the place
+        try:
+            with file.open("wb") as out:
+                trace.write(out)
             workload = WorkloadConfig(
                 name=clip.name,
                 sessions=(
                     SessionConfig(
                         name=clip.name,
-                        source=SourceConfig(trace=file.name, fps=float(clip.rate)),
+                        source=SourceConfig(trace=str(file), fps=float(clip.rate)),
                         arrival=ArrivalConfig(kind="file", deadline_ms=PATIENCE_MS),
                     ),
                 ),
             )
             found = throughput.capacity(workload, chip)
+        finally:
+            file.unlink(missing_ok=True)
         if not found.streams:
             raise CannotJudge(f"{chip}: {found.explain()}")
         output = sum(rung.width * rung.height for rung in rungs) * float(clip.rate) / 1e6
@@ -115,18 +115,12 @@ def capacity(clip: SourceClip, rungs: Sequence[PlannedRung], chip: str, preset: 
             "mpix_per_s": found.streams * output,
             "streams": found.streams,
             "binds": found.binds,
+            **found.error.record(),
+            "set_aside": found.set_aside,
             "decoded": decoded,
         }
         store.put(key, known)
-    return Capacity(error=max(MODEL_ERROR, *_rtl_errors(), 0.0), **known)
-
-
-def _rtl_errors() -> list[float]:
-    """Relative errors of the engines' cycles against RTL, as far as benches left records here."""
-    from rtl_tests import accuracy, simulator
-
-    folder = simulator.records_folder()
-    return [abs(line.total_error) for line in accuracy.summary(folder) if line.vectors] if folder.is_dir() else []
+    return Capacity(**known)
 
 
 def _record(clip: SourceClip, rungs: Sequence[PlannedRung], chip: str, preset: str, qp: int) -> tuple[Any, str]:

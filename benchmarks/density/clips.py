@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class CannotJudge(ValueError):
 
 @dataclass(frozen=True)
 class SourceClip:
-    """The first `frames` pictures of a file. `digest` is of the file's bytes and of that number."""
+    """The first `frames` pictures of a file. `content` is the SHA-256 of the file's bytes."""
 
     name: str
     path: str
@@ -29,7 +30,12 @@ class SourceClip:
     height: int
     rate: Fraction
     frames: int
-    digest: str
+    content: str
+
+    @property
+    def digest(self) -> str:
+        """Of the pictures that are used: the file's bytes and how many pictures of it."""
+        return hashlib.sha256(f"{self.content} {self.frames}".encode()).hexdigest()
 
     @property
     def seconds(self) -> float:
@@ -43,7 +49,7 @@ def open_clip(name: str, limit: int, folder: Path) -> SourceClip:
     """
     path = _generate(folder) if name == GENERATED else Path(name)
     if not path.is_file():
-        raise CannotJudge(f"{name}: no such file")
+        raise CannotJudge(f"{name or repr(name)}: no such file")
     count = 0
     try:
         with av.open(str(path)) as container:
@@ -57,11 +63,31 @@ def open_clip(name: str, limit: int, folder: Path) -> SourceClip:
                 if count == limit:
                     break
     except av.FFmpegError as error:
-        raise CannotJudge(f"{name}: {error}") from None
+        raise CannotJudge(f"{name}: {error.strerror}") from None
     if count < MIN_FRAMES:
         raise CannotJudge(f"{name}: {count} pictures are too few to judge by; at least {MIN_FRAMES} are needed")
-    digest = hashlib.sha256(path.read_bytes() + f" {count}".encode()).hexdigest()
-    return SourceClip(path.stem, str(path), width, height, rate, count, digest)
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    return SourceClip(path.stem, str(path), width, height, rate, count, content)
+
+
+def shorten(clip: SourceClip, frames: int) -> SourceClip:
+    """The first `frames` pictures of the clip."""
+    return replace(clip, frames=frames)
+
+
+class Frames:
+    """The clip's pictures, decoded when they are first asked for, by whichever thread."""
+
+    def __init__(self, clip: SourceClip) -> None:
+        self._clip = clip
+        self._lock = threading.Lock()
+        self._found: list[np.ndarray] | None = None
+
+    def __call__(self) -> list[np.ndarray]:
+        with self._lock:
+            if self._found is None:
+                self._found = frames(self._clip)
+            return self._found
 
 
 def frames(clip: SourceClip) -> list[np.ndarray]:

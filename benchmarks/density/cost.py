@@ -132,11 +132,13 @@ def _entry(path: Path, name: str, raw: Any, default: Assumption | None) -> Assum
 
 @dataclass(frozen=True)
 class Speeds:
-    """Output Mpix a second: of one chip, of one CPU core; each with a relative error (0.1 = 10 %)."""
+    """Output Mpix a second: of one chip, of one CPU core. Relative errors: the chip's from `chip_low` (below 0) to
+    `chip_high`, the core's `core_error` to either side."""
 
     chip_mpix_per_s: float
     core_mpix_per_s: float
-    chip_error: float = 0.0
+    chip_low: float = 0.0
+    chip_high: float = 0.0
     core_error: float = 0.0
 
 
@@ -196,7 +198,7 @@ def monte_carlo(assumptions: Assumptions, speeds: Speeds, seed: int, samples: in
     for name, item in assumptions.items():
         uniform = rng.random(samples)  # drawn for fixed entries too: one entry's range does not move the others' draws
         drawn[name] = _triangular(item, uniform)
-    chip = speeds.chip_mpix_per_s * (1 + speeds.chip_error * (2 * rng.random(samples) - 1))
+    chip = speeds.chip_mpix_per_s * (1 + speeds.chip_low + (speeds.chip_high - speeds.chip_low) * rng.random(samples))
     core = speeds.core_mpix_per_s * (1 + speeds.core_error * (2 * rng.random(samples) - 1))
     sampled = evaluate(drawn, chip, core)
     plain = evaluate(assumptions.values(), speeds.chip_mpix_per_s, speeds.core_mpix_per_s)
@@ -236,12 +238,15 @@ def tornado(assumptions: Assumptions, speeds: Speeds, result: str) -> list[Swing
             for at in (item.low, item.high)
         ]
         rows.append(Swing(name, *map(float, ends)))
-    for name in ("chip", "core"):
-        error = getattr(speeds, f"{name}_error")
+    errors = {
+        "chip": (speeds.chip_low, speeds.chip_high),
+        "core": (-speeds.core_error, speeds.core_error),
+    }
+    for name, both in errors.items():
         field = f"{name}_mpix_per_s"
         ends = []
-        for sign in (-1, 1):
-            moved = replace(speeds, **{field: getattr(speeds, field) * (1 + sign * error)})
+        for error in both:
+            moved = replace(speeds, **{field: getattr(speeds, field) * (1 + error)})
             ends.append(evaluate(assumptions.values(), moved.chip_mpix_per_s, moved.core_mpix_per_s)[result])
         rows.append(Swing(f"{name}_speed", *map(float, ends)))
     return sorted(rows, key=lambda row: (-row.width, row.name))

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 
 
 def default_folder() -> Path:
@@ -21,7 +22,8 @@ class Store:
         self.folder = folder
         self._fresh = fresh  # measure again, replace what is there
 
-    def _path(self, key: dict[str, Any]) -> Path:
+    def path(self, key: dict[str, Any]) -> Path:
+        """Where the value of `key` is kept."""
         text = json.dumps({"format": FORMAT, **key}, sort_keys=True)
         return self.folder / f"{key['what']}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
 
@@ -30,14 +32,14 @@ class Store:
         if self._fresh:
             return None
         try:
-            found = json.loads(self._path(key).read_text())
+            found = json.loads(self.path(key).read_text())
             return found["value"] if found["key"] == json.loads(json.dumps(key)) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: dict[str, Any], value: Any) -> None:
-        path = self._path(key)
+        path = self.path(key)
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
+        partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         partial.write_text(json.dumps({"key": key, "value": value}))
         os.replace(partial, path)

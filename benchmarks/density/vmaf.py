@@ -22,6 +22,15 @@ def program() -> str | None:
     return path if " libvmaf " in listed else None
 
 
+def version() -> str:
+    """First line of what the program says of itself."""
+    path = program()
+    if path is None:
+        return "not installed"
+    said = subprocess.run([path, "-hide_banner", "-version"], capture_output=True, text=True, check=False).stdout
+    return said.partition("\n")[0] or "unknown"
+
+
 def score(reference: Sequence[np.ndarray], distorted: Sequence[np.ndarray], width: int, height: int) -> float | None:
     """Mean VMAF (the program's default model) over pictures of planar 4:2:0; None where `program` is absent."""
     path = program()

@@ -52,8 +52,22 @@ def test_percentiles_of_one_range_are_the_triangular_distribution_s() -> None:
     assert found.p95 == pytest.approx((8 + 12 * np.sqrt(0.95)) / 2, rel=0.01)
 
 
+def test_the_chip_s_error_bar_reaches_ratios_and_money() -> None:
+    """Uniform from 500 x 0.8 to 500 x 1.1 Mpix/s: 20 chips over 1000 Mpix/s, 8 to 11 servers, 5 % at 8.15, 95 % 10.85;
+    the cost saved is 1 - 21,183.41 / (servers x 11,183.41)."""
+    speeds = Speeds(500, 25, chip_low=-0.2, chip_high=0.1)
+    found = cost.monte_carlo(fixed(), speeds, seed=1)
+    assert found["servers_replaced"].value == pytest.approx(10)
+    assert found["servers_replaced"].p5 == pytest.approx(8.15, rel=0.005)
+    assert found["servers_replaced"].p95 == pytest.approx(10.85, rel=0.005)
+    assert found["cost_saved"].p5 == pytest.approx(1 - 21_183.41 / (8.15 * 11_183.41), abs=0.002)
+    assert found["cost_saved"].p95 == pytest.approx(1 - 21_183.41 / (10.85 * 11_183.41), abs=0.002)
+    swing = cost.tornado(fixed(), speeds, "servers_replaced")[0]
+    assert (swing.name, swing.at_low, swing.at_high) == ("chip_speed", pytest.approx(8), pytest.approx(11))
+
+
 def test_same_seed_same_figures() -> None:
-    assumptions, speeds = cost.load(), Speeds(2000, 30, 0.1, 0.05)
+    assumptions, speeds = cost.load(), Speeds(2000, 30, -0.1, 0.1, 0.05)
     assert cost.monte_carlo(assumptions, speeds, 7) == cost.monte_carlo(assumptions, speeds, 7)
     assert cost.monte_carlo(assumptions, speeds, 7) != cost.monte_carlo(assumptions, speeds, 8)
 

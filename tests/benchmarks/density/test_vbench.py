@@ -25,15 +25,21 @@ def test_better_and_slower() -> None:
     assert scores(ratios(REFERENCE, Transcode(1.9, 800, 40.4), 60))["popular"] is None
 
 
-def test_worse_quality_counts_for_vod_only_above_50_db() -> None:
+def test_above_50_db_more_quality_is_not_seen() -> None:
+    """52 dB against 51: Q counts as 1, for every scenario; at 50 dB it does not."""
     high = Transcode(20, 1000, 52)
-    assert scores(ratios(high, Transcode(40, 1000, 51), 1))["vod"] == pytest.approx(2)
+    found = scores(ratios(high, Transcode(40, 800, 51), 1))
+    assert found == {"upload": 2, "live": 1.25, "vod": 2.5, "popular": 1.25, "platform": 2}
+    assert scores(ratios(high, Transcode(40, 800, 50), 1))["vod"] is None
     assert scores(ratios(REFERENCE, Transcode(40, 1000, 39), 1))["vod"] is None
 
 
 def test_the_same_stream_faster_is_a_better_platform() -> None:
     assert scores(ratios(REFERENCE, Transcode(30, 1000, 40), 1))["platform"] == pytest.approx(1.5)
+    assert scores(ratios(REFERENCE, Transcode(30, 1004, 40), 1))["platform"] == pytest.approx(1.5)
+    assert scores(ratios(REFERENCE, Transcode(30, 1006, 40), 1))["platform"] is None  # B = 0.9940
 
 
-def test_upload_refuses_five_times_the_bits() -> None:
-    assert scores(ratios(REFERENCE, Transcode(80, 5000, 40), 1))["upload"] is None
+def test_upload_refuses_more_than_five_times_the_bits() -> None:
+    assert scores(ratios(REFERENCE, Transcode(80, 5000, 40), 1))["upload"] == pytest.approx(4)
+    assert scores(ratios(REFERENCE, Transcode(80, 5001, 40), 1))["upload"] is None
