@@ -40,12 +40,13 @@ from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType, core_types
 from asic_model.cores.result import STATUS_CORRUPT_INPUT, STATUS_OK, CoreResult
 from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind, Status
-from asic_model.executor import Executor, Ticket, Window, failed_result
+from asic_model.executor import Executor
 from asic_model.faults import ECC_WORD_BYTES, Fault, Faults
 from asic_model.functions import Function
 from asic_model.lookahead import Lookahead
 from asic_model.mcu import Processor, Stop
 from asic_model.registers import map as regs
+from asic_model.ticket import Ticket, Window, failed_result
 from asic_model.trace import SAMPLE_PS, Timeline
 
 FIRMWARE_IMAGE = Path(__file__).resolve().parent.parent / "firmware" / "tasic.bin"
@@ -476,8 +477,8 @@ class Chip:
                 ticket.give(given)
         floor_ps = at_ps
         if ticket.kind in (Kind.ENCODE, Kind.DECODE):
-            macroblocks = -(-ticket.fields["width"] // 16) * -(-ticket.fields["height"] // 16)
-            if ticket.fields.get("structure", 3) != 3:  # a field has half of the frame's
+            macroblocks = -(-ticket.shape["width"] // 16) * -(-ticket.shape["height"] // 16)
+            if ticket.shape.get("structure", 3) != 3:  # a field has half of the frame's
                 macroblocks //= 2
             floor_ps += macroblocks * FLOOR_CYCLES * self.config.clocks.core_ps
         faults = tuple(self.faults.of_job(core))
@@ -664,7 +665,7 @@ class Chip:
         counters["failed"] += result.status not in (STATUS_OK, STATUS_CORRUPT_INPUT)
         counters["units"] += len(result.cycles)
         counters["output_bytes"] += result.output_bytes
-        counters["samples"] += ticket.fields["width"] * ticket.fields["height"]
+        counters["samples"] += ticket.shape["width"] * ticket.shape["height"]
         for name, value in result.counters.items():
             counters[name] = counters.get(name, 0) + value
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asic_model.bus import OWN_QUEUES, WINDOW_AREA_BYTES, WINDOW_UNIT_BYTES, function_register
-from asic_model.executor import Window
 from asic_model.registers import map as regs
+from asic_model.ticket import Window
 
 if TYPE_CHECKING:
     from asic_model.chip import Chip

@@ -18,8 +18,9 @@ import numpy as np
 from asic_model import descriptors
 from asic_model.bus import FIRMWARE_AREA_BYTES, WINDOW_AREA_BYTES, function_of
 from asic_model.descriptors import BLOCK_BYTES, JOB_COMMANDS, RECORD_BYTES, Command, Kind, Status
-from asic_model.executor import Executor, Ticket, Window
+from asic_model.executor import Executor
 from asic_model.registers import map as regs
+from asic_model.ticket import Ticket, Window
 
 _KINDS: dict[int, Kind] = {int(command): kind for command, kind in JOB_COMMANDS.items()}
 

@@ -338,31 +338,34 @@ class Processor:
         self.registers = registers or RegisterFile()
         self.memory = np.zeros(config.memory_kib * 256, np.uint32)
         self.state = np.zeros(STATE_WORDS, np.int64)
+        self._at = memoryview(self.state)  # reading a word of it is faster than of an array
+        self._bytes = self.memory.view(np.uint8)
+        self._byte_view = memoryview(self._bytes)
         self.costs = np.array([getattr(config, name) for name in COST_FIELDS], np.int64)
 
     @property
     def cycles(self) -> int:
         """Cycles since the start, stalls included."""
-        return int(self.state[CYCLES])
+        return self._at[CYCLES]
 
     @property
     def instructions(self) -> int:
-        return int(self.state[INSTRUCTIONS])
+        return self._at[INSTRUCTIONS]
 
     @property
     def accesses(self) -> int:
         """Register accesses, those that did not stop included."""
-        return int(self.state[ACCESSES])
+        return self._at[ACCESSES]
 
     @property
     def fault(self) -> Fault:
         """The trap, after `run` returned TRAP."""
-        return Fault(int(self.state[CAUSE]), int(self.state[PC]), int(self.state[TRAP_VALUE]))
+        return Fault(self._at[CAUSE], self._at[PC], self._at[TRAP_VALUE])
 
     @property
     def access(self) -> tuple[int, int]:
         """(byte offset in the register window, word stored) after an MMIO stop."""
-        return int(self.state[ADDRESS]), int(self.state[VALUE])
+        return self._at[ADDRESS], self._at[VALUE]
 
     def load(self, image: bytes) -> None:
         """Put `image` at address 0 and restart there; all else, registers and memory, becomes 0. Cycles go on."""
@@ -381,27 +384,28 @@ class Processor:
 
     def stall_until(self, cycles: int) -> None:
         """Let time pass without instructions, up to `cycles`."""
-        self.state[CYCLES] = max(int(self.state[CYCLES]), cycles)
+        if cycles > self._at[CYCLES]:
+            self._at[CYCLES] = cycles
 
     def jump(self, pc: int) -> None:
         """Go on at `pc`, whatever stands there."""
-        self.state[PC] = pc
+        self._at[PC] = pc
 
     def finish_load(self, value: int) -> None:
         """Answer an MMIO_LOAD."""
-        target = int(self.state[TARGET])
+        target = self._at[TARGET]
         if target:
-            self.state[target] = value & _MASK
+            self._at[target] = value & _MASK
 
     def read(self, address: int, size: int) -> bytes | None:
         """`size` bytes of its memory; None where there is none."""
-        if address < 0 or address + size > self.memory.nbytes:
+        if address < 0 or address + size > len(self._byte_view):
             return None
-        return self.memory.view(np.uint8)[address : address + size].tobytes()
+        return self._byte_view[address : address + size].tobytes()
 
     def write(self, address: int, data: bytes) -> bool:
         """Write its memory from outside (the mover); False where there is none."""
-        if address < 0 or address + len(data) > self.memory.nbytes:
+        if address < 0 or address + len(data) > len(self._byte_view):
             return False
-        self.memory.view(np.uint8)[address : address + len(data)] = np.frombuffer(data, np.uint8)
+        self._byte_view[address : address + len(data)] = data
         return True

@@ -18,8 +18,8 @@ from asic_model.config import ChipConfig, figures
 from asic_model.cores.registry import CoreType, build_job, core_types
 from asic_model.cores.result import REQUEST, CoreResult
 from asic_model.descriptors import Kind
-from asic_model.executor import Ticket
 from asic_model.memory.frame_compression import KnownTiles
+from asic_model.ticket import Ticket
 from asic_model.workload import work_trace
 from asic_model.workload.errors import TraceError
 from asic_model.workload.recorder import written_picture

@@ -22,9 +22,9 @@ from asic_model.cores.decode.job import FRAME
 from asic_model.cores.registry import CoreType, core_types
 from asic_model.cores.result import CoreResult
 from asic_model.descriptors import Kind, Region
-from asic_model.executor import Ticket
 from asic_model.memory.frame_compression import tile_bytes
 from asic_model.memory.surface import Surface
+from asic_model.ticket import Ticket
 from asic_model.workload import work_trace
 from asic_model.workload.work_trace import CALL, JOB, UPLOAD, WorkTrace
 

@@ -66,7 +66,10 @@ class RemoteBackend:
         hello = {"version": VERSION, "memory_bytes": memory_mib << 20, "name": client or Path(sys.argv[0]).name}
         try:
             send(self._sock, REQUEST.pack(Op.HELLO, 0, 0, 0) + json.dumps(hello).encode())
-            data, descriptors, _, _ = socket.recv_fds(self._sock, ANSWER.size + JSON_MOST, 1)
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._sock, ANSWER.size + JSON_MOST, 1)
+            except OSError as error:
+                raise DeviceLost(f"the daemon is gone ({error.strerror or error})") from None
             if not data:
                 raise DeviceLost("the daemon closed the connection")
             _, rest = answer_of(data)
