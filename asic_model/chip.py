@@ -38,7 +38,7 @@ from asic_model.bus import (
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType, core_types
-from asic_model.cores.result import STATUS_CORRUPT_INPUT, STATUS_OK, CoreResult
+from asic_model.cores.result import CLIENTS, STATUS_CORRUPT_INPUT, STATUS_OK, CoreResult
 from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind, Status
 from asic_model.executor import Executor
 from asic_model.faults import ECC_WORD_BYTES, Fault, Faults
@@ -56,6 +56,9 @@ FIRMWARE_MEMORY_BYTES = 128 << 10  # what firmware/link.ld uses of the control p
 FLOOR_CYCLES = 32
 
 PS_PER_US = 1_000_000
+# Transfers that wait for the fabric while no core works: beyond so many, all but so many are told.
+AHEAD_MOST, AHEAD_LEFT = 48, 16
+HOST, CONTROL = CLIENTS.index("host"), CLIENTS.index("control")
 POSTED_MOST = 10_000  # register writes before the chip catches up anyway
 RESET_STEP_PS = 100 * PS_PER_US
 ALL_ONES = 0xFFFFFFFF  # what a read gives when nobody answers
@@ -200,7 +203,7 @@ class Chip:
         if self.timeline is not None:
             self.timeline.download.add(self.now_ps, self.now_ps + 2 * latency_ps + duration_ps, size)
         self._pass(latency_ps)
-        self._tell(self.now_ps, "transfer", "host", address, size, False, duration_ps)
+        self._transfer(self.now_ps, HOST, address, size, False, duration_ps)
         self._executor.settle(address, size, False)
         data = self.memory[address : address + size].tobytes()
         self._pass(latency_ps + duration_ps)
@@ -215,7 +218,7 @@ class Chip:
             return
         self._counts["host_write_bytes"] += view.size
         latency_ps, duration_ps = self._link(view.size)
-        self._tell(self.now_ps + latency_ps, "transfer", "host", address, view.size, True, duration_ps)
+        self._transfer(self.now_ps + latency_ps, HOST, address, view.size, True, duration_ps)
         if self.timeline is not None:
             self.timeline.upload.add(self.now_ps, self.now_ps + latency_ps + duration_ps, view.size)
         self.now_ps += latency_ps + duration_ps
@@ -319,8 +322,7 @@ class Chip:
         """What was measured since power-on; raises when the model contradicts itself."""
         self._catch_up()
         if not self._running:
-            while self._ahead:
-                self._apply(heapq.heappop(self._ahead))
+            self._tell_fabric(1 << 62)
             self.fabric.advance(self.now_ps)
         self.check()
         processor = self._processor
@@ -347,7 +349,7 @@ class Chip:
         if self._awake_ps > max(self.now_ps, self._processor.cycles * self._tick_ps):
             raise ChipError(f"the control processor was awake for {self._awake_ps} ps of {self.now_ps} ps")
         served = self.fabric.traffic().get("other", {}).get("host", {"read": 0, "write": 0})
-        ahead = sum(a[2] for _, _, what, a in self._ahead if what == "transfer" and a[0] == "host")
+        ahead = sum(move[3] for _, _, what, move in self._ahead if what == "transfer" and move[1] == HOST)
         moved = served["read"] + served["write"]
         asked = self._counts["host_read_bytes"] + self._counts["host_write_bytes"]
         if moved + ahead > asked:
@@ -494,24 +496,50 @@ class Chip:
         self._ahead_count += 1
         heapq.heappush(self._ahead, (max(at_ps, self.fabric.now_ps), self._ahead_count, what, arguments))
 
+    def _transfer(self, at_ps: int, client: int, address: int, size: int, write: bool, duration_ps: int) -> None:
+        """Note a transfer of the host or of the control processor."""
+        self._ahead_count += 1
+        at_ps = max(at_ps, self.fabric.now_ps)
+        move = (at_ps, client, address, size, int(write), duration_ps)  # as `Fabric.play` takes it
+        heapq.heappush(self._ahead, (at_ps, self._ahead_count, "transfer", move))
+
     def _next_end(self, until_ps: int) -> bool:
         """Let the cores work up to the next end of a job, at most to `until_ps`; whether one ended."""
         if not self._running:
             # Nothing contends: the fabric hears of transfers whenever it is next needed, or here if many wait.
-            while len(self._ahead) > 16 and self._ahead[0][0] <= until_ps:
-                self._apply(heapq.heappop(self._ahead))
+            if len(self._ahead) > AHEAD_MOST:
+                self._tell_fabric(until_ps, AHEAD_LEFT)
             return False
         if self._bound_ps > until_ps:
             return False
-        while self._ahead and self._ahead[0][0] <= until_ps:
-            if self._advance(self._ahead[0][0]):
+        while True:
+            moves = self._moves(until_ps)
+            waiting = bool(self._ahead) and self._ahead[0][0] <= until_ps  # a start, or an end that was put off
+            ended, made = self.fabric.play([move[3] for move in moves], self._ahead[0][0] if waiting else until_ps)
+            for move in moves[made:]:
+                heapq.heappush(self._ahead, move)
+            if ended:
+                if self._ended(ended):
+                    return True
+            elif not waiting:
+                break
+            elif self._apply(heapq.heappop(self._ahead)):
                 return True
-            if self._apply(heapq.heappop(self._ahead)):
-                return True
-        if self._advance(until_ps):
-            return True
         self._bound_ps = self._lower_bound()
         return False
+
+    def _moves(self, until_ps: int, keep: int = 0) -> list[tuple[int, int, str, tuple[Any, ...]]]:
+        """Take the transfers that come next, up to `until_ps`, but for the last `keep`."""
+        ahead, found = self._ahead, []
+        while len(ahead) > keep and ahead[0][0] <= until_ps and ahead[0][2] == "transfer":
+            found.append(heapq.heappop(ahead))
+        return found
+
+    def _tell_fabric(self, until_ps: int, keep: int = 0) -> None:
+        """Tell the fabric of transfers while no core works."""
+        moves = self._moves(until_ps, keep)
+        if moves:
+            self.fabric.play([move[3] for move in moves], moves[-1][0])
 
     def _lower_bound(self) -> int:
         """A time before which no job can be seen to end."""
@@ -520,37 +548,28 @@ class Chip:
         bounds += [self._running[item[3][0]].floor_ps for item in self._ahead if item[2] == "start"]
         return min(bounds if found is None else [*bounds, found])
 
-    def _advance(self, until_ps: int) -> bool:
-        """Advance the fabric; ends that come before their floor are put off to it."""
-        while True:
-            ended = self.fabric.advance(until_ps)
-            seen = False
-            for core, end_ps in ended:
-                floor_ps = self._running[core].floor_ps
-                if end_ps < floor_ps:
-                    self._tell(floor_ps, "end", core)
-                else:
-                    self._end(core, end_ps)
-                    seen = True
-            if seen or not ended:
-                return seen
+    def _ended(self, ended: list[tuple[int, int]]) -> bool:
+        """Jobs ended in the fabric; whether one is seen to. Ends that come before their floor are put off to it."""
+        seen = False
+        for core, end_ps in ended:
+            floor_ps = self._running[core].floor_ps
+            if end_ps < floor_ps:
+                self._tell(floor_ps, "end", core)
+            else:
+                self._end(core, end_ps)
+                seen = True
+        return seen
 
     def _apply(self, item: tuple[int, int, str, tuple[Any, ...]]) -> bool:
-        """Tell the fabric of one thing whose time has come; whether a job was seen to end."""
+        """Do one thing whose time has come, a start or an end that was put off; whether a job was seen to end."""
         at_ps, _, what, arguments = item
         if what == "start":
             (core,) = arguments
             running = self._running[core]
             self.fabric.start(core, running.result or running.ticket.result(), at_ps)
-        elif what == "end":
-            self._end(arguments[0], at_ps)
-            return True
-        else:
-            client, address, size, write, duration_ps = arguments
-            if not self._running:
-                self.fabric.advance(at_ps)
-            self.fabric.transfer(client, address, size, write, at_ps, duration_ps)
-        return False
+            return False
+        self._end(arguments[0], at_ps)
+        return True
 
     def _end(self, core: int, end_ps: int) -> None:
         """A job's end reaches the registers."""
@@ -696,7 +715,7 @@ class Chip:
                         self._watcher.completed(completed[1])
         else:
             processor.write(local, self.memory[device : device + size].tobytes())
-        self._tell(at_ps, "transfer", "control", device, size, write, 0)
+        self._transfer(at_ps, CONTROL, device, size, write, 0)
         words = -(-size * 8 // self.config.noc.width_bits)
         done_ps = at_ps + self._move_ps + words * self.config.clocks.noc_ps
         processor.stall_until(-(-done_ps // self._tick_ps))

@@ -9,18 +9,20 @@ number of picoseconds. The pipeline's rules stand in `pipeline.py`. Each job's e
 (bytes asked = bytes served for each client, busy + stalls = elapsed for each stage); a breach raises InvariantError.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from asic_model.config import ChipConfig, PipelineConfig
-from asic_model.cores import pipeline
+from asic_model.cores import pipeline, steps
 from asic_model.cores.prepared import Prepared
 from asic_model.cores.result import CLIENTS, REQUEST, CoreResult
 from asic_model.memory.dram import fast
 
 KINDS = ("encode", "scale", "decode")
+COUNTED_MOST = 4  # jobs whose cycles are kept to be recognised
 CYCLE_BINS = 16384  # of the histograms of cycles a unit and stage; the last one holds everything beyond
 
 
@@ -70,6 +72,17 @@ class MemorySample(NamedTuple):
     bus_busy_ps: int
 
 
+@dataclass
+class _Counted:
+    """The cycles of a job that was counted, their sums, and how often it came again since."""
+
+    kind: str
+    stages: tuple[str, ...]
+    cycles: np.ndarray
+    sums: np.ndarray
+    again: int = 0
+
+
 class Fabric:
     """All cores of a chip and its memory, in time. Core numbers: encode cores first, then scale, then decode."""
 
@@ -81,6 +94,7 @@ class Fabric:
         self.spans: list[JobSpan] = []
         self.samples: list[MemorySample] = []
         self._stages: dict[str, dict[str, StageStats]] = {kind: {} for kind in KINDS}
+        self._counted: deque[_Counted] = deque()  # jobs whose cycles are not in `_stages` yet
         self._begun: dict[Prepared, list[Any]] = {}  # kind, how often: not in `_stages` yet
         self.jobs_finished = np.zeros(len(self.cores), np.int64)
         self.units_finished = np.zeros(len(self.cores), np.int64)
@@ -142,7 +156,7 @@ class Fabric:
         self._set_joints(core, joined.mode == "lockstep", joined.fifo_depth, joined.prefetch_units, joined.write_units)
         sums = self._count_cycles(kind, result.stages, cycles)
         self.stage_names[core], self._work_units[core] = result.stages, units
-        self._set_off(core, np.array(sums, np.int64), at_ps, clock_ps)
+        self._set_off(core, sums, at_ps, clock_ps)
 
     def begin(
         self, core: int, job: Prepared, at_ps: int, clock_ps: int | None = None, displacement: int = 0
@@ -179,13 +193,7 @@ class Fabric:
     def _set_off(self, core: int, cycles: np.ndarray, at_ps: int, clock_ps: int | None) -> None:
         """Start a job that is in place; `cycles` of each of its stages, summed."""
         period_ps = clock_ps or self.config.clocks.core_ps
-        row = self._fields[core]
-        row[pipeline.START] = at_ps
-        row[pipeline.PERIOD] = period_ps
-        self._account_before[core] = self._account(core)
-        self._total_ps[core] = 0
-        self._total_ps[core, : len(cycles)] = cycles * period_ps
-        pipeline.begin(self._fields, self._work, core)
+        steps.set_off(self._fields, self._work, self._account_before, self._total_ps, core, cycles, at_ps, period_ps)
 
     def stretch_memory(self, factor: float) -> None:
         """Make bursts last `factor` times as long from now on: what joined requests are fitted by."""
@@ -223,28 +231,49 @@ class Fabric:
             key = requests["unit"].astype(np.int64) * stages + requests["stage"]
             self._load(core, cycles, requests[np.argsort(key, kind="stable")])
 
-    def _count_cycles(self, kind: str, stages: tuple[str, ...], cycles: np.ndarray) -> list[int]:
-        """Add a job to the statistics of its stages; return the cycles of each."""
-        sums = []
+    def _count_cycles(self, kind: str, stages: tuple[str, ...], cycles: np.ndarray) -> np.ndarray:
+        """Add a job to the statistics of its stages; return the cycles of each.
+
+        Jobs of chips without pixels share their arrays: the last ones are kept, and only how often they came is counted.
+        """
+        for kept in self._counted:
+            if kept.cycles is cycles and kept.kind == kind:
+                kept.again += 1
+                return kept.sums
+        sums = np.zeros(len(stages), np.int64)
         for column, name in enumerate(stages):
             stats = self._stages[kind].setdefault(name, StageStats())
-            sums.append(int(pipeline.count_cycles(cycles, column, stats.cycles_histogram)))
-            stats.cycles_sum += sums[-1]
+            sums[column] = pipeline.count_cycles(cycles, column, stats.cycles_histogram)
+            stats.cycles_sum += int(sums[column])
             stats.units += len(cycles)
+        self._counted.append(_Counted(kind, stages, cycles, sums))
+        if len(self._counted) > COUNTED_MOST:
+            self._add_up(self._counted.popleft())
         return sums
+
+    def _add_up(self, counted: "_Counted") -> None:
+        """Add to the statistics what came again."""
+        times, counted.again = counted.again, 0
+        if times:
+            self._count_times(counted.kind, counted.stages, counted.cycles, times)
+
+    def _count_times(self, kind: str, stages: tuple[str, ...], cycles: np.ndarray, times: int) -> None:
+        for column, name in enumerate(stages):
+            once = np.zeros(CYCLE_BINS, np.int64)
+            spent = int(pipeline.count_cycles(cycles, column, once))
+            stats = self._stages[kind].setdefault(name, StageStats())
+            stats.cycles_histogram += times * once
+            stats.cycles_sum += times * spent
+            stats.units += times * len(cycles)
 
     @property
     def stages(self) -> dict[str, dict[str, StageStats]]:
         """What each stage of each kind of core has spent, jobs that began included."""
         for job, (kind, times) in self._begun.items():
-            for column, name in enumerate(job.stages):
-                once = np.zeros(CYCLE_BINS, np.int64)
-                spent = int(pipeline.count_cycles(job.cycles, column, once))
-                stats = self._stages[kind].setdefault(name, StageStats())
-                stats.cycles_histogram += times * once
-                stats.cycles_sum += times * spent
-                stats.units += times * len(job.cycles)
+            self._count_times(kind, job.stages, job.cycles, times)
         self._begun.clear()
+        for counted in self._counted:
+            self._add_up(counted)
         return self._stages
 
     # -------------------------------------------------------------------------------------------------- time
@@ -269,6 +298,31 @@ class Fabric:
             if stop_ps >= until_ps:
                 return []
 
+    def play(self, moves: list[tuple[int, int, int, int, int, int]], until_ps: int) -> tuple[list[tuple[int, int]], int]:
+        """`advance`, with transfers on the way: (at_ps, client's number, address, size, write, duration_ps) in time order.
+
+        Returns what `advance` does, and how many of the transfers were made.
+        """
+        if self._trace or not moves:
+            for made, (at_ps, client, address, size, write, duration_ps) in enumerate(moves):
+                if finished := self.advance(at_ps):
+                    return finished, made
+                self.transfer(client, address, size, bool(write), at_ps, duration_ps)
+            return self.advance(until_ps), len(moves)
+        memory = self._memory
+        core, made = steps.play(
+            memory.table, memory.state, self._fields, self._work, self._requests, self._dma, self._asked,
+            np.array(moves, np.int64), until_ps,
+        )  # fmt: skip
+        if core == steps.NO_STREAM:
+            raise ValueError(f"more than {pipeline.DMA_STREAMS} transfers under way; advance time first")
+        finished = []
+        while core >= 0:
+            finished.append((core, self._finish(core)))
+            core = self._advance(finished[0][1])
+        self.now_ps = max(self.now_ps, finished[0][1] if finished else until_ps)
+        return finished, made
+
     def _advance(self, until_ps: int) -> int:
         memory = self._memory
         return pipeline.advance(
@@ -277,17 +331,8 @@ class Fabric:
 
     def next_finish_lower_bound(self) -> int | None:
         """A time before which no running job can end, ps; None when all cores are idle."""
-        bounds = []
-        for core in map(int, np.flatnonzero(self._fields[:-1, pipeline.ACTIVE])):
-            row = self._fields[core]
-            bound = int(row[pipeline.KEY])
-            if row[pipeline.KEY_KIND] != pipeline.KIND_END:
-                spent = (self._account(core) - self._account_before[core])[:, pipeline.BUSY]
-                for stage in range(int(row[pipeline.STAGES])):
-                    left = self._left(core, stage, int(row[pipeline.NEXT_LEAVE + stage]))
-                    bound = max(bound, left + int(self._total_ps[core, stage] - spent[stage]))
-            bounds.append(bound)
-        return min(bounds) if bounds else None
+        bound = steps.lower_bound(self._fields, self._account_before, self._total_ps)
+        return bound if bound >= 0 else None
 
     def _left(self, core: int, stage: int, unit: int) -> int:
         """When the unit before `unit` left a stage; the job's start before the first, ps."""
@@ -336,20 +381,17 @@ class Fabric:
 
     def _finish(self, core: int) -> int:
         """Check and count the job that has just ended on `core`; return its end, ps."""
+        if not steps.laws_hold(self._fields, self._account_before, self._total_ps, self._asked, core):
+            self._check_job(core)
         row = self._fields[core]
         start_ps, end_ps = int(row[pipeline.START]), int(row[pipeline.END])
-        units, stages = int(row[pipeline.UNITS]), int(row[pipeline.STAGES])
-        spent = (self._account(core) - self._account_before[core])[:stages]
-        last = np.array([self._left(core, stage, units) for stage in range(stages)])
-        self._hold(core, "busy + stalls = elapsed, each stage", spent.sum(axis=1), last - start_ps)
-        self._hold(core, "busy time = cycles x period", spent[:, pipeline.BUSY], self._total_ps[core, :stages])
-        self._hold(core, "bytes asked = bytes served, read and written", self._asked[core], self._served(core))
-        if spent.min(initial=0) < 0 or end_ps < last.max():
-            raise InvariantError(f"{self.cores[core]}: a stall or the job itself lasts less than nothing: {spent}")
         self.jobs_finished[core] += 1
         self.units_finished[core] += self._work_units[core]
         self.active_ps[core] += end_ps - start_ps
         if self._trace:
+            units, stages = int(row[pipeline.UNITS]), int(row[pipeline.STAGES])
+            last = [self._left(core, stage, units) for stage in range(stages)]
+            spent = (self._account(core) - self._account_before[core])[:stages]
             first = row[pipeline.STAGE_FIRST : pipeline.STAGE_FIRST + stages]
             self.spans.append(
                 JobSpan(
@@ -365,6 +407,18 @@ class Fabric:
                 )
             )
         return end_ps
+
+    def _check_job(self, core: int) -> None:
+        """Raise for the first law that does not hold for the job that has just ended on `core`."""
+        row = self._fields[core]
+        units, stages = int(row[pipeline.UNITS]), int(row[pipeline.STAGES])
+        spent = (self._account(core) - self._account_before[core])[:stages]
+        last = np.array([self._left(core, stage, units) for stage in range(stages)])
+        self._hold(core, "busy + stalls = elapsed, each stage", spent.sum(axis=1), last - int(row[pipeline.START]))
+        self._hold(core, "busy time = cycles x period", spent[:, pipeline.BUSY], self._total_ps[core, :stages])
+        self._hold(core, "bytes asked = bytes served, read and written", self._asked[core], self._served(core))
+        if spent.min(initial=0) < 0 or row[pipeline.END] < last.max():
+            raise InvariantError(f"{self.cores[core]}: a stall or the job itself lasts less than nothing: {spent}")
 
     def _hold(self, core: int, law: str, one: np.ndarray, other: np.ndarray) -> None:
         if not np.array_equal(one, other):
