@@ -5,12 +5,34 @@ Layout and access rights come from the generated map (`registers/map.py`); only 
 
 from typing import ClassVar
 
+import numpy as np
+
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType
 from asic_model.cores.result import CoreResult
 from asic_model.descriptors import Kind
-from asic_model.mcu import PLAIN_READ, PLAIN_WRITE, READ_TIME, RegisterFile
+from asic_model.mcu import (
+    CLEAR_WRITE,
+    MOVE,
+    MV_DEVICE_HIGH,
+    MV_DEVICE_LOW,
+    MV_LATENCY_PS,
+    MV_LOCAL,
+    MV_PENDING,
+    MV_SIZE_MASK,
+    MV_STATUS,
+    MV_TICK_PS,
+    MV_WIDTH_BITS,
+    MV_WORD_PS,
+    MV_WRITE_BIT,
+    PLAIN_READ,
+    PLAIN_WRITE,
+    QUIET_READ,
+    READ_TIME,
+    WAIT_READ,
+    RegisterFile,
+)
 from asic_model.registers import map as regs
 from asic_model.registers.map import Register
 
@@ -52,6 +74,11 @@ def function_register(function: int, address: int) -> int:
     return address + (function - 1) * regs.FUNCTIONS_STRIDE
 
 
+# Places of event_status and event_enable of each function among the words.
+_EVENT_WORDS = [(regs.EVENT_STATUS >> 2, regs.EVENT_ENABLE >> 2)] + [
+    (function_register(n, regs.FUNCTIONS_EVENT_STATUS) >> 2, function_register(n, regs.FUNCTIONS_EVENT_ENABLE) >> 2)
+    for n in range(1, regs.FUNCTIONS_COUNT + 1)
+]
 # Reading these computes something; reads of those in `Bus.VOLATILE` first let the cores catch up.
 _COMPUTED = (
     regs.WAIT_PENDING, regs.INSTRUCTIONS_LOW, regs.INSTRUCTIONS_HIGH, regs.MEMORY_READ_KIB, regs.MEMORY_WRITE_KIB,
@@ -59,6 +86,8 @@ _COMPUTED = (
 )  # fmt: skip
 # A reset of the chip leaves these: the counters of what happened to it, and which cores may be used.
 _KEPT_IN_RESET = (regs.LINK_DROPS, regs.CORE_VIOLATIONS, regs.ECC_CORRECTED, regs.ECC_UNCORRECTED, regs.CORES_OUT)
+# Writing ones to these clears bits and does nothing else.
+_CLEARED_BY_FIRMWARE = (regs.PENDING, regs.DOORBELLS, regs.CORES_DONE)
 # Writing these does something.
 _EFFECTS = ("event_set", "event_enable", "timer", "mover_go", "prefetch_high", "cores.start", "cores.reset")
 
@@ -94,10 +123,39 @@ class Bus:
         self._fabric = fabric
         self._tick_ps = config.clocks.control_ps
         self.file = _register_file()
+        self.file.mover[MV_PENDING] = regs.PENDING >> 2
         self._words = memoryview(self.file.words)  # reading a word of it is faster than of an array
         self._dropped = 0
         self.resets = 0
         self.reset()
+
+    def let_run_on(self) -> None:
+        """Let the control processor's model do what needs nobody else: clear bits, look what is pending."""
+        file = self.file
+        for address in _CLEARED_BY_FIRMWARE:
+            file.access[address >> 2] |= CLEAR_WRITE
+            file.masks[address >> 2] = _REGISTERS[address].clear_mask
+        for address in self.VOLATILE:
+            file.access[address >> 2] |= WAIT_READ if address == regs.WAIT_PENDING else QUIET_READ
+
+    def let_move(self, memory: np.ndarray, latency_ps: int) -> None:
+        """Let the control processor's model do the mover's work itself, in `memory`: nobody else must see it first."""
+        config, mover = self._config, self.file.mover
+        for at, value in (
+            (MV_DEVICE_LOW, regs.MOVER_DEVICE_LOW >> 2),
+            (MV_DEVICE_HIGH, regs.MOVER_DEVICE_HIGH >> 2),
+            (MV_LOCAL, regs.MOVER_LOCAL >> 2),
+            (MV_STATUS, regs.MOVER_STATUS >> 2),
+            (MV_SIZE_MASK, regs.MOVER_GO_BYTES.mask),
+            (MV_WRITE_BIT, regs.MOVER_GO_WRITE.low),
+            (MV_LATENCY_PS, latency_ps),
+            (MV_WIDTH_BITS, config.noc.width_bits),
+            (MV_WORD_PS, config.clocks.noc_ps),
+            (MV_TICK_PS, self._tick_ps),
+        ):
+            mover[at] = value
+        self.file.device = memory.view(np.uint32)
+        self.file.access[regs.MOVER_GO >> 2] |= MOVE
 
     def reset(self) -> None:
         """Power-on values."""
@@ -226,8 +284,8 @@ class Bus:
         )
 
     def event_line(self, function: int) -> bool:
-        status, enable = self._event_registers(function)
-        return bool(self.word(status) & self.word(enable))
+        status, enable = _EVENT_WORDS[function]
+        return self._words[status] & self._words[enable] != 0
 
     def _set_events(self, bits: int, at_ps: int) -> None:
         """`bits` as in event_set: state and fault reach every function, the others the one that is named."""

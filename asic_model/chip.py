@@ -61,6 +61,7 @@ AHEAD_MOST, AHEAD_LEFT = 48, 16
 HOST, CONTROL = CLIENTS.index("host"), CLIENTS.index("control")
 POSTED_MOST = 10_000  # register writes before the chip catches up anyway
 RESET_STEP_PS = 100 * PS_PER_US
+NEVER_PS = 1 << 62
 ALL_ONES = 0xFFFFFFFF  # what a read gives when nobody answers
 NOWHERE = 0xFFFFFFFC  # an address that the control processor cannot fetch from
 _MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
@@ -137,10 +138,13 @@ class Chip:
         self._resetting: set[int] = set()  # cores whose job is only to run out
         self._poisoned: dict[int, int] = {}  # words with errors that ECC cannot correct: address, mask
         self.timeline = Timeline(config.clocks.control_ps) if trace else None
-        self._lookahead = Lookahead(
-            self.memory, self._executor, set(self._types) if functional else set(), self.window,
-            self._rung if trace else None,
-        )  # fmt: skip
+        # Without pixels nothing is computed ahead; then the lookahead only knows what the timeline and a watcher ask.
+        self._lookahead: Lookahead | None = None
+        if functional or trace or watcher is not None:
+            self._lookahead = Lookahead(
+                self.memory, self._executor, set(self._types) if functional else set(), self.window,
+                self._rung if trace else None,
+            )  # fmt: skip
         self.fabric = Fabric(config, trace=trace, sample_ps=SAMPLE_PS)
         if len(self.fabric.cores) > regs.CORES_COUNT:
             raise ValueError(f"{len(self.fabric.cores)} cores; the register map has room for {regs.CORES_COUNT}")
@@ -161,6 +165,12 @@ class Chip:
         self._ahead: list[tuple[int, int, str, tuple[Any, ...]]] = []
         self._ahead_count = 0
         self._move_ps = self._move_latency_ps()
+        self._mmio_ps = config.host_link.mmio_latency_ns * 500  # one way
+        self._link_latency_ps, self._link_mb_s = config.host_link.latency_ns * 1000, config.host_link.bandwidth_mb_s
+        if not trace:  # which shows when the processor stopped
+            self._bus.let_run_on()
+        if self._lookahead is None:  # nobody need see what is moved
+            self._bus.let_move(self.memory, self._move_ps)
         self._counts = dict.fromkeys(("host_read_bytes", "host_write_bytes", "host_reads", "host_writes"), 0)
         self._jobs: dict[str, dict[str, int]] = {}
 
@@ -170,8 +180,9 @@ class Chip:
         """Read a register; takes the link's round trip."""
         _check_register(address)
         self._counts["host_reads"] += 1
-        self._pass(self.config.host_link.mmio_latency_ns * 1000)
-        if self.link_is_down:
+        self.now_ps += 2 * self._mmio_ps
+        self._catch_up()
+        if self._link_down_until_ps > self.now_ps:
             return ALL_ONES
         return self._bus.read(address, self.now_ps // self._tick_ps, self._processor.instructions)
 
@@ -181,14 +192,15 @@ class Chip:
         if not 0 <= value <= 0xFFFFFFFF:
             raise ValueError(f"{value:#x} is no 32-bit value")
         self._counts["host_writes"] += 1
-        self.now_ps += self.config.host_link.mmio_latency_ns * 500
-        if self.link_is_down:
+        self.now_ps += self._mmio_ps
+        if self._link_down_until_ps > self.now_ps:
             return
         if address == regs.CONTROL and value & regs.CONTROL_RESET.mask:
             self._reset()
             return
         self._posted.append((self.now_ps, address, value))
-        self._lookahead.host_wrote(address, value)
+        if self._lookahead is not None:
+            self._lookahead.host_wrote(address, value)
         if len(self._posted) > POSTED_MOST:
             self._catch_up()
 
@@ -196,7 +208,7 @@ class Chip:
         """Read device memory over the link: request, memory, `size` bytes back."""
         self._check_memory(address, size)
         if self.link_is_down:
-            self._pass(self.config.host_link.latency_ns * 1000)
+            self._pass(self._link_latency_ps)
             return b"\xff" * size
         self._counts["host_read_bytes"] += size
         latency_ps, duration_ps = self._link(size)
@@ -214,7 +226,7 @@ class Chip:
         view = np.frombuffer(data, np.uint8)
         self._check_memory(address, view.size)
         if self.link_is_down:
-            self.now_ps += self.config.host_link.latency_ns * 1000
+            self.now_ps += self._link_latency_ps
             return
         self._counts["host_write_bytes"] += view.size
         latency_ps, duration_ps = self._link(view.size)
@@ -241,7 +253,7 @@ class Chip:
         if self.link_is_down or not self._bus.event_line(function):
             self.now_ps = max(self.now_ps, limit_ps)
             return False
-        raised_ps = self._bus.event_ps[function] + self.config.host_link.latency_ns * 1000
+        raised_ps = self._bus.event_ps[function] + self._link_latency_ps
         self._pass(max(0, raised_ps - self.now_ps))
         return True
 
@@ -264,7 +276,11 @@ class Chip:
         return self._bus.event_line(function)
 
     def _any_event(self, functions: Sequence[int]) -> bool:
-        return any(self._bus.event_line(function) for function in functions)
+        line = self._bus.event_line
+        for function in functions:  # noqa: SIM110 - any() over a generator costs more than what it asks
+            if line(function):
+                return True
+        return False
 
     # -------------------------------------------------------------------------------------------------- functions
 
@@ -299,7 +315,7 @@ class Chip:
 
     def function_events(self, function: int, *, clear: int = 0, enable: int | None = None) -> None:
         """A function clears events, or chooses those that raise its line."""
-        self._pass(self.config.host_link.mmio_latency_ns * 500)
+        self._pass(self._mmio_ps)
         if clear:
             self._bus.clear_events(function, clear)
         if enable is not None:
@@ -307,7 +323,7 @@ class Chip:
 
     def count_violation(self, function: int) -> None:
         """The host bridge dropped something that was not the function's."""
-        self._pass(self.config.host_link.mmio_latency_ns * 500)
+        self._pass(self._mmio_ps)
         self._bus.count_up(function_register(function, regs.FUNCTIONS_VIOLATIONS))
 
     def inject(self, fault: Fault) -> None:
@@ -376,7 +392,7 @@ class Chip:
 
     def _play_with_faults(self, until_ps: int, until_event: Sequence[int] = ()) -> None:
         """`_play`, with the faults whose time comes on the way."""
-        while True:
+        while self.faults.any_armed:
             due_ps = self.faults.next_ps
             if due_ps is None or due_ps > until_ps:
                 break
@@ -389,27 +405,40 @@ class Chip:
 
     def _play(self, until_ps: int, until_event: Sequence[int] = ()) -> None:
         """Play the chip up to `until_ps`, or up to the moment that the line of one of these functions goes up."""
-        processor = self._processor
+        processor, tick_ps = self._processor, self._tick_ps
+        limit_cycles = until_ps // tick_ps + 1
         while not until_event or not self._any_event(until_event):
-            if self._stopped or self._stuck:
-                if not self._next_end(until_ps):
-                    break
-            elif self._waiting:
+            if self._waiting:
                 wake_ps = self._wake_ps(until_ps)
                 if wake_ps is None:
-                    break
-                processor.stall_until(-(-wake_ps // self._tick_ps))
+                    return
+                processor.stall_until(-(-wake_ps // tick_ps))
                 processor.finish_load(self._bus.pending)
                 self._waiting = False
-            elif processor.cycles * self._tick_ps > until_ps:
-                break
+            elif self._stopped or self._stuck:
+                if not self._next_end(until_ps):
+                    return
             else:
                 before = processor.cycles
-                stop = processor.run(until_ps // self._tick_ps + 1)
-                self._handle(stop)
-                self._awake_ps += (processor.cycles - before) * self._tick_ps
+                if before >= limit_cycles:
+                    return
+                stop = processor.run(limit_cycles, self._quiet_cycles())
+                for cycles, address, size, write in processor.taken_moves():
+                    self._transfer(cycles * tick_ps, CONTROL, address, size, bool(write), 0)
+                if stop is not Stop.LIMIT:
+                    self._handle(stop)
+                after = processor.cycles
+                self._awake_ps += (after - before) * tick_ps
                 if self.timeline is not None:
-                    self.timeline.awake.add(before * self._tick_ps, processor.cycles * self._tick_ps)
+                    self.timeline.awake.add(before * tick_ps, after * tick_ps)
+
+    def _quiet_cycles(self) -> int:
+        """Cycles of the control processor up to which neither a core nor the timer changes a register."""
+        quiet_ps = self._bound_ps if self._running else NEVER_PS
+        timer_ps = self._bus.timer_ps
+        if timer_ps is not None and timer_ps < quiet_ps:
+            quiet_ps = timer_ps
+        return (quiet_ps - 1) // self._tick_ps
 
     def _wake_ps(self, until_ps: int) -> int | None:
         """When the stalled processor goes on; None: not up to `until_ps`."""
@@ -706,7 +735,7 @@ class Chip:
         if write:
             data = processor.read(local, size) or b""
             self.memory[device : device + size] = np.frombuffer(data, np.uint8)
-            if size == RECORD_BYTES and device >= FIRMWARE_AREA_BYTES:
+            if size == RECORD_BYTES and device >= FIRMWARE_AREA_BYTES and self._lookahead is not None:
                 completed = self._lookahead.firmware_wrote(device, data)
                 if completed is not None:
                     if self.timeline is not None:
@@ -733,8 +762,7 @@ class Chip:
 
     def _link(self, size: int) -> tuple[int, int]:
         """(latency, duration) of `size` bytes over the host link, ps."""
-        link = self.config.host_link
-        return link.latency_ns * 1000, -(-size * PS_PER_US // link.bandwidth_mb_s)
+        return self._link_latency_ps, -(-size * PS_PER_US // self._link_mb_s)
 
     def _check_memory(self, address: int, size: int) -> None:
         if size < 0 or not 0 <= address <= self.memory.size - size:
@@ -756,7 +784,8 @@ class Chip:
         self._processor.load(self._image)
         self._processor.stall_until(-(-self.now_ps // self._tick_ps))
         self._bus.reset()
-        self._lookahead.forget()
+        if self._lookahead is not None:
+            self._lookahead.forget()
         if self.timeline is not None:
             self.timeline.forget()
         self._waiting = self._stopped = self._stuck = False

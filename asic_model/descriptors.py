@@ -49,7 +49,7 @@ ignored, the completion says which one was used); otherwise the job's own `qp` h
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import cached_property
@@ -213,7 +213,7 @@ class Layout:
         return sum(struct.calcsize(field.code) for field in self.fields)
 
     @cached_property
-    def _whole(self) -> tuple[struct.Struct, tuple[str, ...]]:
+    def whole(self) -> tuple[struct.Struct, tuple[str, ...]]:
         """All fields as one structure, and their names in its order."""
         code, position, names = "<", 0, []
         for field in sorted(self.fields, key=lambda f: self.offsets[f.name]):
@@ -226,7 +226,7 @@ class Layout:
     def pack(self, values: Mapping[str, int] | None = None, **more: int) -> bytes:
         """Return the record; fields not given are 0. Raises ValueError naming the field that does not fit."""
         values = {**(values or {}), **more}
-        whole, names = self._whole
+        whole, names = self.whole
         if len(values) <= len(names):
             try:
                 record = whole.pack(*(values.get(name, 0) for name in names))
@@ -253,8 +253,12 @@ class Layout:
         """Return all fields of a record by name."""
         if len(record) < self.size_bytes:
             raise ValueError(f"{self.name}: {len(record)} bytes, {self.size_bytes} needed")
-        whole, names = self._whole
+        whole, names = self.whole
         return dict(zip(names, whole.unpack_from(record), strict=True))
+
+    def template(self, values: Mapping[str, int]) -> "Template":
+        """A record of which only some fields change from one time to the next; ranges are checked."""
+        return Template(self, values)
 
     def number(self, name: str) -> int:
         """The field's number, as `detail` gives it."""
@@ -266,6 +270,32 @@ class Layout:
             value = values.get(field.name, 0)
             if not field.low <= value <= field.high:
                 raise ValueError(f"{self.name}.{field.name}: {value} is not in {field.low}..{field.high}")
+
+
+class Template:
+    """A record with `values`; each `fill` changes some fields, for itself alone."""
+
+    def __init__(self, layout: Layout, values: Mapping[str, int]) -> None:
+        layout.check(values)
+        self._layout = layout
+        self._record = layout.pack(values)
+        self._places = {
+            field.name: (field.low, field.high, struct.Struct(f"<{field.code}").pack_into, layout.offsets[field.name])
+            for field in layout.fields
+        }
+
+    def fill(self, values: Mapping[str, int]) -> bytes:
+        """Return the record with these fields instead. Raises ValueError as `Layout.check` and `pack`."""
+        record, places = bytearray(self._record), self._places
+        for name, value in values.items():
+            low, high, pack_into, offset = places[name] if name in places else self._no_field(name)
+            if not low <= value <= high:
+                raise ValueError(f"{self._layout.name}.{name}: {value} is not in {low}..{high}")
+            pack_into(record, offset, value)
+        return bytes(record)
+
+    def _no_field(self, name: str) -> tuple[int, int, Callable[..., None], int]:
+        raise ValueError(f"{self._layout.name} has no field {name}")
 
 
 COMMAND = Layout(
@@ -530,6 +560,24 @@ def pack_command(type: Command, sequence: int, **fields: int) -> bytes:
     return COMMAND.pack(values | fields)
 
 
+_COMMAND_CODE, _COMMAND_NAMES = COMMAND.whole
+
+
+def pack_sent(
+    type: int, sequence: int, session: int, wait_session: int, wait_sequence: int, block_address: int, user_data: int,
+    deadline_us: int, core: int,
+) -> bytes:  # fmt: skip
+    """`pack_command` for one that is sent often: every field is given, all fit."""
+    return _COMMAND_CODE.pack(
+        VERSION, type, 0, sequence & 0xFFFFFFFF, block_address, user_data, session, wait_session, wait_sequence,
+        deadline_us, core,
+    )  # fmt: skip
+
+
+assert _COMMAND_NAMES == ("version", "type", "flags", "sequence", "block_address", "user_data", "session",
+                          "wait_session", "wait_sequence", "deadline_us", "core")  # fmt: skip
+
+
 def unpack_completion(record: bytes) -> dict[str, int]:
     """Return the fields of a completion."""
     return COMPLETION.unpack(record)
@@ -541,6 +589,12 @@ def pack_session(kind: Kind, **fields: int) -> bytes:
     values |= {"qp_max": 51, **fields}
     SESSION_BLOCK.check(values)
     return SESSION_BLOCK.pack(values)
+
+
+def job_template(kind: Kind, fields: Mapping[str, int]) -> Template:
+    """A job block of that kind of which only some fields change from job to job."""
+    header = {"version": VERSION, "kind": int(kind), "block_type": 1, "size": BLOCK_BYTES}
+    return JOB_BLOCKS[kind].template({**header, **fields})
 
 
 def pack_job(kind: Kind, fields: Mapping[str, int]) -> bytes:

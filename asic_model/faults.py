@@ -147,10 +147,14 @@ class Faults:
 
     def of_job(self, core: int) -> list[Fault]:
         """A job starts on `core`: the faults that strike it."""
+        if not self._armed:
+            return []
         return self._strike([a for a in self._armed if a.fault.kind in KINDS_BY_JOB and a.fault.core in (-1, core)])
 
     def loses_doorbell(self, queue: int) -> bool:
         """A doorbell of `queue` rings: whether nobody hears it."""
+        if not self._armed:
+            return False
         heard = [a for a in self._armed if a.fault.kind == "lost_doorbell" and a.fault.queue in (-1, queue)]
         return bool(self._strike(heard))
 
@@ -160,6 +164,10 @@ class Faults:
             self.struck[fault.kind] += 1
         self._armed = [one for one in self._armed if not (one in armed and one.over)]
         return found
+
+    @property
+    def any_armed(self) -> bool:
+        return bool(self._armed)
 
     @property
     def next_ps(self) -> int | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 
 if TYPE_CHECKING:
     from asic_model.config import ControlConfig
@@ -34,12 +34,24 @@ TARGET = 37  # MMIO load: number of the register that waits for the word
 CAUSE = 38  # trap: mcause
 TRAP_VALUE = 39  # trap: mtval
 ACCESSES = 40  # register accesses so far
-STATE_WORDS = 41
+QUIET = 41  # cycles up to which no hardware changes a register (see QUIET_READ)
+MOVES = 42  # moves made here and not yet taken by the chip
+STATE_WORDS = 43
 
 # What the interpreter may do with a register on its own, without the chip: bits of `RegisterFile.access`.
 PLAIN_READ = 1  # reading gives the stored word
 PLAIN_WRITE = 2  # writing stores the bits of the write mask
 READ_TIME = 4  # reading gives the low half of the cycle count and stores the high half in the next register
+CLEAR_WRITE = 8  # writing ones clears bits, as far as the write mask goes
+QUIET_READ = 16  # reading gives the stored word while nothing can have changed it: up to `QUIET`
+WAIT_READ = 32  # as QUIET_READ, of register `pending`, while that is not 0
+MOVE = 64  # writing starts the mover, whose work is done here as far as it is in order
+
+# The mover as `execute` does it, int64[MOVER_WORDS]: numbers of its registers; how its command word is read; times.
+MV_DEVICE_LOW, MV_DEVICE_HIGH, MV_LOCAL, MV_STATUS, MV_PENDING = range(5)
+MV_SIZE_MASK, MV_WRITE_BIT, MV_LATENCY_PS, MV_WIDTH_BITS, MV_WORD_PS, MV_TICK_PS = range(5, 11)
+MOVER_WORDS = 11
+MOVES_MOST = 64  # between two stops
 
 
 class Stop(IntEnum):
@@ -87,16 +99,51 @@ _STOPS = tuple(Stop)
 _MASK = 0xFFFFFFFF
 
 
+@inlined
+def _in_order(state, memory, words, mover, device, command):
+    """Whether the mover can do what its command word says: within both memories, and by whole words."""
+    size = command & mover[5]
+    place = np.int64(words[mover[0]]) | np.int64(words[mover[1]]) << 32
+    local = np.int64(words[mover[2]])
+    whole = (size | place | local) & 3 == 0
+    return whole and local + size <= memory.size * 4 and place + size <= device.size * 4 and state[42] < 64
+
+
+@inlined
+def _move(state, memory, words, mover, device, moves, command, cycles):
+    """Copy between device memory and the processor's; return when the processor goes on."""
+    size, write = command & mover[5], (command >> mover[6]) & 1
+    place = np.int64(words[mover[0]]) | np.int64(words[mover[1]]) << 32
+    here, there = np.int64(words[mover[2]]) >> 2, place >> 2
+    for n in range(size >> 2):
+        if write:
+            device[there + n] = memory[here + n]
+        else:
+            memory[here + n] = device[there + n]
+    words[mover[3]] = 0
+    made = moves[state[42]]
+    made[0], made[1], made[2], made[3] = cycles, place, size, write
+    state[42] += 1
+    done_ps = cycles * mover[10] + mover[7] + (size * 8 + mover[8] - 1) // mover[8] * mover[9]
+    return max(cycles, (done_ps + mover[10] - 1) // mover[10])
+
+
 @kernel
-def execute(state: Any, memory: Any, costs: Any, words: Any, access: Any, masks: Any, limit_cycles: Any) -> Any:
+def execute(
+    state: Any, memory: Any, costs: Any, words: Any, access: Any, masks: Any, mover: Any, device: Any, moves: Any,
+    limit_cycles: Any,
+) -> Any:  # fmt: skip
     """Run until `state[CYCLES]` reaches `limit_cycles` or something needs the chip; return a `Stop`.
 
     state  : int64[STATE_WORDS]  registers 0..31 (as unsigned), then as named above
     memory : uint32[words]       the processor's own memory, little-endian words
     costs  : int64[11]           cycles by class, order of COST_FIELDS
     words  : uint32[1024]        the chip's registers, stored words
-    access : uint8[1024]         what may be done with each here: PLAIN_READ, PLAIN_WRITE, READ_TIME
+    access : uint8[1024]         what may be done with each here: PLAIN_READ, ... MOVE
     masks  : uint32[1024]        bits that a write changes
+    mover  : int64[MOVER_WORDS]  see MV_DEVICE_LOW
+    device : uint32[n]           device memory, for the mover
+    moves  : int64[MOVES_MOST, 4]  moves made: cycles, device address, bytes, whether it wrote; `state[MOVES]` of them
 
     An instruction is done whole: the last one may end beyond `limit_cycles`.
     """
@@ -121,6 +168,7 @@ def execute(state: Any, memory: Any, costs: Any, words: Any, access: Any, masks:
         cost = ALU
         writes = True
         legal = True
+        moving = False
 
         if opcode == 0x13 or opcode == 0x33:  # OP-IMM, OP
             funct7 = word >> 25
@@ -201,9 +249,12 @@ def execute(state: Any, memory: Any, costs: Any, words: Any, access: Any, masks:
                 cost = MMIO
                 state[40] += 1
                 register = (address - 0x40000000) >> 2
-                if access[register] & 1:
+                may = access[register]
+                if may & 1 or (may & 16 and cycles + costs[MMIO] <= state[41]):
                     result = np.int64(words[register])
-                elif access[register] & 4:
+                elif may & 32 and words[mover[4]] and cycles + costs[MMIO] <= state[41]:
+                    result = np.int64(words[mover[4]])
+                elif may & 4:
                     result = cycles + costs[MMIO]
                     words[register + 1] = np.uint32((result >> 32) & _MASK)
                 else:
@@ -235,9 +286,15 @@ def execute(state: Any, memory: Any, costs: Any, words: Any, access: Any, masks:
                 cost = MMIO
                 state[40] += 1
                 register = (address - 0x40000000) >> 2
-                if access[register] & 2:
+                may = access[register]
+                if may & 2:
                     mask = np.int64(masks[register])
                     words[register] = np.uint32((np.int64(words[register]) & ~mask) | (b & mask))
+                elif may & 8:
+                    words[register] = np.uint32(np.int64(words[register]) & ~(b & np.int64(masks[register])))
+                elif may & 64 and _in_order(state, memory, words, mover, device, b):
+                    words[register] = np.uint32(b & np.int64(masks[register]))
+                    moving = True
                 else:
                     state[35] = address - 0x40000000
                     state[36] = b
@@ -302,6 +359,8 @@ def execute(state: Any, memory: Any, costs: Any, words: Any, access: Any, masks:
         pc = next_pc
         cycles += costs[cost]
         instructions += 1
+        if moving:
+            cycles = _move(state, memory, words, mover, device, moves, b, cycles)
         if stop != _STOP_LIMIT:
             break
     state[32] = pc
@@ -326,6 +385,8 @@ class RegisterFile:
         self.words = np.zeros(count, np.uint32)
         self.access = np.zeros(count, np.uint8)
         self.masks = np.zeros(count, np.uint32)
+        self.mover = np.zeros(MOVER_WORDS, np.int64)
+        self.device = np.zeros(0, np.uint32)
 
 
 class Processor:
@@ -338,6 +399,7 @@ class Processor:
         self.registers = registers or RegisterFile()
         self.memory = np.zeros(config.memory_kib * 256, np.uint32)
         self.state = np.zeros(STATE_WORDS, np.int64)
+        self._moves = np.zeros((MOVES_MOST, 4), np.int64)
         self._at = memoryview(self.state)  # reading a word of it is faster than of an array
         self._bytes = self.memory.view(np.uint8)
         self._byte_view = memoryview(self._bytes)
@@ -372,15 +434,34 @@ class Processor:
         if len(image) > self.memory.nbytes:
             raise ValueError(f"firmware image of {len(image)} bytes in {self.memory.nbytes} bytes of memory")
         kept = self.state[[CYCLES, INSTRUCTIONS, ACCESSES]]
+        assert not self._at[MOVES], "moves that the chip has not taken"
         self.memory[:] = 0
         self.memory.view(np.uint8)[: len(image)] = np.frombuffer(image, np.uint8)
         self.state[:] = 0
         self.state[[CYCLES, INSTRUCTIONS, ACCESSES]] = kept
 
-    def run(self, limit_cycles: int) -> Stop:
-        """Run up to `limit_cycles` (of `cycles`), or until the chip is needed."""
+    def run(self, limit_cycles: int, quiet_cycles: int = 0) -> Stop:
+        """Run up to `limit_cycles` (of `cycles`), or until the chip is needed.
+
+        Up to `quiet_cycles` no hardware will change a register. `taken_moves` must be called after it.
+        """
         file = self.registers
-        return _STOPS[execute(self.state, self.memory, self.costs, file.words, file.access, file.masks, limit_cycles)]
+        self._at[QUIET] = quiet_cycles
+        return _STOPS[
+            execute(
+                self.state, self.memory, self.costs, file.words, file.access, file.masks, file.mover, file.device,
+                self._moves, limit_cycles,
+            )
+        ]  # fmt: skip
+
+    def taken_moves(self) -> list[list[int]]:
+        """The moves that the last run made by itself: [cycles, device address, bytes, whether it wrote]."""
+        count = self._at[MOVES]
+        if not count:
+            return []
+        self._at[MOVES] = 0
+        found: list[list[int]] = self._moves[:count].tolist()
+        return found
 
     def stall_until(self, cycles: int) -> None:
         """Let time pass without instructions, up to `cycles`."""

@@ -201,10 +201,9 @@ class Queue:
         fence, number = staged.fence, self._device.firmware_session
         # What has completed need not be waited for, and after a reset the firmware would not know it.
         waits = staged.wait_sequence if staged.wait_sequence in self._staged else 0
-        record = descriptors.pack_command(
-            staged.command, fence.sequence, session=number(fence.session),
-            wait_session=number(staged.wait_session) if waits else 0, wait_sequence=waits, block_address=address,
-            user_data=fence.sequence, deadline_us=staged.deadline_us, core=staged.core,
+        record = descriptors.pack_sent(
+            staged.command, fence.sequence, number(fence.session), number(staged.wait_session) if waits else 0, waits,
+            address, fence.sequence, staged.deadline_us, staged.core,
         )  # fmt: skip
         self._backend.memory_write(self._commands + slot * RECORD_BYTES, record)
         self._tail = self._tail + 1 & MASK32

@@ -234,7 +234,7 @@ class Fabric:
     def _count_cycles(self, kind: str, stages: tuple[str, ...], cycles: np.ndarray) -> np.ndarray:
         """Add a job to the statistics of its stages; return the cycles of each.
 
-        Jobs of chips without pixels share their arrays: the last ones are kept, and only how often they came is counted.
+        Jobs of chips without pixels share their arrays: the last are kept, and only how often they came is counted.
         """
         for kept in self._counted:
             if kept.cycles is cycles and kept.kind == kind:
@@ -298,8 +298,10 @@ class Fabric:
             if stop_ps >= until_ps:
                 return []
 
-    def play(self, moves: list[tuple[int, int, int, int, int, int]], until_ps: int) -> tuple[list[tuple[int, int]], int]:
-        """`advance`, with transfers on the way: (at_ps, client's number, address, size, write, duration_ps) in time order.
+    def play(
+        self, moves: list[tuple[int, int, int, int, int, int]], until_ps: int
+    ) -> tuple[list[tuple[int, int]], int]:
+        """`advance`, with transfers on the way: (at_ps, number of the client, address, size, write, duration_ps).
 
         Returns what `advance` does, and how many of the transfers were made.
         """
