@@ -23,12 +23,13 @@ from asic_model.descriptors import (
     Command,
     Kind,
     PictureClass,
+    job_template,
     pack_job,
     pack_session,
 )
 from driver.device import Device
 from driver.errors import DeviceLost, EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
-from driver.gop import SLICE_B, SLICE_I, Kept, PictureHeader, PictureOrder, hierarchy_depth
+from driver.gop import LOG2_MAX_FRAME_NUM, SLICE_B, SLICE_I, Kept, PictureHeader, PictureOrder, hierarchy_depth
 from driver.hrd import HrdWriter, initial_bits, overhead_bits
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
@@ -258,6 +259,31 @@ class _Flight:
     stream: Span
 
 
+def fixed_fields(config: EncoderConfig) -> dict[str, int]:
+    """The fields of an encode job that all pictures of a session share."""
+    return {
+        "width": config.width,
+        "height": config.height,
+        "out_capacity": STREAM_BYTES_MORE,
+        "log2_max_frame_num": LOG2_MAX_FRAME_NUM,
+        "chroma_qp_offset": config.chroma_qp_offset,
+        "entropy": int(config.cabac),
+        "cabac_init_idc": config.cabac_init_idc,
+        "slices": config.slices,
+        "deblock_disable": int(not config.loop_filter),
+        "deblock_alpha": config.deblock_alpha,
+        "deblock_beta": config.deblock_beta,
+        "effort": config.effort,
+        "transform_8x8": int(config.transform_8x8),
+        "direct_temporal": int(config.direct == "temporal"),
+        "weighted": int(config.weighted_p) | int(config.weighted_b) << 1,
+        "tools_off": config.tools_off,
+        "dead_zone_inter": 0 if config.dead_zone_inter is None else 1 + config.dead_zone_inter,
+        "dead_zone_intra": 0 if config.dead_zone_intra is None else 1 + config.dead_zone_intra,
+        "seed": config.seed,
+    }
+
+
 class EncodeSession(Session):
     """Pictures in, in display order; H.264 access units out, one each, in coding order."""
 
@@ -291,6 +317,7 @@ class EncodeSession(Session):
         self._ready: deque[EncodedPacket] = deque()
         self._references: list[Kept] = []  # those whose reconstructions the session holds
         self._qp = config.qp
+        self._template = job_template(Kind.ENCODE, fixed_fields(config))
         self._hrd: HrdWriter | None = None
         if self._vui.nal_hrd is not None:
             self._hrd = HrdWriter(self._vui, config, self._early)
@@ -477,28 +504,12 @@ class EncodeSession(Session):
         source = given.source
         reconstruction = given.reconstruction = self._recon_pool.acquire()
         stream = self._streams.popleft()
-        config = self.config
         job = {
             **source.source_fields,
             "recon_address": reconstruction.layout.address,
             "out_address": stream.address,
             "out_capacity": stream.size,
             "qp": self._qp_of(header),
-            "chroma_qp_offset": config.chroma_qp_offset,
-            "entropy": int(config.cabac),
-            "cabac_init_idc": config.cabac_init_idc,
-            "slices": config.slices,
-            "deblock_disable": int(not config.loop_filter),
-            "deblock_alpha": config.deblock_alpha,
-            "deblock_beta": config.deblock_beta,
-            "effort": config.effort,
-            "transform_8x8": int(config.transform_8x8),
-            "direct_temporal": int(config.direct == "temporal"),
-            "weighted": int(config.weighted_p) | int(config.weighted_b) << 1,
-            "tools_off": config.tools_off,
-            "dead_zone_inter": 0 if config.dead_zone_inter is None else 1 + config.dead_zone_inter,
-            "dead_zone_intra": 0 if config.dead_zone_intra is None else 1 + config.dead_zone_intra,
-            "seed": config.seed,
             **header.fields,
         }
         for prefix, entries in zip(("ref", "ref_l1"), header.lists, strict=True):
@@ -510,7 +521,7 @@ class EncodeSession(Session):
         if header.reference:
             job["motion_out_address"] = self._motion_of(reconstruction).address
         fence = self.queue.stage_when_free(
-            Command.ENCODE, session=self.number, block=pack_job(Kind.ENCODE, job), wait_session=given.wait_session,
+            Command.ENCODE, session=self.number, block=self._template.fill(job), wait_session=given.wait_session,
             wait_sequence=given.wait_sequence,
         )  # fmt: skip
         references = [kept.token.reconstruction.hold() for entries in header.lists for kept in entries]
