@@ -124,7 +124,7 @@ class Bus:
         self._tick_ps = config.clocks.control_ps
         self.file = _register_file()
         self.file.mover[MV_PENDING] = regs.PENDING >> 2
-        self._words = memoryview(self.file.words)  # reading a word of it is faster than of an array
+        self._words = self.file.words.data  # reading a word of it is faster than of an array
         self._dropped = 0
         self.resets = 0
         self.reset()

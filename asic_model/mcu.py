@@ -100,7 +100,7 @@ _MASK = 0xFFFFFFFF
 
 
 @inlined
-def _in_order(state, memory, words, mover, device, command):
+def _in_order(state: Any, memory: Any, words: Any, mover: Any, device: Any, command: Any) -> Any:
     """Whether the mover can do what its command word says: within both memories, and by whole words."""
     size = command & mover[5]
     place = np.int64(words[mover[0]]) | np.int64(words[mover[1]]) << 32
@@ -110,7 +110,7 @@ def _in_order(state, memory, words, mover, device, command):
 
 
 @inlined
-def _move(state, memory, words, mover, device, moves, command, cycles):
+def _move(state: Any, memory: Any, words: Any, mover: Any, device: Any, moves: Any, command: Any, cycles: Any) -> Any:
     """Copy between device memory and the processor's; return when the processor goes on."""
     size, write = command & mover[5], (command >> mover[6]) & 1
     place = np.int64(words[mover[0]]) | np.int64(words[mover[1]]) << 32
@@ -400,9 +400,8 @@ class Processor:
         self.memory = np.zeros(config.memory_kib * 256, np.uint32)
         self.state = np.zeros(STATE_WORDS, np.int64)
         self._moves = np.zeros((MOVES_MOST, 4), np.int64)
-        self._at = memoryview(self.state)  # reading a word of it is faster than of an array
-        self._bytes = self.memory.view(np.uint8)
-        self._byte_view = memoryview(self._bytes)
+        self._at = self.state.data  # reading a word of it is faster than of an array
+        self._byte_view = self.memory.view(np.uint8).data
         self.costs = np.array([getattr(config, name) for name in COST_FIELDS], np.int64)
 
     @property

@@ -157,7 +157,8 @@ def time_parts() -> Iterable[Part]:
         fabric.start(0, CoreResult(0, 0, 0, ("fetch",), np.ones((1, 1), np.int64), request, np.zeros(1)), 0)
         for size in (64, 1 << 16):
             fabric.transfer("host", 0, size, False, 0)
-        fabric.advance(1 << 40)
+        fabric.next_finish_lower_bound()
+        fabric.play([(0, 0, 0, 64, 0, 0)], 1 << 40)
 
     return (play,)
 
