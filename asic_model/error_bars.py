@@ -9,10 +9,11 @@ moved by its own error, and the smallest of them before and after is compared. I
 same. Thus a stage that is far from being the slowest adds nothing, and an uncertain one close behind it does.
 
 Where errors come from: engines, from the RTL benches (`rtl_checks`); memory, from the fast model beside the
-burst-accurate controller, and that beside published simulators (`benchmarks/dram`); firmware, from its own counts.
+burst-accurate controller, and that beside published simulators (`benchmarks/dram`); firmware, from its own counts;
+synthetic work, from the recorded pictures that it was fitted on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import hypot
 from typing import Any, NamedTuple
 
@@ -30,7 +31,6 @@ UNCHECKED = 0.15
 MEMORY_USUAL, MEMORY_OTHER = (-0.09, 0.0), (-0.15, 0.20)
 CONTROLLER = 0.05
 GROUPED = 0.034  # what grouped playback carries too much where memory binds (docs/throughput.md)
-DEMANDED = ("encode", "scale", "decode", "memory")  # limits that move with what the work asks for
 FIRMWARE = 0.05  # counts of cycles a job beside what is assumed: `python -m benchmarks.firmware_cost`
 
 
@@ -107,28 +107,37 @@ def of_resource(
 
 def of_limits(
     config: ChipConfig, limits: Mapping[str, float], stage_cycles: Mapping[str, Mapping[str, float]], *,
-    grouped: bool = True, demand: Term | None = None,
+    grouped: bool = True, demand: Mapping[str, tuple[float, float]] | None = None,
 ) -> ErrorBar:  # fmt: skip
     """Error of the rate that the smallest of `limits` sets; each says what a resource carries, in streams or the like.
 
     stage_cycles  by kind of core, then by stage: cycles over the same work (`stage_cycles_of`)
     grouped       the run was played in groups of macroblocks
-    demand        error of what the work asks for, where that is a model too
+    demand        by resource: how far rates may be off because what the work asks for is a model too
     """
     if not limits:
         return ErrorBar(0.0, 0.0, ())
     terms = {name: of_resource(config, name, stage_cycles, grouped) for name in limits}
-    if demand is not None:
-        terms |= {
-            name: Term(name, -hypot(low, demand.low), hypot(high, demand.high), f"{why}; {demand.why}")
-            for name, low, high, why in terms.values()
-            if name in DEMANDED
-        }
+    for name, (low, high) in (demand or {}).items():
+        if name in terms:
+            own = terms[name]
+            why = f"{own.why}; synthetic pictures, {low:+.0%} to {high:+.0%}"
+            terms[name] = Term(name, -hypot(own.low, low), hypot(own.high, high), why)
     smallest = min(limits.values())
     moved = {name: value * (1 + terms[name].low) for name, value in limits.items()}
     low = min(moved.values()) / smallest - 1
     high = min(value * (1 + terms[name].high) for name, value in limits.items()) / smallest - 1
     return ErrorBar(low, high, tuple(sorted(terms.values(), key=lambda term: moved[term.name])))
+
+
+def demand_of(errors: Iterable[Mapping[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
+    """The widest of several streams' errors, by kind of core."""
+    found: dict[str, tuple[float, float]] = {}
+    for each in errors:
+        for kind, (low, high) in each.items():
+            before = found.get(kind, (0.0, 0.0))
+            found[kind] = min(before[0], low), max(before[1], high)
+    return found
 
 
 def stage_cycles_of(stages: Mapping[str, Mapping[str, StageStats]]) -> dict[str, dict[str, float]]:

@@ -1,22 +1,26 @@
 """The memory model against published simulators, and the fast model against the burst-accurate one.
 
+    python -m benchmarks.dram                                                          the published tables
+    python -m benchmarks.dram --trace FILE --standard LPDDR5-6400 --channels 2 ...     a trace of yours
+
 Replays the traces of reference/dram (`TASIC_REFERENCE`) on the configurations of its tables, and judges each figure:
 inside the interval that the published simulators span on that configuration, or so far from the nearer one.
 """
 
 import argparse
-import gzip
 import os
 import re
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from asic_model.memory.dram import controller, fast
+from asic_model.memory.dram.mapping import ORDERS
 from asic_model.memory.timings import STANDARDS, Timing
+from benchmarks import dram_traces
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 EFFICIENCY_TOLERANCE = 0.05
@@ -49,18 +53,11 @@ class Published:
     latency_ns: dict[str, float] = field(default_factory=dict)
 
 
-# Row names of the two published tables -> timing, ranks, channels, order.
-_RAMULATOR = {
-    "DDR4": ("DDR4-3200", 1),
-    "DDR4-2rank": ("DDR4-3200", 2),
-    "LPDDR5": ("LPDDR5-6400", 1),
-}
-_DRAMSIM = {
-    "DDR4-3200 1rank rochrababgco": ("DDR4-3200", 1, 1, "RoBaRaCoCh"),
-    "DDR4-3200 1rank rocorabachbg": ("DDR4-3200", 1, 1, "RoCoRaBaCh"),
-    "LPDDR4-3200 x16 1ch 1rank": ("LPDDR4-3200", 1, 1, "RoBaRaCoCh"),
-    "LPDDR4-3200 x16 2ch 1rank": ("LPDDR4-3200", 1, 2, "RoBaRaCoCh"),
-}
+# Rows of the two published tables: `DDR4`, `DDR4-2rank`, `LPDDR5-2ch`, beside an order by Ramulator's name;
+# `LPDDR4-3200 x16 2ch 1rank` and `DDR4-3200 1rank rochrababgco`, DRAMsim3's order with two letters a field.
+_RAMULATOR = re.compile(r"(LP)?DDR(\d)(?:-(\d)rank)?(?:-(\d)ch)?")
+_RATES = {"DDR4": "DDR4-3200", "DDR5": "DDR5-4800", "LPDDR4": "LPDDR4-3200", "LPDDR5": "LPDDR5-6400"}
+_DRAMSIM = re.compile(r"((?:LP)?DDR\d-\d+)(?: x\d+)?(?: (\d)ch)?(?: (\d)rank)?(?: ([a-z]+))?")
 
 
 def reference_dir() -> Path:
@@ -73,28 +70,38 @@ def published(folder: Path) -> dict[Case, Published]:
     found: dict[Case, Published] = {}
     for line in (folder / "dram" / "README.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if len(cells) == 8 and cells[0] in _RAMULATOR and re.fullmatch(r"[\d.]+", cells[3]):
-            name, ranks = _RAMULATOR[cells[0]]
-            case = Case(STANDARDS[name], ranks, 1, cells[1], cells[2], False)
+        if len(cells) == 8 and re.fullmatch(r"[\d.]+", cells[3]) and (row := _RAMULATOR.fullmatch(cells[0])):
+            low_power, generation, ranks, channels = row.groups()
+            timing = STANDARDS[_RATES[f"{low_power or ''}DDR{generation}"]]
+            case = Case(timing, int(ranks or 1), int(channels or 1), cells[1], cells[2], False)
             entry = found.setdefault(case, Published())
             entry.efficiency["Ramulator 2.1"], entry.latency_ns["Ramulator 2.1"] = float(cells[3]), float(cells[4])
-        elif len(cells) == 5 and cells[0] in _DRAMSIM:
-            name, ranks, channels, order = _DRAMSIM[cells[0]]
+        elif len(cells) == 5 and re.fullmatch(r"[\d.]+", cells[3]) and (row := _DRAMSIM.fullmatch(cells[0])):
+            name, channels, ranks, fields = row.groups()
+            order = _order(fields, int(ranks or 1)) if fields else "RoBaRaCoCh"
+            if name not in STANDARDS or order is None:
+                raise SystemExit(f"{folder}/dram/README.md: {cells[0]!r}: no such standard or order of address bits")
             # Where both simulators speak of a configuration they share a case, played with shared queues.
-            shared = Case(STANDARDS[name], ranks, channels, order, cells[1], False)
-            case = shared if shared in found else Case(STANDARDS[name], ranks, channels, order, cells[1], True)
+            shared = Case(STANDARDS[name], int(ranks or 1), int(channels or 1), order, cells[1], False)
+            case = shared if shared in found else replace(shared, bank_queues=True)
             entry = found.setdefault(case, Published())
             entry.efficiency["DRAMsim3"], entry.latency_ns["DRAMsim3"] = float(cells[3]), float(cells[4])
     return found
 
 
+def _order(fields: str, ranks: int) -> str | None:
+    """Our name of an order of address bits that DRAMsim3 writes like `rochrababgco`; what has no bits says nothing."""
+    silent = {"Ch"} | ({"Ra"} if ranks == 1 else set())
+    wanted = [fields[n : n + 2].title() for n in range(0, len(fields), 2)]
+    for name, order in ORDERS.items():
+        if [each for each in order if each not in silent] == [each for each in wanted if each not in silent]:
+            return name
+    return None
+
+
 def trace(folder: Path, name: str, burst_bytes: int, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return (addresses int64[n], is_write uint8[n]) of a trace."""
-    with gzip.open(folder / "dram" / f"{name}_{burst_bytes}.ram.gz", "rt") as stream:
-        rows = [line.split() for line in stream]
-    rows = rows[:limit]
-    addresses = np.array([int(address, 16) for _, address in rows], np.int64)
-    return addresses, np.array([kind == "ST" for kind, _ in rows], np.uint8)
+    return dram_traces.read(folder / "dram" / f"{name}_{burst_bytes}.ram.gz", limit)
 
 
 def play(case: Case, addresses: np.ndarray, is_write: np.ndarray) -> controller.Result:
@@ -147,9 +154,34 @@ def distance(value: float, said: dict[str, float]) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--limit", type=int, help="bursts of each trace to play (default: all)")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit", type=int, help="transactions of each trace to play (default: all)")
+    one = parser.add_argument_group("one trace instead of the tables (docs/memory.md)")
+    one.add_argument("--trace", type=Path, metavar="FILE", help="LD/ST, DRAMsim3 or Ramulator 1 lines, or .gz")
+    one.add_argument("--standard", choices=sorted(STANDARDS), default="DDR4-3200", help="default DDR4-3200")
+    one.add_argument("--timing", action="append", default=[], metavar="nRCD=24", help="another figure of the standard")
+    one.add_argument("--channels", type=int, default=1, metavar="N", help="a power of two (default 1)")
+    one.add_argument("--ranks", type=int, default=1, metavar="N", help="a power of two (default 1)")
+    one.add_argument("--mapping", default="RoBaRaCoCh", metavar="ORDER", help=f"{', '.join(ORDERS)}, or rochrababgco")
+    one.add_argument(
+        "--interleave", type=int, metavar="BYTES", help="consecutive bytes in one channel (default: a burst)"
+    )
+    one.add_argument("--queue", type=int, default=32, metavar="N", help="reads that a channel holds (default 32)")
+    one.add_argument("--write-queue", type=int, default=32, metavar="N", help="writes that it holds (default 32)")
+    one.add_argument(
+        "--bank-queues", type=int, default=0, metavar="N", help="DRAMsim3's queues, so deep (default: shared)"
+    )
+    one.add_argument("--transaction", type=int, metavar="BYTES", help="of a line of the trace (default: a burst)")
+    one.add_argument("--no-refresh", action="store_true")
+    one.add_argument("--expect-efficiency", metavar="LOW[,HIGH]", help="published; 5 % beyond is exit code 1")
+    one.add_argument("--expect-latency", metavar="LOW[,HIGH]", help="published, in ns; 10 % beyond is exit code 1")
     options = parser.parse_args()
+    if options.trace is not None:
+        try:
+            return play_one(options)
+        except dram_traces.TraceError as error:
+            print(error, file=sys.stderr)
+            return 1
     folder = reference_dir()
     if not (folder / "dram" / "README.md").is_file():
         print(f"no published figures in {folder} (set TASIC_REFERENCE)", file=sys.stderr)
@@ -182,6 +214,60 @@ def main() -> int:
     print(f"\n{misses} outside {EFFICIENCY_TOLERANCE:.0%} efficiency or {LATENCY_TOLERANCE:.0%} latency")
     print(f"fast model: mean error {np.mean(np.abs(errors)):.1%}, largest {max(errors, key=abs):+.1%}")
     return int(misses > 0)
+
+
+def play_one(options: argparse.Namespace) -> int:
+    """Play one trace on the configuration that the options describe; 1 where it is not what was expected."""
+    timing = dram_traces.with_figures(STANDARDS[options.standard], options.timing)
+    order = options.mapping if options.mapping in ORDERS else _order(options.mapping.lower(), options.ranks)
+    if order is None:
+        raise dram_traces.TraceError(f"--mapping {options.mapping}: is not one of {', '.join(ORDERS)}")
+    size = options.transaction or timing.burst_bytes
+    interleave = options.interleave or timing.burst_bytes
+    for name, value in (
+        ("channels", options.channels), ("ranks", options.ranks), ("transaction", size), ("interleave", interleave),
+    ):  # fmt: skip
+        if value < 1 or value & (value - 1):
+            raise dram_traces.TraceError(f"--{name} {value}: is not a power of two")
+    addresses, is_write = dram_traces.read(options.trace, options.limit)
+    addresses, is_write = dram_traces.bursts(addresses, is_write, size, timing.burst_bytes)
+    configured = {
+        "channels": options.channels, "ranks": options.ranks, "order": order, "interleave_bytes": interleave,
+        "queue_depth": options.queue, "write_queue_depth": options.write_queue, "refresh": not options.no_refresh,
+    }  # fmt: skip
+    controller.run(timing, addresses[:100], is_write[:100], bank_queue_depth=options.bank_queues, **configured)  # loads
+    began = time.process_time()
+    result = controller.run(timing, addresses, is_write, bank_queue_depth=options.bank_queues, **configured)
+    host_ns = (time.process_time() - began) / addresses.size * 1e9
+    value = result.bus_clocks / (result.clocks * options.channels)
+    waited = result.read_latency / max(1, result.reads) * timing.tCK_ps / 1000
+    model = fast.memory(timing, **configured)
+    fast.play(model.table, model.state.copy(), addresses[:100], is_write[:100], timing.burst_bytes, 32)
+    began = time.process_time()
+    end_ps, _, _ = fast.play(model.table, model.state, addresses, is_write, timing.burst_bytes, 32 * options.channels)
+    quick_ns = (time.process_time() - began) / addresses.size * 1e9
+    quick = addresses.size * timing.burst_bytes / (end_ps * 1e-12 * timing.peak_bytes_s * options.channels)
+    print(
+        f"{options.trace.name}: {addresses.size:,} bursts on {options.channels} x {timing.name}, {options.ranks} "
+        f"ranks, {order}, queues of {options.bank_queues or options.queue}{' a bank' if options.bank_queues else ''}\n"
+        f"bus efficiency {value:.3f}, mean read latency {waited:.0f} ns; rows: {result.row_hits:,} hits, "
+        f"{result.row_misses:,} misses, {result.row_conflicts:,} conflicts; {host_ns:.0f} ns of host time a burst\n"
+        f"fast model: efficiency {quick:.3f} ({quick / value - 1:+.1%}), {quick_ns:.0f} ns of host time a burst"
+    )
+    outside = 0
+    for name, wanted, found, allowed in (
+        ("efficiency", options.expect_efficiency, value, EFFICIENCY_TOLERANCE),
+        ("latency", options.expect_latency, waited, LATENCY_TOLERANCE),
+    ):
+        if wanted is not None:
+            try:
+                said = {str(n): float(text) for n, text in enumerate(wanted.split(","))}
+            except ValueError:
+                raise dram_traces.TraceError(f"--expect-{name} {wanted}: is no number, or two with a comma") from None
+            away = distance(found, said)
+            outside += abs(away) > allowed
+            print(f"{name}: {away:+.1%} from what was published{', outside' if abs(away) > allowed else ''}")
+    return int(outside > 0)
 
 
 def _pair(said: dict[str, float], form: str) -> str:

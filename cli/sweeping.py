@@ -2,10 +2,11 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,11 @@ def pool(jobs: int | None, dask: str | None = None) -> Iterator[tuple[Executor |
     if workers == 1:
         yield None, 1
         return
-    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    # A fork inherits what is imported here already; with threads about it would not be safe.
+    start = "fork" if threading.active_count() == 1 and "fork" in get_all_start_methods() else "spawn"
+    executor = ProcessPoolExecutor(workers, mp_context=get_context(start))
     try:
+        executor.submit(int).result()  # forks all workers now, before anything else starts a thread
         yield executor, workers
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -28,7 +28,7 @@ from asic_model.workload.simulation import Arrival, Outcome, Placed, decides, si
 from asic_model.workload.streams import Stream
 from asic_model.workload.workload import RecordClip, WorkloadConfig
 
-PATIENCE_MS = 250.0  # deadline of streams that are files, not live
+PATIENCE_MS = 250.0  # deadline of streams that are files, not live, besides what their pictures wait for others
 FULL = 0.9  # of a resource: it binds
 MOST_STREAMS = 4096
 
@@ -148,7 +148,8 @@ def live(placed: Placed) -> Placed:
     arrival = placed.arrival
     if arrival.kind == "live":
         return placed
-    return replace(placed, arrival=Arrival("live", arrival.deadline_ms or PATIENCE_MS, arrival.jitter_ms, 64))
+    patience_ms = PATIENCE_MS + 1e3 * placed.stream.reorder / placed.stream.fps
+    return replace(placed, arrival=Arrival("live", arrival.deadline_ms or patience_ms, arrival.jitter_ms, 64))
 
 
 def capacity(
@@ -176,7 +177,7 @@ def capacity(
     kinds = [live(each) for each in workloads.place(single, config, detail=detail, folder=folder, record=record)]
     if deadline_ms is not None:
         kinds = [replace(kind, arrival=replace(kind.arrival, deadline_ms=deadline_ms)) for kind in kinds]
-    longest_ms = max(kind.arrival.deadline_ms or 2000 / kind.stream.fps for kind in kinds)
+    longest_ms = max(kind.arrival.deadline_ms or 1e3 * (2 + kind.stream.reorder) / kind.stream.fps for kind in kinds)
     duration_s = max(duration_s, 2 * longest_ms / 1000)  # else nothing could be seen to be late
     counts = [session.count for session in workload.sessions]
     carried = bounds(config, [(kind.stream, count) for kind, count in zip(kinds, counts, strict=True)])
@@ -259,7 +260,8 @@ def _error(config: ChipConfig, streams: int, carried: Mapping[str, float], outco
     if outcome is None:
         return ErrorBar(0.0, 0.0, ())
     cycles = error_bars.stage_cycles_of(outcome.fabric.stages)
-    bar = error_bars.of_limits(config, carried, cycles, grouped=outcome.detail == "group")
+    demand = error_bars.demand_of(outcome.demand_errors)
+    bar = error_bars.of_limits(config, carried, cycles, grouped=outcome.detail == "group", demand=demand)
     whole = Term("whole streams", 0.0, 1 / streams, "streams are whole")
     return ErrorBar(bar.low, (1 + bar.high) * (1 + whole.high) - 1, (*bar.terms, whole))
 

@@ -317,7 +317,7 @@ def _verify(
         sessions = []
         for kind, times in sorted(held.items()):
             first = workloads.load(config.demand[kind].workload).sessions[0]
-            sessions.append(first.model_copy(update={"count": times, "arrival": _in_real_time(first.arrival)}))
+            sessions.append(first.model_copy(update={"count": times, "arrival": _in_real_time(first)}))
         if sessions:
             parts.append((number, WorkloadConfig(name=f"chip {number}", sessions=tuple(sessions), duration_s=0.3)))
     if executor is None:
@@ -336,7 +336,10 @@ def _verify(
     ]
 
 
-def _in_real_time(arrival: workloads.ArrivalConfig) -> workloads.ArrivalConfig:
+def _in_real_time(session: workloads.SessionConfig) -> workloads.ArrivalConfig:
+    arrival = session.arrival
     if arrival.kind == "live":
         return arrival
-    return arrival.model_copy(update={"kind": "live", "deadline_ms": arrival.deadline_ms or capacities.PATIENCE_MS})
+    waiting_ms = 1e3 * session.b_frames * session.every / (session.source.fps or 30.0)
+    deadline_ms = arrival.deadline_ms or capacities.PATIENCE_MS + waiting_ms
+    return arrival.model_copy(update={"kind": "live", "deadline_ms": deadline_ms})

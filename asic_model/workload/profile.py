@@ -31,6 +31,7 @@ EFFORTS = ("fast", "medium", "slow")
 CATEGORIES = ("mb_type", "inter_prediction_ref")
 # Fields that follow a picture's motion.
 EFFORT_REFERENCES = {"fast": 1, "medium": 2, "slow": 4}  # that the tables were fitted with
+REORDERED_REFERENCES = {"fast": 1, "medium": 2, "slow": 3}  # of B pictures, before them: one is kept behind them
 REFERENCE_SHARE = 0.88  # of the searches' work, a reference: three cost 2.76 times one (measured, crowd 1080p)
 MOVING = ("motion_search_coarse", "motion_search_fine", "fractional_search_blocks")
 BITS = {"encode": "entropy_bits", "decode": "parse_bits"}
@@ -62,7 +63,7 @@ def _document() -> dict[str, Any]:
 
 @lru_cache(maxsize=32)
 def table(kind: str, slice_type: str, effort: str = "") -> Table:
-    """Return the table of "encode" or "decode", slice type "I" or "P", and effort (encode)."""
+    """Return the table of "encode" or "decode", slice type "I", "P" or "B" (encode), and effort (encode)."""
     entry = _document()["tables"][f"{kind} {slice_type} {effort}".strip()]
     return Table(
         np.array(entry["bits"]),
@@ -77,20 +78,28 @@ def source() -> str:
     return str(_document()["source"])
 
 
+def error(kind: str, slice_type: str, effort: str = "") -> tuple[float, float]:
+    """Mean and spread of (cycles of synthetic pictures / cycles of the recorded ones that were fitted) - 1."""
+    found = _document()["errors"][f"{kind} {slice_type} {effort}".strip()]
+    return float(found["mean"]), float(found["spread"])
+
+
 def intra_ratio(bits_per_macroblock: float) -> float:
     """Bits of an I picture over bits of a P picture, where P pictures have so many bits a macroblock."""
     fit = _document()["intra_ratio"]
     return float(np.clip(fit["factor"] * max(bits_per_macroblock, 1.0) ** fit["exponent"], 1.0, 60.0))
 
 
-def split_bits(mean_bits: float, gop: int) -> tuple[float, float]:
-    """Bits a macroblock of I and P pictures, where the mean over a GOP is `mean_bits`."""
+def split_bits(mean_bits: float, gop: int, b_share: float = 0.0) -> dict[str, float]:
+    """Bits a macroblock of pictures by type, where the mean over a GOP is `mean_bits`; `b_share`: of all but the I."""
     if gop <= 1:
-        return mean_bits, mean_bits
+        return {"I": mean_bits, "P": mean_bits, "B": mean_bits}
+    ratio = float(_document()["bipredictive_ratio"])
+    others = (gop - 1) * (1 - b_share + b_share * ratio)
     inter = mean_bits
     for _ in range(20):
-        inter = mean_bits * gop / (intra_ratio(inter) + gop - 1)
-    return inter * intra_ratio(inter), inter
+        inter = mean_bits * gop / (intra_ratio(inter) + others)
+    return {"I": inter * intra_ratio(inter), "P": inter, "B": inter * ratio}
 
 
 def _ranks(mb_width: int, mb_height: int, random: np.random.Generator) -> np.ndarray:
@@ -110,7 +119,7 @@ def work_record(
 ) -> np.ndarray:  # fmt: skip
     """Return a picture's work record: `bits` a macroblock on average, vectors of `motion` luma samples.
 
-    references : that an encoder searches; 0: as many as the effort's own
+    references : of list 0 that an encoder searches; 0: as many as the effort's own. B pictures search one more
     """
     fitted = table(kind, slice_type, effort)
     random = np.random.default_rng(seed)
@@ -132,10 +141,16 @@ def work_record(
             mean = mean * bits / max(1e-9, mean.mean())
         if name in fitted.exponents:
             mean = mean * ((1 + motion) / (1 + usual)) ** fitted.exponents[name]
-            mean = mean * _searching(references or EFFORT_REFERENCES[effort]) / _searching(EFFORT_REFERENCES[effort])
+            own, more = references_of(slice_type, effort), int(slice_type == "B")
+            mean = mean * _searching((references or own) + more) / _searching(own + more)
         limits = np.iinfo(work.dtype[name])
         work[name] = np.clip(np.floor(mean[ranks] + chance), limits.min, limits.max)
     return work
+
+
+def references_of(slice_type: str, effort: str) -> int:
+    """Pictures of list 0 that the tables of an effort were fitted with."""
+    return (REORDERED_REFERENCES if slice_type == "B" else EFFORT_REFERENCES)[effort]
 
 
 def _searching(references: int) -> float:

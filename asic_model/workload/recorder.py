@@ -118,7 +118,7 @@ class Recorder:
         self._jobs.append(
             {
                 "kind": ticket.kind, "fields": dict(ticket.fields), "core": core, "start_ps": at_ps, "upload": picture,
-                "after": after, "session": 0, "end_ps": -1, "result": None,
+                "own": max(uploads, default=-1), "after": after, "session": 0, "end_ps": -1, "result": None,
             }
         )  # fmt: skip
         for area in ticket.areas:
@@ -161,7 +161,8 @@ class Recorder:
     def finish(self, meta: dict[str, Any]) -> WorkTrace:
         """Return everything since power-on as a trace; jobs that have not ended are left out."""
         assert self._chip is not None
-        used = sorted({job["upload"] for job in self._jobs if job["upload"] >= 0})
+        # A picture that waits to be coded (B) is nobody's last upload, but its own job's.
+        used = sorted({job[name] for job in self._jobs for name in ("upload", "own") if job[name] >= 0})
         number_of = {upload: number for number, upload in enumerate(used)}
         place: dict[int, int] = {}
         rows: list[tuple[int, ...]] = []

@@ -36,7 +36,8 @@ class Arrival:
     """When pictures come, and what is expected of them.
 
     kind         live: at the stream's rate; file: as soon as there is room
-    deadline_ms  from arrival to the last output's last byte on the host; 0: two picture periods
+    deadline_ms  from arrival to the last output's last byte on the host; 0: two picture periods, and those that a
+                 picture waits for others (B pictures)
     jitter_ms    each live picture is late by up to so much, evenly spread
     drop_after   live pictures that wait on the host; one more is dropped
     """
@@ -54,7 +55,7 @@ class Placed:
     stream: Stream
     arrival: Arrival = Arrival()
     priority: int = 0
-    queue_depth: int = 4  # pictures in flight
+    queue_depth: int = 4  # pictures in flight, besides those that wait for others
 
 
 def decides(config: ChipConfig, carried: Mapping[str, float]) -> dict[str, float]:
@@ -103,6 +104,7 @@ class Outcome:
     link_bytes: tuple[int, int]
     detail: str
     memory_stretch: float
+    demand_errors: list[dict[str, tuple[float, float]]]  # of each kind of stream, see `Stream`
 
     @property
     def judged(self) -> int:
@@ -129,17 +131,18 @@ class _Lane:
 
     def __init__(self, kind: str, number: int, live: "_Live", priority: int) -> None:
         self.kind, self.number, self.live, self.priority = kind, number, live, priority
-        self.queue: deque[tuple[Task, _Picture]] = deque()
+        self.queue: deque[tuple[Task, int, _Picture | None]] = deque()  # with the loop, and whose part it is
         self.busy = False
         self.done = 0
 
 
 class _Picture:
-    __slots__ = ("arrival_ps", "left", "loop", "work")
+    __slots__ = ("arrival_ps", "before", "left", "loop", "work")
 
-    def __init__(self, work: PictureWork, arrival_ps: int, loop: int) -> None:
+    def __init__(self, work: PictureWork, parts: int, arrival_ps: int, loop: int, before: list["_Picture"]) -> None:
         self.work, self.arrival_ps, self.loop = work, arrival_ps, loop
-        self.left = len(work.tasks)
+        self.left = parts
+        self.before = before  # the pictures before it that may wait for it, the last one first
 
 
 class _Live:
@@ -152,10 +155,12 @@ class _Live:
         self.in_flight = 0
         self.next_picture = 0
         self.flying: list[_Picture] = []
+        self.recent: deque[_Picture] = deque(maxlen=max(1, placed.stream.reorder))
+        self.depth = placed.queue_depth + placed.stream.reorder  # pictures in flight
         self.loops = 0  # rounds through the stream's pictures that have begun before this one
         self.outcome = StreamOutcome(f"{placed.stream.name}#{number}")
         period_ps = PS_PER_S / placed.stream.fps
-        self.deadline_ps = round(placed.arrival.deadline_ms * PS_PER_MS) or round(2 * period_ps)
+        self.deadline_ps = round(placed.arrival.deadline_ms * PS_PER_MS) or round((2 + self.stream.reorder) * period_ps)
         self.first_ps = 0
         self.arrivals = 0
 
@@ -193,7 +198,7 @@ class Simulation:
         self._idle = {kind: list(reversed(rows)) for kind, rows in self._rows.items()}
         self._ready: dict[str, list[tuple[int, int, _Lane]]] = {kind: [] for kind in KINDS}
         self._turn = dict.fromkeys(KINDS, 0)
-        self._running: dict[int, tuple[_Lane, Task, _Picture]] = {}
+        self._running: dict[int, tuple[_Lane, Task, _Picture | None]] = {}
         self._events: list[tuple[int, int, Any, tuple[Any, ...]]] = []
         self._count = 0
         self._firmware_free = self.firmware_busy_ps = 0
@@ -285,7 +290,11 @@ class Simulation:
         self._send(live)
 
     def _next(self, live: _Live) -> _Picture:
-        picture = _Picture(live.stream.pictures[live.next_picture], self._now, live.loops)
+        number = live.next_picture
+        picture = _Picture(
+            live.stream.pictures[number], live.stream.parts[number], self._now, live.loops, [*reversed(live.recent)]
+        )
+        live.recent.append(picture)
         live.next_picture += 1
         if live.next_picture == len(live.stream.pictures):
             live.next_picture, live.loops = 0, live.loops + 1
@@ -293,14 +302,14 @@ class Simulation:
 
     def _feed(self, live: _Live) -> None:
         """A file gives its next pictures as long as there is room."""
-        while live.in_flight < live.placed.queue_depth:
+        while live.in_flight < live.depth:
             live.outcome.arrived += 1
             live.waiting.append(self._next(live))
             self._send(live)
 
     def _send(self, live: _Live) -> None:
         """Upload what waits, as far as the stream's buffers allow."""
-        while live.waiting and live.in_flight < live.placed.queue_depth:
+        while live.waiting and live.in_flight < live.depth:
             picture = live.waiting.popleft()
             live.in_flight += 1
             live.flying.append(picture)
@@ -332,7 +341,14 @@ class Simulation:
 
     def _taken(self, live: _Live, picture: _Picture) -> None:
         for task in picture.work.tasks:
-            live.lanes[task.lane].queue.append((task, picture))
+            # Pictures from before the simulation began have nobody who waits for them.
+            owner = picture if not task.back else None
+            if 0 < task.back <= len(picture.before):
+                owner = picture.before[task.back - 1]
+            live.lanes[task.lane].queue.append((task, picture.loop, owner))
+        picture.before = []
+        if not picture.left:  # of a source that is sampled, decoded on the host: nothing is to be done with it
+            self._came_back(live, picture)
         for lane in live.lanes:
             self._look(lane)
 
@@ -342,9 +358,9 @@ class Simulation:
         """Make a lane ready whose first job can start."""
         if lane.busy or not lane.queue:
             return
-        task, picture = lane.queue[0]
+        task, loop, _ = lane.queue[0]
         lanes, in_a_loop = lane.live.lanes, lane.live.stream.jobs_in_lane
-        if any(lanes[other].done < jobs + picture.loop * in_a_loop[other] for other, jobs in task.waits):
+        if any(lanes[other].done < jobs + loop * in_a_loop[other] for other, jobs in task.waits):
             return
         lane.busy = True
         bisect.insort(self._ready[lane.kind], (-lane.priority, lane.number, lane))
@@ -360,7 +376,7 @@ class Simulation:
                 place = 0
             _, number, lane = ready.pop(place)
             self._turn[kind] = number + 1
-            task, picture = lane.queue.popleft()
+            task, _, picture = lane.queue.popleft()
             core = idle.pop()
             self._running[core] = lane, task, picture
             cost = self._job_ps[kind, lane.live.stream.rate_controlled]
@@ -399,10 +415,14 @@ class Simulation:
         for other in live.lanes:
             self._look(other)
 
-    def _part_done(self, live: _Live, picture: _Picture) -> None:
-        picture.left -= 1
-        if picture.left:
+    def _part_done(self, live: _Live, picture: _Picture | None) -> None:
+        if picture is None:
             return
+        picture.left -= 1
+        if not picture.left:
+            self._came_back(live, picture)
+
+    def _came_back(self, live: _Live, picture: _Picture) -> None:
         live.in_flight -= 1
         live.flying.remove(picture)
         outcome = live.outcome
@@ -462,6 +482,9 @@ class Simulation:
             link_bytes=(self._link_bytes[0], self._link_bytes[1]),
             detail=self._detail,
             memory_stretch=self._stretch,
+            demand_errors=[
+                each.demand_errors for each in {id(live.stream): live.stream for live in self._live}.values()
+            ],
         )
 
     def _busy_ps(self, kind: str, end_ps: int) -> int:

@@ -72,7 +72,8 @@ def error_bar(config: ChipConfig, outcome: Outcome, used: Mapping[str, float]) -
     """Error of what the chip carries of these streams; `used`: share of each resource in use."""
     carried = {name: len(outcome.streams) / share for name, share in used.items() if share > 0}
     cycles = error_bars.stage_cycles_of(outcome.fabric.stages)
-    return error_bars.of_limits(config, carried, cycles, grouped=outcome.detail == "group")
+    demand = error_bars.demand_of(outcome.demand_errors)
+    return error_bars.of_limits(config, carried, cycles, grouped=outcome.detail == "group", demand=demand)
 
 
 def _kinds(outcome: Outcome) -> list[dict[str, Any]]:

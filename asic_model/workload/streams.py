@@ -31,6 +31,7 @@ class Task:
     lane     which of the stream's lanes it stands in
     waits    (lane, jobs of that lane in this loop that must be done)
     samples  luma samples of the picture that it codes, decodes or reads
+    back     of which picture it is a part: so many before the one that it comes with (B pictures wait for later ones)
     """
 
     job: Prepared
@@ -38,11 +39,15 @@ class Task:
     waits: tuple[tuple[int, int], ...]
     output_bytes: int  # that the host fetches
     samples: int
+    back: int = 0
 
 
 @dataclass(eq=False)
 class PictureWork:
-    """What one picture of the source costs."""
+    """What one picture of the source costs.
+
+    tasks  jobs that can be given when it has come; those of B pictures before it are among them
+    """
 
     upload_bytes: int
     tasks: list[Task]
@@ -66,6 +71,21 @@ class Stream:
     rate_controlled: bool = False
     pixels_out: int = 0  # luma samples that a picture's encode jobs put out, mean
     results: list[tuple[str, CoreResult]] = field(default_factory=list)  # unprepared, for fitting
+    demand_errors: dict[str, tuple[float, float]] = field(default_factory=dict)  # of rates, by kind; none: recorded
+
+    @cached_property
+    def parts(self) -> list[int]:
+        """Jobs that make each picture, those among them that come with later pictures."""
+        found = [0] * len(self.pictures)
+        for number, picture in enumerate(self.pictures):
+            for task in picture.tasks:
+                found[number - task.back] += 1
+        return found
+
+    @cached_property
+    def reorder(self) -> int:
+        """Pictures that a picture waits for, at most."""
+        return max((task.back for picture in self.pictures for task in picture.tasks), default=0)
 
     @cached_property
     def jobs_in_lane(self) -> list[int]:
@@ -126,6 +146,8 @@ def from_trace(trace: WorkTrace, config: ChipConfig, *, detail: str = "group", f
     place: dict[int, tuple[int, int]] = {}  # job -> lane, number in it
     pictures: list[PictureWork] = [PictureWork(int(size), []) for size in trace.uploads["size"]]
     results = []
+    order: dict[tuple[int, int], int] = {}  # (lane, picture) -> largest order count of the pictures coded then
+    counts_of: list[tuple[Task, int, int]] = []
     areas: set[tuple[int, int]] = set()
     for number in range(len(trace)):
         kind, row = trace.kind(number), trace.jobs[number]
@@ -149,18 +171,29 @@ def from_trace(trace: WorkTrace, config: ChipConfig, *, detail: str = "group", f
         for area in regions(kind, fields):
             areas.add((area.address, area.size_bytes))
         if row["picture"] >= 0:
-            pictures[int(row["picture"])].tasks.append(
-                Task(
-                    prepare(result, config, section, detail),
-                    lane,
-                    tuple(sorted(waits.items())),
-                    int(row["output_bytes"]) if kind is Kind.ENCODE else 0,
-                    fields["width"] * fields["height"],
-                )
+            came = int(row["picture"])
+            task = Task(
+                prepare(result, config, section, detail),
+                lane,
+                tuple(sorted(waits.items())),
+                int(row["output_bytes"]) if kind is Kind.ENCODE else 0,
+                fields["width"] * fields["height"],
             )
-    pictures = [picture for picture in pictures if picture.tasks]
-    if not pictures:
+            pictures[came].tasks.append(task)
+            if kind is Kind.ENCODE:
+                # B pictures come with the anchor that they wait for; order counts are two a picture.
+                order[lane, came] = max(order.get((lane, came), fields["poc"]), fields["poc"])
+                counts_of.append((task, came, fields["poc"]))
+    owners = {id(task): came - (order[task.lane, came] - count) // 2 for task, came, count in counts_of}
+    # Uploads that are no picture of their own (QP maps) fall out.
+    wanted = {max(0, owners[id(task)]) for task, _, _ in counts_of}
+    wanted |= {number for number, picture in enumerate(pictures) if picture.tasks}
+    if not wanted:
         raise WorkloadError("the trace has no pictures: nothing was uploaded and worked on")
+    place_of = {number: new for new, number in enumerate(sorted(wanted))}
+    for task, came, _ in counts_of:
+        task.back = place_of[came] - place_of[max(0, owners[id(task)])]
+    pictures = [pictures[number] for number in sorted(wanted)]
     ends = [address + size for address, size in areas]
     out = sum(t.samples for p in pictures for t in p.tasks if kinds[t.lane] == "encode")
     return Stream(

@@ -12,6 +12,7 @@ space: a file of another space is refused. A run that was killed is taken up whe
 is cut off. Rows, once written, are never written again.
 """
 
+import fcntl
 import hashlib
 import itertools
 import json
@@ -276,13 +277,21 @@ def read_rows(path: Path, space: SpaceConfig) -> list[dict[str, Any]]:
 
 
 def run(space: SpaceConfig, path: Path, executor: Executor | None, workers: int = 1) -> Iterator[dict[str, Any]]:
-    """Measure every point that `path` does not hold yet, append its row, and yield it; rows come in order."""
-    rows = read_rows(path, space)
-    done = {(row["round"], row["point"]): row for row in rows}
+    """Measure every point that `path` does not hold yet, append its row, and yield it; rows come in order.
+
+    Raises WorkloadError for a file of another space, and where another process is writing the file.
+    """
     current = points(space)
     rounds = space.halving.rounds if space.mode == "halving" else 1
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise WorkloadError(f"{path}: another sweep is writing it") from None
+    try:
+        rows = read_rows(path, space)
+        done = {(row["round"], row["point"]): row for row in rows}
         if not path.stat().st_size:
             _append(descriptor, {"space": digest(space), "name": space.name, "points": len(current)})
         for number in range(rounds):

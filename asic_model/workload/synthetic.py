@@ -12,6 +12,7 @@ from asic_model.codecs.h264.decode_records import motion_bytes
 from asic_model.config import ChipConfig
 from asic_model.cores.decode import DecodeJob
 from asic_model.cores.encode import EncodeJob
+from asic_model.cores.encode.job import MOTION_BYTES
 from asic_model.cores.registry import CoreType, core_types
 from asic_model.cores.result import CoreResult, Facts
 from asic_model.cores.scale import ScaleJob
@@ -19,8 +20,9 @@ from asic_model.descriptors import Kind
 from asic_model.memory.frame_compression import KnownTiles
 from asic_model.memory.reference_cache import RECTANGLE
 from asic_model.memory.surface import surface
-from asic_model.workload import profile
+from asic_model.workload import gop_pattern, profile
 from asic_model.workload.errors import WorkloadError
+from asic_model.workload.gop_pattern import Step
 from asic_model.workload.streams import PictureWork, Stream, Task, prepare
 
 FIRST_ADDRESS = 1 << 20
@@ -46,6 +48,7 @@ class Spec:
 
     motion, texture  see `profile`
     bit_rate         of the coded source [bits/s]; used where the chip decodes
+    b_frames         most B pictures in a row
     every            each so-many-th picture is scaled and coded, the others are only decoded
     decode           "chip" or "host"
     """
@@ -61,6 +64,7 @@ class Spec:
     preset: str = "medium"
     gop: int = 60
     references: int = 1
+    b_frames: int = 0
     decode: str = "host"
     every: int = 1
     queue_depth: int = 4
@@ -109,8 +113,13 @@ class _Builder:
         self.tiles = KnownTiles()
         self.places = _Places()
         self.results: list[tuple[str, CoreResult]] = []
-        # All pools turn with the same period, so that a few pictures stand for all.
-        self.period = spec.references + spec.queue_depth + 1
+        self.pattern = gop_pattern.pattern(spec.gop, spec.b_frames, spec.references)
+        # All pools turn with the same period, so that a few pictures stand for all: longer than the way to the furthest
+        # reference, and whole groups of B pictures.
+        group = spec.b_frames + 1
+        far = gop_pattern.reach(spec.gop, spec.b_frames, spec.references)
+        self.period = spec.references + spec.queue_depth + 1 if group == 1 else (far // group + 1) * group
+        self.depth = spec.queue_depth + spec.b_frames  # pictures in flight, as the driver's sessions count them
         self.lanes: list[str] = []
 
     def core(self, kind: Kind, what: str) -> CoreType:
@@ -141,9 +150,7 @@ class _Builder:
         scaled = [o for o in spec.outputs if (o.width, o.height) != (spec.width, spec.height)]
         decode = _Decode(self) if decodes else None
         size = (coded(spec.width), coded(spec.height)) if decodes else (spec.width, spec.height)
-        source = (
-            decode.pool if decode else self.places.pool(surface(*size).size_bytes, self.period, spec.queue_depth + 1)
-        )
+        source = decode.pool if decode else self.places.pool(surface(*size).size_bytes, self.period, self.depth + 1)
         scale = _Scale(self, source, scaled) if scaled else None
         encoders = [_Encode(self, number, output, source) for number, output in enumerate(spec.outputs)]
         loop = spec.gop * spec.every
@@ -162,7 +169,9 @@ class _Builder:
                 done = ((scale.lane, (nth + 1) * len(scale_jobs)),) if scale else ()
                 for encoder, output in zip(encoders, spec.outputs, strict=True):
                     direct = (output.width, output.height) == (spec.width, spec.height)
-                    tasks.append(encoder.picture(nth, ready if direct else done, scale, scaled))
+                    for step in self.pattern[nth]:
+                        back = spec.every * (nth - step.number)
+                        tasks.append(encoder.picture(step, ready if direct else done, back, scale, scaled))
             pictures.append(PictureWork(upload, tasks))
         out = sum(o.width * o.height for o in spec.outputs)
         return Stream(
@@ -175,7 +184,20 @@ class _Builder:
             rate_controlled=spec.rate_controlled,
             pixels_out=out // spec.every,
             results=self.results,
+            demand_errors=self.demand_errors(),
         )
+
+    def demand_errors(self) -> dict[str, tuple[float, float]]:
+        """How far rates on such content may be off: the tables' mean error, and how much recorded content spreads."""
+        steps = [step.kind for group in self.pattern for step in group]
+        parts = {"encode": [profile.error("encode", kind, self.spec.preset) for kind in steps]}
+        if self.spec.decode == "chip":
+            parts["decode"] = [profile.error("decode", "P")]
+        found = {}
+        for kind, errors in parts.items():
+            mean, spread = np.mean(errors, axis=0)
+            found[kind] = float(min(0.0, mean) - spread), float(max(0.0, mean) + spread)
+        return found
 
 
 class _Decode:
@@ -187,11 +209,11 @@ class _Decode:
         self.width, self.height = coded(spec.width), coded(spec.height)
         count = self.width * self.height // 256
         # References, pictures in flight, one under way.
-        held = spec.references + spec.queue_depth + 2
+        held = spec.references + builder.depth + 2
         self.pool = builder.places.pool(surface(self.width, self.height).size_bytes, builder.period, held)
         self.motion = builder.places.pool(motion_bytes(self.width, self.height), builder.period, held)
         rate = spec.bit_rate or DEFAULT_BITS_PER_PIXEL * spec.width * spec.height * spec.fps
-        self.bits = profile.split_bits(rate / spec.fps / count, 2 * spec.gop)
+        self.bits = profile.split_bits(rate / spec.fps / count, 2 * spec.gop)  # tables of B pictures are P's
         room = count * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
         self.stream = builder.places.pool(room, builder.period, spec.queue_depth)
         self.parameters = builder.places.pool(PAGE, builder.period, spec.queue_depth)
@@ -208,7 +230,7 @@ class _Decode:
     def _make(self, intra: bool, slot: int) -> tuple[Task, int]:
         b, spec = self.b, self.b.spec
         across, down = self.width // 16, self.height // 16
-        bits = self.bits[0 if intra else 1]
+        bits = self.bits["I" if intra else "P"]
         work = profile.work_record(
             "decode", "I" if intra else "P", across, down, bits=bits, motion=spec.motion, seed=spec.seed + slot
         )
@@ -220,7 +242,9 @@ class _Decode:
         )  # fmt: skip
         b.tiles.keep(
             surface(self.width, self.height, self.pool.at(slot)),
-            profile.tile_sizes(self.width, self.height, bits=self.bits[1], texture=spec.texture, seed=spec.seed + slot),
+            profile.tile_sizes(
+                self.width, self.height, bits=self.bits["P"], texture=spec.texture, seed=spec.seed + slot
+            ),
         )
         wanted = np.zeros(0, RECTANGLE)
         if not intra:
@@ -255,7 +279,7 @@ class _Scale:
     def __init__(self, builder: _Builder, source: _Pool, outputs: list[Output]) -> None:
         self.b, self.source, self.outputs = builder, source, outputs
         builder.core(Kind.SCALE, "scaling")
-        held = builder.spec.queue_depth + 1
+        held = builder.depth + 1
         self.pools = [builder.places.pool(surface(o.width, o.height).size_bytes, builder.period, held) for o in outputs]
         self.lane = builder.lane("scale")
         self.made: dict[tuple[int, tuple[tuple[int, int], ...]], list[Task]] = {}
@@ -289,52 +313,63 @@ class _Encode:
         spec = builder.spec
         self.width, self.height = coded(output.width), coded(output.height)
         count = self.width * self.height // 256
-        held = spec.references + spec.queue_depth + 1
+        depth = min(spec.b_frames, 2)
+        held = max(spec.references, 1 + depth) + builder.depth + 1
         self.recon = builder.places.pool(surface(self.width, self.height).size_bytes, builder.period, held)
+        self.motion = builder.places.pool(count * MOTION_BYTES, builder.period, held)
         room = count * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
-        self.stream = builder.places.pool(room, builder.period, spec.queue_depth)
+        self.stream = builder.places.pool(room, builder.period, builder.depth)
         rate = output.bit_rate or DEFAULT_BITS_PER_PIXEL * output.width * output.height * spec.fps / spec.every
-        self.bits = profile.split_bits(rate * spec.every / spec.fps / count, spec.gop)
+        steps = [step for group in builder.pattern for step in group]
+        b_share = sum(step.kind == "B" for step in steps) / max(1, len(steps) - 1)
+        self.bits = profile.split_bits(rate * spec.every / spec.fps / count, spec.gop, b_share)
         self.lane = builder.lane("encode")
-        self.made: dict[tuple[int, int], Task] = {}
+        self.made: dict[tuple[object, ...], Task] = {}
         for slot in range(builder.period):
             builder.tiles.keep(
                 surface(self.width, self.height, self.recon.at(slot)),
                 profile.tile_sizes(
-                    self.width, self.height, bits=self.bits[1], texture=spec.texture, seed=spec.seed + 31 * slot
+                    self.width, self.height, bits=self.bits["P"], texture=spec.texture, seed=spec.seed + 31 * slot
                 ),
             )
 
-    def picture(self, nth: int, ready: tuple[tuple[int, int], ...], scale: _Scale | None, scaled: list[Output]) -> Task:
-        b, spec = self.b, self.b.spec
-        references = min(nth, spec.references)
-        key = references, nth % b.period
+    def picture(
+        self, step: Step, ready: tuple[tuple[int, int], ...], back: int, scale: _Scale | None, scaled: list[Output]
+    ) -> Task:  # fmt: skip
+        """The job of one picture; pictures of one type with references as far away, in the same buffers, are alike."""
+        away = tuple(tuple(step.number - other for other in entries) for entries in step.lists)
+        key = step.kind, away, step.reference, step.number % self.b.period
         if key not in self.made:
-            self.made[key] = self._make(nth, references, scale, scaled)
+            self.made[key] = self._make(step, scale, scaled)
         made = self.made[key]
-        return Task(made.job, self.lane, ready, made.output_bytes, made.samples)
+        return Task(made.job, self.lane, ready, made.output_bytes, made.samples, back)
 
-    def _make(self, nth: int, references: int, scale: _Scale | None, scaled: list[Output]) -> Task:
-        b, spec, output = self.b, self.b.spec, self.output
+    def _make(self, step: Step, scale: _Scale | None, scaled: list[Output]) -> Task:
+        b, spec, output, nth = self.b, self.b.spec, self.output, step.number
         source = self.source.at(nth * spec.every)
         held = (spec.width, spec.height)
         if output in scaled:
             assert scale is not None
             source, held = scale.pools[scaled.index(output)].at(nth), (output.width, output.height)
-        inside = {}
+        more = {}
         if spec.decode == "chip" and output not in scaled and (coded(held[0]), coded(held[1])) != held:
-            inside = {"src_surface_width": coded(held[0]), "src_surface_height": coded(held[1])}
-        addresses = {f"ref_address_{n}": self.recon.at(nth - 1 - n) for n in range(references)}
+            more = {"src_surface_width": coded(held[0]), "src_surface_height": coded(held[1])}
+        for prefix, entries in zip(("ref", "ref_l1"), step.lists, strict=True):
+            more |= {f"{prefix}_address_{n}": self.recon.at(other) for n, other in enumerate(entries)}
+        before, after = step.lists
+        if before:
+            more["motion_in_address"] = self.motion.at((after or before)[0])
+        if step.reference:
+            more["motion_out_address"] = self.motion.at(nth)
         job = EncodeJob(
             width=output.width, height=output.height, src_address=source, recon_address=self.recon.at(nth),
-            out_address=self.stream.at(nth), out_capacity=self.stream.size, ref_count=references, **addresses,
-            slice_type=0 if references else 2, idr=int(not references),
-            effort=profile.EFFORTS.index(spec.preset), **inside,
+            out_address=self.stream.at(nth), out_capacity=self.stream.size, ref_count=len(before),
+            ref_l1_count=len(after), slice_type="PBI".index(step.kind), idr=int(step.kind == "I"),
+            nal_ref_idc=int(step.reference), effort=profile.EFFORTS.index(spec.preset), **more,
         )  # fmt: skip
         work = profile.work_record(
-            "encode", "P" if references else "I", self.width // 16, self.height // 16,
-            bits=self.bits[1 if references else 0], motion=spec.motion, effort=spec.preset, references=references,
-            seed=spec.seed + 101 * self.number + nth,
+            "encode", step.kind, self.width // 16, self.height // 16, bits=self.bits[step.kind], motion=spec.motion,
+            effort=spec.preset, references=len(before), seed=spec.seed + 101 * self.number + nth,
         )  # fmt: skip
         size = int(work["entropy_bits"].sum(dtype=np.int64)) // 8
         return b.task(Kind.ENCODE, job, work, {}, self.lane, (), size, output.width * output.height)

@@ -110,7 +110,9 @@ class ArrivalConfig(_Part):
     """When pictures come."""
 
     kind: Literal["live", "file"] = Field("live", description="live: at the source's rate; file: as fast as possible")
-    deadline_ms: float = Field(0, ge=0, le=60_000, description="picture in to last byte out [ms]; 0: two pictures")
+    deadline_ms: float = Field(
+        0, ge=0, le=60_000, description="picture in to last byte out [ms]; 0: two pictures and waiting"
+    )
     jitter_ms: float = Field(0, ge=0, le=10_000, description="each picture late by up to so much [ms]")
     drop_after: int = Field(8, ge=1, le=10_000, description="pictures that may wait on the host [pictures]")
 
@@ -126,6 +128,7 @@ class SessionConfig(_Part):
     preset: Literal["fast", "medium", "slow"] = Field("medium", description="effort of the encoder")
     gop: int = Field(60, ge=1, le=600, description="distance of IDR pictures [pictures]")
     references: int | None = Field(None, ge=1, le=4, description="reference pictures; default by preset")
+    b_frames: int = Field(3, ge=0, le=7, description="most B pictures in a row; they wait for the picture after them")
     rate_control: bool = Field(True, description="the firmware chooses the QP (costs the control processor more)")
     every: int = Field(1, ge=1, le=1000, description="each so-many-th picture is coded, the rest only decoded")
     arrival: ArrivalConfig = ArrivalConfig()
@@ -275,6 +278,7 @@ def spec(session: SessionConfig, seed: int) -> Spec:
         preset=session.preset,
         gop=session.gop,
         references=session.references or DEFAULT_REFERENCES[session.preset],
+        b_frames=session.b_frames,
         decode=session.decode,
         every=session.every,
         queue_depth=session.queue_depth,

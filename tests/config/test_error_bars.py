@@ -54,7 +54,7 @@ def test_the_smallest_limit_decides_and_hard_limits_have_no_error() -> None:
 
 def test_what_the_work_asks_for_adds_in_squares() -> None:
     """15 % and 8 % that have nothing to do with each other: 17 %. A limit that is a figure stays one."""
-    demand = error_bars.Term("work", -0.08, 0.08, "synthetic pictures")
+    demand = error_bars.demand_of([{"encode": (-0.08, 0.02)}, {"encode": (-0.01, 0.08), "decode": (0.0, 0.0)}])
     bar = error_bars.of_limits(VCU, {"encode": 40.0, "sessions": 60.0}, {"encode": {"x": 9.0}}, demand=demand)
     assert bar[:2] == (pytest.approx(-0.17), pytest.approx(0.17))
     assert "synthetic pictures" in bar.terms[0].why

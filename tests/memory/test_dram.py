@@ -11,6 +11,7 @@ from asic_model.memory.dram import controller, fast
 from asic_model.memory.dram.mapping import ORDERS, mapping, places
 from asic_model.memory.timings import STANDARDS, Timing
 from benchmarks import dram as benchmark
+from benchmarks import dram_traces
 
 LPDDR4 = STANDARDS["LPDDR4-3200"]
 LPDDR5 = STANDARDS["LPDDR5-6400"]
@@ -327,3 +328,52 @@ def test_fast_model_stays_near_the_controller_where_video_runs(reference: Path) 
             exact = benchmark.efficiency(case, benchmark.play(case, *trace))
             quick, _, _ = benchmark.play_fast(case, *trace)
             assert quick == pytest.approx(exact, rel=0.12), case.name
+
+
+# ------------------------------------------------------------------------------------------------ other traces
+
+
+def test_the_formats_of_traces_say_the_same(tmp_path: Path) -> None:
+    """Ramulator 2, DRAMsim3 and Ramulator 1 lines of the same four transactions."""
+    lines = {
+        "a.ram": "LD 0x40\nST 0x1000\n\n# comment\nLD 8192\nST 0xFFC0\n",
+        "b.trc": "0x40 READ 0\n0x1000 WRITE 3\n0x2000 READ 9\n0xffc0 WRITE 9\n",
+        "c.trace": "0x40 R\n0x1000 W\n0x2000 R\n0xFFC0 W\n",
+    }
+    for name, text in lines.items():
+        (tmp_path / name).write_text(text)
+        addresses, writes = dram_traces.read(tmp_path / name)
+        assert addresses.tolist() == [0x40, 0x1000, 0x2000, 0xFFC0], name
+        assert writes.tolist() == [0, 1, 0, 1], name
+    (tmp_path / "d.ram").write_text("LD 0x40\nFETCH 0x80\n")
+    with pytest.raises(dram_traces.TraceError, match=r"d\.ram: line 2: 'FETCH 0x80' is no transaction"):
+        dram_traces.read(tmp_path / "d.ram")
+
+
+def test_transactions_become_bursts_and_figures_replace_figures() -> None:
+    addresses, writes = dram_traces.bursts(np.array([0x40, 0x1010]), np.array([0, 1], np.uint8), 64, 32)
+    assert addresses.tolist() == [0x40, 0x60, 0x1000, 0x1020]
+    assert writes.tolist() == [0, 0, 1, 1]
+    assert dram_traces.with_figures(DDR4, ["nRP=30"]).nRC == DDR4.nRAS + 30
+    with pytest.raises(dram_traces.TraceError, match="nRX"):
+        dram_traces.with_figures(DDR4, ["nRX=30"])
+
+
+def test_a_folder_of_other_configurations_is_read(tmp_path: Path) -> None:
+    """Rows may name ranks, channels and orders that the tables here do not have."""
+    (tmp_path / "dram").mkdir()
+    (tmp_path / "dram" / "README.md").write_text(
+        "| LPDDR5-2rank-2ch | MOP4CLXOR | triad | 0.7 | 120 | 1 | 2 | 3 |\n"
+        "| DDR4-3200 2ch 2rank rorababgcoch | triad | 0.8 | 0.8 | 300 |\n"
+        "| DDR4 | RoBaRaCoCh | stream | words | 1 | 1 | 1 | 1 |\n"
+    )
+    first, second = benchmark.published(tmp_path)
+    assert (first.timing, first.ranks, first.channels, first.order, first.bank_queues) == (
+        LPDDR5,
+        2,
+        2,
+        "MOP4CLXOR",
+        False,
+    )
+    assert (second.timing, second.ranks, second.channels, second.order) == (DDR4, 2, 2, "RoRaBaCoCh")
+    assert second.bank_queues

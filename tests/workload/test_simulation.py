@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,10 @@ from asic_model.workload.simulation import Arrival, Outcome, Placed, simulate
 from asic_model.workload.simulation_report import report
 from asic_model.workload.streams import Stream, from_trace
 from asic_model.workload.synthetic import Output, Spec, build
-from tests.workload.recording import recorded_run
+from driver.device import Device
+from driver.options import EncoderConfig
+from driver.session import EncodeSession
+from tests.workload.recording import moving_pictures, recorded_run
 
 SMALL = Spec("small", 320, 192, 30.0, (Output(320, 192, 4e5), Output(160, 96, 1e5)), gop=8, decode="chip")
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -130,6 +134,50 @@ def test_a_trace_becomes_a_stream_on_any_chip() -> None:
         assert sorted(stream.lanes) == ["encode", "encode", "scale"]
         outcome = simulate(load_chip(chip), [Placed(stream)] * 3, duration_s=0.2)
         assert outcome.late_share == 0
+
+
+def test_b_pictures_wait_for_the_one_after_them() -> None:
+    """Three B pictures at 30 a second on an idle chip: a picture waits 100, 67, 33 or 0 ms for its anchor.
+
+    Sampled at the end of each group of four; the default deadline of two periods counts from there.
+    """
+    stream = small_stream(b_frames=3, gop=17)
+    assert (stream.reorder, set(stream.parts), len(stream.pictures)) == (3, {4}, 17)
+    outcome = simulate(load_chip("vcu"), [Placed(stream)] * 4, duration_s=1.0, warm_up_s=0.2)
+    assert outcome.late_share == 0
+    waited = np.sort(np.concatenate([s.latencies for s in outcome.streams])) * 30
+    counts = np.bincount(np.round(waited).astype(int))
+    assert len(counts) == 4
+    assert counts[1:] == pytest.approx(waited.size * 4 / 17, rel=0.2)  # 4 whole groups of the 17 pictures
+    assert counts[0] == pytest.approx(waited.size * 5 / 17, rel=0.2)  # their anchors, and the I picture
+    assert all(27 <= s.finished <= 33 and not s.dropped for s in outcome.streams)  # whole groups
+
+
+def test_b_pictures_cost_their_own_tables_and_read_two_lists() -> None:
+    stream = small_stream(b_frames=3, gop=17, preset="medium", references=2, decode="host", outputs=SMALL.outputs[:1])
+    plain = small_stream(b_frames=0, gop=17, preset="medium", references=2, decode="host", outputs=SMALL.outputs[:1])
+    jobs = {len(picture.tasks) for picture in stream.pictures}
+    assert jobs == {0, 1, 4}  # an I picture, or an anchor with three B pictures
+    assert sum(len(p.tasks) for p in stream.pictures) == sum(len(p.tasks) for p in plain.pictures) == 17
+    asked = [[int(task.job.asked[:, 0].sum()) for p in each.pictures for task in p.tasks] for each in (stream, plain)]
+    assert np.mean(asked[0]) > np.mean(asked[1])  # three references instead of two
+
+
+def test_a_trace_of_one_output_keeps_every_picture() -> None:
+    """With B pictures most uploads are the last one of no job; each picture is still one picture with one job."""
+    with Device.open("model:vcu", record=True) as device:
+        config = EncoderConfig(width=96, height=64, qp=30, gop_size=9, preset="fast", scene_cut=0)
+        with EncodeSession(device, config) as session:
+            for _ in session.encode(moving_pictures(9, 96, 64)):
+                pass
+        backend: Any = device.backend
+        stream = from_trace(backend.work_trace({"fps": 30}), load_chip("vcu"))
+    assert stream.parts == [1] * 9
+    assert [len(picture.tasks) for picture in stream.pictures] == [1, 0, 0, 0, 4, 0, 0, 0, 4]
+    assert [task.back for task in stream.pictures[4].tasks] == [0, 2, 3, 1]
+    outcome = simulate(load_chip("vcu"), [Placed(stream)], duration_s=0.5)
+    assert outcome.frames_s == pytest.approx(30, abs=4)
+    assert outcome.late_share == 0
 
 
 def test_a_chip_without_the_cores_is_refused() -> None:

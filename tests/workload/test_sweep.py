@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asic_model.workload import sweep
@@ -115,16 +116,17 @@ def test_the_front_is_what_nothing_beats() -> None:
     assert [(row["metrics"]["a"], row["metrics"]["b"]) for row in front] == [(1, 1), (2, 2), (3, 4), (2, 2)]
 
 
-def killed_sweep(folder: Path, kills: int, after_rows: int) -> list[dict[str, object]]:
-    """Run `tasic sweep` in a process group, kill it with SIGKILL a few times, let it end; return its rows."""
+def killed_sweep(folder: Path, after_rows: list[int]) -> list[dict[str, object]]:
+    """Run `tasic sweep` in a process group, kill it with SIGKILL after so many new rows each, let it end; return its
+    rows."""
     path = folder / "rows.jsonl"
     command = [
         sys.executable, "-m", "cli.main", "sweep", str(folder / "space.yaml"), "-o", str(path), "--jobs", "2", "-q",
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     wanted = 0
-    for _ in range(kills):
-        wanted += after_rows
+    for more in after_rows:
+        wanted += more
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
         limit = time.monotonic() + 300
         while time.monotonic() < limit and process.poll() is None:
@@ -146,10 +148,23 @@ def check_killed(folder: Path, rows: list[dict[str, object]], count: int) -> Non
 
 def test_kill_9_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     space_in(tmp_path, steps=20, kind="bounds")
-    check_killed(tmp_path, killed_sweep(tmp_path, kills=1, after_rows=8), 60)
+    check_killed(tmp_path, killed_sweep(tmp_path, [8]), 60)
+
+
+def test_two_sweeps_do_not_write_one_file(tmp_path: Path) -> None:
+    space_in(tmp_path, steps=2, kind="bounds")
+    space = sweep.load(tmp_path / "space.yaml")
+    first = run(space, tmp_path / "rows.jsonl", None)
+    next(first)
+    with pytest.raises(WorkloadError, match="another sweep is writing it"):
+        next(run(space, tmp_path / "rows.jsonl", None))
+    assert len(list(first)) == 5
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 7
 
 
 @pytest.mark.slow
 def test_a_thousand_points_survive_kill_9(tmp_path: Path) -> None:
     space_in(tmp_path, mode="random", samples=1000, kind="bounds")
-    check_killed(tmp_path, killed_sweep(tmp_path, kills=3, after_rows=150), 1000)
+    moments = np.random.default_rng().integers(1, 200, 5).tolist()  # other ones each time: printed where it fails
+    print(f"killed after so many rows each: {moments}")
+    check_killed(tmp_path, killed_sweep(tmp_path, moments), 1000)

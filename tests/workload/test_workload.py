@@ -70,7 +70,8 @@ def test_streams_are_shared_out_in_proportion() -> None:
 
 def small(**changes: object) -> WorkloadConfig:
     session = {
-        "source": {"width": 320, "height": 192, "fps": 30}, "ladder": ["320x192@400k"], "gop": 8, **changes,
+        "source": {"width": 320, "height": 192, "fps": 30}, "ladder": ["320x192@400k"], "gop": 8, "b_frames": 0,
+        **changes,
     }  # fmt: skip
     return WorkloadConfig.model_validate({"sessions": [session], "name": "small"})
 

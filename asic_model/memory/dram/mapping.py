@@ -10,11 +10,12 @@ import numpy as np
 
 from asic_model.memory.timings import Timing
 
-# From the top. The first and the last are those of the simulators that the controller is compared with.
+# From the top. RoBaRaCoCh, MOP4CLXOR and ChRaBaRoCo are Ramulator's, RoCoRaBaCh one of DRAMsim3's.
 ORDERS = {
     "RoBaRaCoCh": ("Ro", "Ba", "Bg", "Ra", "Co", "Ch"),
     "RoRaBaCoCh": ("Ro", "Ra", "Ba", "Bg", "Co", "Ch"),
     "RoCoRaBaCh": ("Ro", "Co", "Ra", "Ba", "Bg", "Ch"),
+    "ChRaBaRoCo": ("Ch", "Ra", "Bg", "Ba", "Ro", "Co"),  # of the comparison only; chips have one of the others
     "MOP4CLXOR": ("Ro", "Co", "Ba", "Bg", "Ra", "Ch"),
 }
 MOP_BURSTS = 4  # MOP4CLXOR: consecutive bursts that stay in one row
