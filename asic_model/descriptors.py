@@ -96,6 +96,7 @@ class Tool(IntFlag):
     BI_PREDICTION = 256  # other than direct
     DIRECT = 512  # B_Skip and direct
     SUB_PARTITIONS = 1024  # partitions below 8x8 in P pictures
+    TRIALS = 2048  # I pictures by rate and distortion of trials; else in one pass, by SATD and dead zone, as in RTL
 
 
 class Kind(IntEnum):
@@ -470,7 +471,7 @@ ENCODE_BLOCK = Layout(
         *(_field(f"unmark_{i}", "H", "difference_of_pic_nums_minus1") for i in range(4)),
         _field("direct_temporal", "B", "direct prediction: 0 spatial, 1 temporal", 0, 1),
         _field("weighted", "B", "bit 0: explicit in P, bit 1: implicit in B", 0, 3),
-        _field("tools_off", "H", "bit set of decisions left out, class Tool", 0, 2047),
+        _field("tools_off", "H", "bit set of decisions left out, class Tool", 0, 4095),
         _field("max_bits", "I", "that the picture must not exceed: macroblocks become coarser on the way; 0: no limit"),
         *(
             _field(

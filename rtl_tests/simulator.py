@@ -62,6 +62,31 @@ _ENTROPY = (
 
 _MOTION_SEARCH = ("common/sram_1r1w.sv", "motion_search/search_window.sv", "motion_search/motion_search.sv")
 
+_DEBLOCK = (
+    "deblock/deblock_tables_pkg.sv",
+    "deblock/deblock_pkg.sv",
+    "deblock/deblock_line.sv",
+    "deblock/deblock.sv",
+)
+
+_ENCODE_CORE = (
+    *_ENTROPY,
+    *_DEBLOCK,
+    "transform/transform_pkg.sv",
+    "transform/transform.sv",
+    "intra_prediction/intra_prediction_pkg.sv",
+    "intra_prediction/intra_prediction.sv",
+    "encode_core/encode_core_pkg.sv",
+    "mode_decision/mode_decision_pkg.sv",
+    "mode_decision/mode_decision_satd.sv",
+    "mode_decision/mode_decision.sv",
+    "encode_core/encode_core_fetch.sv",
+    "encode_core/encode_core_header.sv",
+    "encode_core/encode_core_buffer.sv",
+    "encode_core/encode_core_write.sv",
+    "encode_core/encode_core.sv",
+)
+
 BENCHES: dict[str, Bench] = {
     bench.engine: bench
     for bench in (
@@ -105,13 +130,7 @@ BENCHES: dict[str, Bench] = {
         Bench(
             engine="deblock",
             top="deblock",
-            sources=(
-                "common/sram_1r1w.sv",
-                "deblock/deblock_tables_pkg.sv",
-                "deblock/deblock_pkg.sv",
-                "deblock/deblock_line.sv",
-                "deblock/deblock.sv",
-            ),
+            sources=("common/sram_1r1w.sv", *_DEBLOCK),
             module="rtl_tests.deblock.bench_deblock",
         ),
         Bench(
@@ -126,6 +145,12 @@ BENCHES: dict[str, Bench] = {
             sources=_ENTROPY,
             module="rtl_tests.entropy.bench_entropy",
             parameters={"BINS": 2},
+        ),
+        Bench(
+            engine="encode_core",
+            top="encode_core",
+            sources=_ENCODE_CORE,
+            module="rtl_tests.encode_core.bench_encode_core",
         ),
     )
 }

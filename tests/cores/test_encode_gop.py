@@ -61,7 +61,7 @@ def test_ffmpeg_reproduces_the_reconstruction_everywhere(number):
     count=st.integers(1, 12), cuts=st.sets(st.integers(1, 11), max_size=2), qp=st.integers(0, 51),
     qp_b=st.integers(-3, 6), b_frames=st.integers(1, 7), b_ref_mode=st.sampled_from(("disabled", "middle", "each")),
     references=st.integers(1, 4), references_l1=st.integers(1, 2), direct_temporal=st.integers(0, 1),
-    weighted=st.integers(0, 3), tools_off=st.integers(0, 2047), entropy=st.integers(0, 1),
+    weighted=st.integers(0, 3), tools_off=st.integers(0, 4095), entropy=st.integers(0, 1),
     slices=st.integers(1, 3), gop=st.integers(1, 14),
     effort=st.integers(0, 2), transform_8x8=st.integers(0, 1), seed=st.integers(0, 99),
 )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 from asic_model.codecs.h264.macroblock import Macroblocks, allocate
 from asic_model.cores.encode import motion
 from asic_model.cores.encode.account import STAGES, EncodeCoreConfig, counters, memory_requests, stage_cycles
-from asic_model.cores.encode.effort import decision_settings, search_settings
+from asic_model.cores.encode.effort import decision_settings, search_settings, single_pass
 from asic_model.cores.encode.job import CABAC, FIELD_NUMBER, SLICE_B, SLICE_I, EncodeJob, bad_field
 from asic_model.cores.encode.lists import ReferenceLists, reference_lists
 from asic_model.cores.encode.picture import (
@@ -129,7 +129,7 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
         mb_width=job.mb_width,
         mb_height=job.mb_height,
         slice_type=job.slice_type,
-        cabac=int(job.entropy == CABAC),
+        cabac=int(job.entropy == CABAC and not single_pass(job)),  # one pass weighs codeword lengths
         context_table=1 + job.cabac_init_idc if inter else 0,
         qp=job.qp,
         chroma_offset=job.chroma_qp_offset,

@@ -8,6 +8,7 @@ from asic_model.cores.encode.job import (
     EFFORT_MEDIUM,
     EFFORT_SLOW,
     SLICE_B,
+    SLICE_I,
     EncodeJob,
 )
 from asic_model.descriptors import Tool
@@ -68,6 +69,11 @@ _EFFORTS_B = {
 _CENTRES_EXTRA = {EFFORT_FAST: -1, EFFORT_MEDIUM: 0, EFFORT_SLOW: 2}
 
 
+def single_pass(job: EncodeJob) -> bool:
+    """Whether the job's macroblocks are decided without trials (`mode_decision/single_pass.py`)."""
+    return job.slice_type == SLICE_I and bool(job.tools_off & Tool.TRIALS)
+
+
 def decision_settings(job: EncodeJob) -> Settings:
     """What mode decision spends on the job's picture."""
     settings = (_EFFORTS_B if job.slice_type == SLICE_B else _EFFORTS)[job.effort]
@@ -81,6 +87,8 @@ def decision_settings(job: EncodeJob) -> Settings:
         settings = settings._replace(early_skip=0, skip_energy=0)
     if job.tools_off & Tool.RDO_QUANTISATION:
         settings = settings._replace(dead_zone_inter=43, dead_zone_intra=85)
+    if single_pass(job):
+        settings = settings._replace(dead_zone_inter=-6, dead_zone_intra=-3)
     # What rounds a level up, 1/256 step: half a step less 1/64 for each unit of dead zone.
     if job.dead_zone_inter:
         settings = settings._replace(dead_zone_inter=4 * (33 - job.dead_zone_inter))

@@ -186,7 +186,7 @@ _LIMITS = {
     "weighted": (0, 3),
     "dead_zone_inter": (0, 32),
     "dead_zone_intra": (0, 32),
-    "tools_off": (0, 2 * Tool.SUB_PARTITIONS - 1),
+    "tools_off": (0, 2 * Tool.TRIALS - 1),
 }
 
 

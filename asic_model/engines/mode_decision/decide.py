@@ -4,6 +4,7 @@ import numpy as np
 
 from asic_model.codecs.h264.macroblock import INTER_16X16, P_SKIP
 from asic_model.codecs.h264.motion_prediction import MotionField, skip_mv
+from asic_model.descriptors import Tool
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
 from asic_model.engines.mode_decision.candidates import (
     SHAPE_8X8,
@@ -22,6 +23,7 @@ from asic_model.engines.mode_decision.inter import (
     set_vector,
     skip_rate,
 )
+from asic_model.engines.mode_decision.single_pass import decide_single_pass
 from asic_model.engines.mode_decision.state import (
     NEVER,
     SAMPLES,
@@ -46,9 +48,14 @@ from asic_model.kernel_cache import kernel
 from asic_model.simd.blocks import copy_16xn
 
 
+_TRIALS = int(Tool.TRIALS)
+
+
 @kernel
 def decide_intra(t):
     """Macroblock of an I slice; return the best slot, -1 for I_PCM."""
+    if t.tools_off & _TRIALS:
+        return decide_single_pass(t)
     return or_pcm(t, try_intra(t, np.int64(-1), np.int64(NEVER)))
 
 

@@ -24,6 +24,22 @@ LEVEL_MAX = 2063  # the largest level of every CAVLC profile
 
 
 @kernel
+def luma_dc_by_dead_zone(levels, offset, sums, factor, shift, dead_zone):
+    """Quantise the DC values of Intra16x16 as the transform's RTL does, `dead_zone` below 0; return the number that are
+    not zero.
+
+    sums : int64[16], Hadamard sums in scan order, unhalved: two bits more than `shift` stands for
+    """
+    rounding = ((np.int64(1) << shift) // -dead_zone) << 2
+    number = np.int64(0)
+    for i in range(16):
+        level = min((abs(sums[i]) * factor + rounding) >> (shift + 2), LEVEL_MAX)
+        levels[offset + i] = -level if sums[i] < 0 else level
+        number += level != 0
+    return number
+
+
+@kernel
 def choose_levels(
     levels, offset, coefs, coefs_offset, factor, factor_offset, shift, first, count, cat, costs, weight, flag_gain,
     dead_zone,
@@ -36,11 +52,15 @@ def choose_levels(
     costs     : bin costs (`rate.set_bin_costs`)
     weight    : lambda / Qstep^2 on the scale of LAMBDA_STEPS
     flag_gain : rate that coded_block_flag 0 saves against 1
-    dead_zone : not 0: no choice at all, levels round up from 1 - dead_zone / 256
+    dead_zone : not 0: no choice at all. Above 0: levels round up from 1 - dead_zone / 256 on; below: from 1 + 1 / dead_zone
+                on, as in the transform's RTL
     Returns (levels not zero, gain): what coding the block gains over leaving it zero, (1/256 step)^2, 0 if it is zero.
     """
     start = offset + first
-    rounding = np.int64(dead_zone if dead_zone else _ROUNDING) << (shift - FRACTION_BITS)
+    rounding = np.int64(dead_zone if dead_zone > 0 else _ROUNDING) << (shift - FRACTION_BITS)
+    if dead_zone < 0:
+        wider = 1 if cat == CAT_CHROMA_DC else 0  # sums of DC have one bit more
+        rounding = ((np.int64(1) << (shift - wider)) // -dead_zone) << wider
     if count == 64:
         if quantise_64(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0:
             return np.int64(0), np.int64(0)

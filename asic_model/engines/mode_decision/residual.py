@@ -21,7 +21,7 @@ from asic_model.codecs.h264.cabac_contexts import (
 from asic_model.codecs.h264.macroblock import LEVELS_CB_AC, LEVELS_CB_DC, LEVELS_LUMA_DC
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y, ZIGZAG_4X4
 from asic_model.engines.entropy.cavlc import TOKEN_COLUMN
-from asic_model.engines.mode_decision.levels import choose_levels
+from asic_model.engines.mode_decision.levels import choose_levels, luma_dc_by_dead_zone
 from asic_model.engines.mode_decision.rate import ONE_BIT, block_rate_cabac, block_rate_cavlc
 from asic_model.engines.mode_decision.state import (
     CB,
@@ -383,25 +383,17 @@ def code_luma_16x16(t, slot):
     for i in range(16):
         values[i] = coefs[16 * BLOCK_OF_RASTER[i]]
     _hadamard(values)
-    for i in range(16):  # halved, as the sums of sixteen need 17 bits
-        coefs[_DC_COEFS + i] = values[ZIGZAG_4X4[i]] >> 1
     dc = base + 16 * LEVELS_LUMA_DC
-    number, _ = choose_levels(
-        levels,
-        dc,
-        coefs,
-        _DC_COEFS,
-        t.dc_factor,
-        0,
-        shift + 1,
-        0,
-        16,
-        CAT_I16_DC,
-        t.costs,
-        weight,
-        np.int64(0),
-        t.dead_zone[INTRA],
-    )
+    if t.dead_zone[INTRA] < 0:
+        values = values[ZIGZAG_4X4]
+        number = luma_dc_by_dead_zone(levels, dc, values, np.int64(t.factor[0]), shift, t.dead_zone[INTRA])
+    else:
+        for i in range(16):  # halved, as the sums of sixteen need 17 bits
+            coefs[_DC_COEFS + i] = values[ZIGZAG_4X4[i]] >> 1
+        number, _ = choose_levels(
+            levels, dc, coefs, _DC_COEFS, t.dc_factor, 0, shift + 1, 0, 16, CAT_I16_DC, t.costs, weight, np.int64(0),
+            t.dead_zone[INTRA],
+        )  # fmt: skip
     rate = _dc_rate(t, dc, 16, CAT_I16_DC, number, 0, 1)
     inverse_luma_dc_16(coefs, 256, levels, dc, np.int64(t.scale[0]), 0)
     for block in range(16):

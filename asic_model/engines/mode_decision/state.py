@@ -175,7 +175,8 @@ class Settings(NamedTuple):
     zero_energy: int  # 8x8 blocks of less energy, in 1/16 squared quantiser steps, are taken as zero untransformed
     both_transforms: int  # 1: inter macroblocks are coded with the other transform size too
     sub_partitions: int  # 1: quadrants of P macroblocks are split where 8x8 is coded on trial
-    # Choice of levels by dead zone: what rounds a level up, 1/256 step; 0: by rate and distortion
+    # Choice of levels by dead zone: what rounds a level up, 1/256 step, or -n: exactly 1/n, as in the transform's RTL;
+    # 0: by rate and distortion
     dead_zone_inter: int = 0
     dead_zone_intra: int = 0
     tools_off: int = 0  # bit set of descriptors.Tool

@@ -17,7 +17,8 @@
 module transform
   import transform_pkg::*;
 #(
-    parameter int unsigned LATENCY = 9  // fixed by the structure; named here for benches and timing
+    parameter int unsigned LATENCY   = 9,     // fixed by the structure; named here for benches and timing
+    parameter int unsigned LEVEL_MAX = 32767  // larger levels become this; 2063 for CAVLC below High profile
 ) (
     input  wire logic                    clk,
     input  wire logic                    rst_n,
@@ -55,6 +56,9 @@ module transform
 
   if (LATENCY != 9) begin : g_parameter_check
     $fatal(1, "transform: LATENCY is %0d, the structure has 9", LATENCY);
+  end
+  if (LEVEL_MAX < 1 || LEVEL_MAX > 32767) begin : g_level_max_check
+    $fatal(1, "transform: LEVEL_MAX is %0d, 1 to 32767 are allowed", LEVEL_MAX);
   end
 
   typedef logic signed [COEF_W-1:0] coef_t;
@@ -214,11 +218,13 @@ module transform
   always_comb begin
     for (int i = 0; i < 16; i++) begin
       logic [4:0]  shift;
+      logic [19:0] whole;
       logic [15:0] level;
       shift = 5'd15 + 5'(control_q[2].octave);
       if (control_q[2].op == OP_LUMA_DC) shift = shift + 5'd2;
       if (control_q[2].op == OP_CHROMA_DC) shift = shift + 5'd1;
-      level        = 16'(product_q[i] >> shift);
+      whole        = 20'(product_q[i] >> shift);
+      level        = whole > 20'(LEVEL_MAX) ? 16'(LEVEL_MAX) : 16'(whole);
       levels3_d[i] = negative_q[i] ? -level : level;
       if (control_q[2].op == OP_INVERSE) levels3_d[i] = 16'(coefs2_q[i]);
       if (control_q[2].op == OP_CHROMA_DC && i >= 4) levels3_d[i] = '0;

@@ -1,0 +1,44 @@
+"""Jobs of the RTL encode core: what it can do of the model's, and how a job stands on its port.
+
+`job_word` packs `encode_core_pkg::job_t`; `refused_field` is what a wrapper answers BAD_FIELD with.
+"""
+
+from asic_model.cores.encode.job import CABAC, SLICE_I, EncodeJob
+from asic_model.descriptors import Tool
+from rtl_tests.handshake import pack_record
+
+MB_WIDTH_MAX = 64
+
+
+def refused_field(job: EncodeJob, mb_width_max: int = MB_WIDTH_MAX) -> str | None:
+    """Name of the first field of a job that the model can do and the RTL cannot, or None."""
+    refused = {
+        "slice_type": job.slice_type != SLICE_I,
+        "slices": job.slices != 1,
+        "tools_off": not job.tools_off & Tool.TRIALS,
+        "transform_8x8": job.transform_8x8 != 0,
+        "qp_map_address": job.qp_map_address != 0,
+        "max_bits": job.max_bits != 0,
+        "motion_out_address": job.motion_out_address != 0,
+        "src_surface_width": job.src_surface_width != 0,
+        "unmark_count": job.unmark_count != 0,
+        "deblock_disable": job.deblock_disable == 2,
+        "width": job.mb_width > mb_width_max,
+        "src_address": job.src_address % 64 != 0,
+        "recon_address": job.recon_address % 64 != 0,
+        "out_address": job.out_address % 8 != 0,
+    }
+    return next((name for name, cannot in refused.items() if cannot), None)
+
+
+def job_word(job: EncodeJob) -> int:
+    """`job_t` as an integer."""
+    return pack_record(
+        [
+            (job.width, 13), (job.height, 13), (job.src_address, 32), (job.recon_address, 32), (job.out_address, 32),
+            (job.out_capacity, 32), (job.qp, 6), (job.chroma_qp_offset, 5), (job.entropy == CABAC, 1),
+            (job.deblock_disable, 1), (job.deblock_alpha, 4), (job.deblock_beta, 4), (job.idr, 1), (job.nal_ref_idc, 2),
+            (job.idr_pic_id, 16), (job.frame_num, 16), (job.poc_lsb, 16), (job.log2_max_frame_num, 5),
+            (job.log2_max_poc_lsb, 5),
+        ]
+    )  # fmt: skip
