@@ -6,16 +6,17 @@ project), else generated texture in motion; `source_name()` says which, benches 
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
+from asic_model.codecs.h264.macroblock import Macroblocks
 from asic_model.config import load_chip
-from asic_model.cores.encode import core
+from asic_model.cores.encode import EncodeJob
+from asic_model.cores.encode.core import Recording
 from asic_model.engines.entropy import SliceParameters
 from tests.cores import encoding
 
@@ -27,15 +28,15 @@ MEDIA_CLIP = "park_joy_720p50_60f.y4m"
 class CodedPicture:
     """One picture of a clip as the model coded it. Planes are (Y, Cb, Cr), uint8, at coded size."""
 
-    job: Any  # EncodeJob
+    job: EncodeJob
     parameters: SliceParameters  # of the picture as one slice
-    mbs: Any  # Macroblocks
+    mbs: Macroblocks
     work: np.ndarray
     source: tuple[np.ndarray, ...]
-    unfiltered: tuple[np.ndarray, ...] = ()  # before deblocking
-    filtered: tuple[np.ndarray, ...] = ()
-    search: dict[str, Any] = field(default_factory=dict)  # of P pictures: settings, co-located vectors, results
-    stream: bytes = b""  # slices, with start codes
+    unfiltered: tuple[np.ndarray, ...]  # before deblocking
+    filtered: tuple[np.ndarray, ...]
+    search: dict[str, Any]  # of P pictures: settings, co-located vectors, results
+    stream: bytes  # slices, with start codes
 
 
 def media_folder() -> Path | None:
@@ -83,65 +84,40 @@ def pictures(count: int) -> tuple[tuple[np.ndarray, ...], ...]:
     return tuple(found)
 
 
-def _planes(memory: np.ndarray, job: Any) -> tuple[np.ndarray, ...]:
-    views = encoding._planes(memory, job.reconstruction, job.coded_width, job.coded_height)
-    return tuple(view.copy() for view in views)
-
-
 def coded_pictures(
     *, cabac: int = 1, qp: int = 27, count: int = 2, effort: int = 1, clip: Any = None, **fields: int
 ) -> Iterator[CodedPicture]:
     """Code the first `count` pictures (I, P, ...) on the `tiny` chip's core and yield each with what was recorded."""
-    found: list[CodedPicture] = []
-    code_picture, deblock, write_slices = core.code_picture, core._deblock, core.write_slices
-    names = code_picture.py_func.__code__.co_varnames
-
-    def note_search(*arguments: Any) -> None:
-        code_picture(*arguments)
-        found.append(_searched(dict(zip(names, arguments, strict=False))))
-
-    def note_planes(memory: np.ndarray, job: Any, *rest: Any) -> None:
-        found[-1].job = job
-        found[-1].unfiltered = _planes(memory, job)
-        deblock(memory, job, *rest)
-        found[-1].filtered = _planes(memory, job)
-
-    def note_slices(memory: np.ndarray, job: Any, *rest: Any) -> int:
-        size = write_slices(memory, job, *rest)
-        mbs = found[-1].mbs
-        found[-1].mbs = type(mbs)(*(array.copy() for array in mbs))
-        found[-1].work = rest[-1].copy()
-        found[-1].stream = memory[job.out_address : job.out_address + size].tobytes()
-        return size
-
+    recordings: list[Recording] = []
     config = load_chip("tiny").encode.core
-    with (
-        mock.patch.object(core, "code_picture", note_search),
-        mock.patch.object(core, "_deblock", note_planes),
-        mock.patch.object(core, "write_slices", note_slices),
-        mock.patch.object(encoding, "CONFIG", config),
-    ):
-        encoding.encode(list(clip or pictures(count)), qp=qp, entropy=cabac, effort=effort, **fields)
-    yield from found
+    encoding.encode(
+        list(clip or pictures(count)), qp=qp, entropy=cabac, effort=effort, config=config, recordings=recordings,
+        **fields,
+    )  # fmt: skip
+    return map(_coded, recordings)
 
 
-def _searched(arguments: dict[str, Any]) -> CodedPicture:
-    """From what `code_picture` was called with."""
-    p, source = arguments["p"], arguments["source"]
-    height, width = 16 * p.mb_height, 16 * p.mb_width
-    luma = source.data[source.y : source.y + width * height].reshape(height, width)
-    chroma = [
-        source.data[at : at + width * height // 4].reshape(height // 2, width // 2) for at in (source.u, source.v)
-    ]
+def _coded(recording: Recording) -> CodedPicture:
+    job, source = recording.job, recording.source
+    width, height = job.coded_width, job.coded_height
+    place = job.reconstruction._replace(
+        address=0,
+        cb_address=job.reconstruction.cb_address - job.recon_address,
+        cr_address=job.reconstruction.cr_address - job.recon_address,
+    )
+    shapes = ((source.y, height, width), (source.u, height // 2, width // 2), (source.v, height // 2, width // 2))
     return CodedPicture(
-        job=None,
-        parameters=arguments["entropy"],
-        mbs=arguments["mbs"],
-        work=arguments["work"],
-        source=(luma.copy(), chroma[0].copy(), chroma[1].copy()),
+        job=job,
+        parameters=recording.parameters,
+        mbs=recording.mbs,
+        work=recording.work,
+        source=tuple(source.data[at : at + h * w].reshape(h, w) for at, h, w in shapes),
+        unfiltered=encoding.planes(recording.unfiltered, place, width, height),
+        filtered=encoding.planes(recording.filtered, place, width, height),
         search={
-            "results": arguments["search"],
-            "settings": arguments["search_settings"][0],  # of the first reference
-            "temporal": arguments["temporal"].copy(),
+            "results": recording.search,
+            "settings": recording.search_settings,
+            "temporal": recording.temporal,
         },
+        stream=recording.stream,
     )

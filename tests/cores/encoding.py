@@ -7,6 +7,7 @@ import numpy as np
 
 from asic_model.codecs.h264.parameter_sets import Pps, Sps
 from asic_model.cores.encode import EncodeCoreConfig, EncodeJob, run
+from asic_model.cores.encode.core import Recording
 from asic_model.cores.result import STATUS_OK
 from asic_model.memory.surface import Surface, surface
 
@@ -61,7 +62,7 @@ def screen(width: int, height: int, count: int, seed: int = 0) -> list[tuple[np.
 CONTENT = {"natural": natural, "flat": flat, "noise": noise, "screen": screen}
 
 
-def _planes(memory: np.ndarray, place: Surface, width: int, height: int) -> tuple[np.ndarray, ...]:
+def planes(memory: np.ndarray, place: Surface, width: int, height: int) -> tuple[np.ndarray, ...]:
     """Views of the upper left `width` x `height` of a surface."""
     views = []
     for address, pitch, w, h in (
@@ -83,11 +84,14 @@ def encode(
     gop: int = 0,
     effort: int = 1,
     qp_offsets: np.ndarray | None = None,
+    config: EncodeCoreConfig = CONFIG,
+    recordings: list[Recording] | None = None,
     **fields: int,
 ) -> tuple[bytes, list[tuple[np.ndarray, ...]], list]:
     """Encode `pictures`; return (Annex B stream, reconstructions cropped to the picture, results of the jobs).
 
-    `gop` pictures from one IDR picture to the next, 0 for a single one. Other `fields` go into every job.
+    `gop` pictures from one IDR picture to the next, 0 for a single one. `recordings` gets one of each picture. Other
+    `fields` go into every job.
     """
     height, width = pictures[0][0].shape
     coded_width, coded_height = -(-width // 16) * 16, -(-height // 16) * 16
@@ -129,7 +133,7 @@ def encode(
         idr = index == 0 or (gop > 0 and index % gop == 0)
         if idr:
             kept, frame_num, idr_pic_id = [], 0, idr_pic_id ^ 1
-        for view, plane in zip(_planes(memory, surface(width, height, source), width, height), picture, strict=True):
+        for view, plane in zip(planes(memory, surface(width, height, source), width, height), picture, strict=True):
             view[:] = plane
         store = stores[index % len(stores)]
         used = kept[:references]
@@ -155,10 +159,10 @@ def encode(
             **{f"ref_address_{i}": address for i, address in enumerate(used)},
             **fields,
         )
-        result = run(memory, job, CONFIG)
+        result = run(memory, job, config, recordings)
         assert result.status == STATUS_OK, (result.status, result.detail)
         stream += memory[out : out + result.output_bytes].tobytes()
-        views = _planes(memory, surface(coded_width, coded_height, store), width, height)
+        views = planes(memory, surface(coded_width, coded_height, store), width, height)
         reconstructions.append(tuple(view.copy() for view in views))
         results.append(result)
         kept.insert(0, store)

@@ -10,7 +10,7 @@ from asic_model.cores.encode import EncodeJob, run
 from asic_model.cores.result import STATUS_OK
 from asic_model.memory.surface import surface
 from driver.gop import LOG2_MAX_FRAME_NUM, LOG2_MAX_POC_LSB, PictureHeader, PictureOrder, hierarchy_depth
-from tests.cores.encoding import CONFIG, PAGE, START_CODE, _planes
+from tests.cores.encoding import CONFIG, PAGE, START_CODE, planes
 
 Planes = tuple[np.ndarray, ...]
 
@@ -55,7 +55,7 @@ def encode_gop(
     def code(header: PictureHeader) -> None:
         nonlocal stream
         for view, plane in zip(
-            _planes(memory, surface(width, height, source), width, height), pictures[header.token], strict=True
+            planes(memory, surface(width, height, source), width, height), pictures[header.token], strict=True
         ):
             view[:] = plane
         held = {place[kept.token] for kept in order._kept if kept.token != header.token}
@@ -77,7 +77,7 @@ def encode_gop(
         result = run(memory, job, CONFIG)
         assert result.status == STATUS_OK, (result.status, result.detail)
         stream += memory[out : out + result.output_bytes].tobytes()
-        views = _planes(memory, surface(coded.width, coded.height, recon[store]), width, height)
+        views = planes(memory, surface(coded.width, coded.height, recon[store]), width, height)
         reconstructions[header.token] = tuple(view.copy() for view in views)
         results.append((header, result))
 

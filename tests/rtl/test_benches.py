@@ -7,6 +7,7 @@ import pytest
 
 from rtl_tests import simulator
 from rtl_tests.deblock import package as deblock_package
+from rtl_tests.encode_core import package as core_package
 from rtl_tests.entropy import package as entropy_package
 from rtl_tests.intra_prediction import package as intra_package
 from rtl_tests.transform import package as transform_package
@@ -44,7 +45,14 @@ def test_bench_passes(engine, seed):
     assert simulator.run(simulator.BENCHES[engine], seed=seed) >= 1
 
 
-@pytest.mark.parametrize("package", [transform_package, deblock_package, entropy_package, intra_package])
+@pytest.mark.slow
+def test_encode_core_codes_qcif_pictures():
+    """Whole pictures of a clip, both coders, QP 20, 27 and 37: bytes, samples, cycles."""
+    bench = simulator.BENCHES["encode_core"]
+    assert simulator.run(bench, seed=1, tests="clip", environment={"TASIC_RTL_DEEP": "1"}) == 1
+
+
+@pytest.mark.parametrize("package", [transform_package, deblock_package, entropy_package, intra_package, core_package])
 def test_generated_packages_are_current(package):
     """The RTL's constants are those of the model."""
     assert package.TARGET.read_text(encoding="utf-8") == package.render()

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from asic_model import timing_table
 from asic_model.codecs.h264.macroblock import B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP, Macroblocks
+from asic_model.cores.encode.effort import single_pass
 from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_I, EncodeJob
 from asic_model.cores.encode.picture import squared_error
 from asic_model.cores.encode.reference import stored_tiles
@@ -69,6 +70,12 @@ def stage_cycles(cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray) -> np.
     cycles[:, TRANSFORM] = transform.cycles(cfg.transform, work)
     cycles[:, DEBLOCK] = deblock.cycles(cfg.deblock, work)
     cycles[:, ENTROPY] = entropy.cycles(cfg.entropy, work, job.entropy == CABAC)
+    if single_pass(job):
+        # The transform works inside the decision's loop: as a stage of its own it would count twice.
+        cycles[:, MODE_DECISION] = mode_decision.single_pass_cycles(
+            cfg.intra_prediction, cfg.transform, work, job.mb_width
+        )
+        cycles[:, TRANSFORM] = 0
     intra = intra_prediction.cycles(cfg.intra_prediction, work)
     for name, timing in cfg.timing.items():
         found = timing_table.cycles(timing, work)

@@ -1,5 +1,6 @@
 """Encode core: one picture from source samples to slices in device memory, and what it costs."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from asic_model.cores.encode.job import CABAC, FIELD_NUMBER, SLICE_B, SLICE_I, E
 from asic_model.cores.encode.lists import ReferenceLists, reference_lists
 from asic_model.cores.encode.picture import (
     PictureParameters,
+    SearchResults,
     code_bipredictive_picture,
     code_picture,
     search_results,
@@ -22,11 +24,29 @@ from asic_model.cores.encode.syntax import slice_parameters, slice_rows, write_s
 from asic_model.cores.encode.weights import find_weights
 from asic_model.cores.result import REQUEST, STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult, Facts
 from asic_model.engines import deblock, entropy
+from asic_model.engines.entropy import SliceParameters
 from asic_model.engines.mode_decision.state import REFERENCES, Coded, Samples, macroblock_state
-from asic_model.engines.motion_search import GUARD_BYTES, Plane
+from asic_model.engines.motion_search import GUARD_BYTES, Plane, SearchSettings
 from asic_model.engines.transform import Quantiser, quantiser
 from asic_model.memory.frame_compression import KnownTiles
 from asic_model.work import encode_work
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a picture left in the core's engines on its way: vectors for benches, recorded by `run`. All are copies."""
+
+    job: EncodeJob
+    parameters: SliceParameters  # of the picture as one slice
+    mbs: Macroblocks
+    work: np.ndarray
+    source: Samples  # at coded size
+    unfiltered: np.ndarray  # bytes of the reconstruction's surface before deblocking
+    filtered: np.ndarray  # and after
+    search: SearchResults  # of motion_search
+    search_settings: SearchSettings  # of the first reference
+    temporal: np.ndarray  # candidates from the co-located picture
+    stream: bytes  # slices, with start codes
 
 
 @lru_cache(maxsize=1)
@@ -102,8 +122,13 @@ def cost(
     return stage_cycles(cfg, job, work), memory_requests(memory, cfg, job, work)
 
 
-def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult:
-    """Encode one picture; samples and slices are in `memory` (uint8[...]) when this returns."""
+def run(
+    memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig, recordings: list[Recording] | None = None
+) -> CoreResult:
+    """Encode one picture; samples and slices are in `memory` (uint8[...]) when this returns.
+
+    `recordings`, where there is one, gets what the engines saw and made.
+    """
     name = bad_field(job, memory.size)
     if name is not None:
         return _refused(name)
@@ -141,18 +166,28 @@ def run(memory: np.ndarray, job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult
     )
     colocated = motion.read(memory, job.motion_in_address if inter else 0, count)
     code = code_bipredictive_picture if job.slice_type == SLICE_B else code_picture
+    searches = search_settings(cfg.motion_search, job)
+    search = search_results(REFERENCES if job.slice_type == SLICE_B else job.ref_count, count)
+    temporal = motion.temporal_vectors(colocated, job)
+    whole = slice_parameters(job, 0, count)
     code(
-        parameters, macroblock_state(), _quantiser(), decision_settings(job), search_settings(cfg.motion_search, job),
-        slice_parameters(job, 0, count), entropy.entropy_scratch(count), mbs,
-        mbs.levels.reshape(-1), Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8)), references, quarters,
-        search_results(REFERENCES if job.slice_type == SLICE_B else job.ref_count, count), source, current_quarter,
-        current, recon, rows, qp_map, motion.temporal_vectors(colocated, job), lists.stretch,
-        colocated, lists.direct, work,
+        parameters, macroblock_state(), _quantiser(), decision_settings(job), searches, whole,
+        entropy.entropy_scratch(count), mbs, mbs.levels.reshape(-1),
+        Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8)), references, quarters, search, source,
+        current_quarter, current, recon, rows, qp_map, temporal, lists.stretch, colocated, lists.direct, work,
     )  # fmt: skip
+    place = slice(surface.address, surface.address + surface.size_bytes)
+    unfiltered = memory[place].copy() if recordings is not None else memory[:0]
     _deblock(memory, job, lists, mbs, work)
     size = write_slices(memory, job, lists, mbs, rows, work)
     if job.motion_out_address:
         motion.write(memory, job.motion_out_address, mbs, job)
+    if recordings is not None:
+        stream = memory[job.out_address : job.out_address + max(size, 0)].tobytes()
+        filtered = memory[place].copy()
+        recordings.append(
+            Recording(job, whole, mbs, work, source, unfiltered, filtered, search, searches[0], temporal, stream)
+        )
     cycles, requests = cost(memory, job, cfg, work, {})
     return CoreResult(
         status=STATUS_OK if size >= 0 else STATUS_OUTPUT_FULL,

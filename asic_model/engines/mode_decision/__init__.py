@@ -9,6 +9,7 @@ inter      prediction and motion rate of inter candidates
 load       start of a macroblock
 candidates which inter shapes, fractional search of their partitions
 trial      what the trials of all slice types share
+single_pass  I slices without trials, as the RTL of the encode core decides
 decide     I and P slices
 bipredictive  B slices
 commit     end of a macroblock: record and reconstructed picture
@@ -19,9 +20,12 @@ RTL twin: rtl_tests/rtl/mode_decision/. Bench: rtl_tests/mode_decision/.
 import numpy as np
 from pydantic import Field
 
+from asic_model.codecs.h264.macroblock import I_16X16
+from asic_model.engines.intra_prediction import IntraPredictionConfig
+from asic_model.engines.transform import TransformConfig
 from asic_model.section import Section
 
-__all__ = ["ModeDecisionConfig", "cycles"]
+__all__ = ["ModeDecisionConfig", "cycles", "single_pass_cycles"]
 
 
 class ModeDecisionConfig(Section):
@@ -42,3 +46,38 @@ def cycles(cfg: ModeDecisionConfig, work: np.ndarray) -> np.ndarray:
     """
     blocks = -(-work["transform_blocks"].astype(np.int64) // cfg.blocks_per_cycle)
     return blocks + work["mode_decision_trials"].astype(np.int64) * cfg.trial_cycles + cfg.overhead_cycles
+
+
+# The single pass in RTL (rtl_tests/rtl/mode_decision/)
+_SATD_CYCLES = 2
+_START_CYCLES = 4  # neighbours in, results out
+_COMPARE_CYCLES = 2  # registers on the way from the last mode of chroma to the choice
+
+
+def single_pass_cycles(
+    prediction: IntraPredictionConfig, transform: TransformConfig, work: np.ndarray, mb_width: int
+) -> np.ndarray:
+    """The same where macroblocks are decided in one pass, int64[n], of whole pictures.
+
+    Each 4x4 block waits for the reconstruction of the one before: predictor, its modes one a cycle, SATD, transform.
+    Modes of 16x16 and chroma are compared beside it, and a macroblock that becomes Intra16x16 waits for their end.
+    Blocks whose DC is coded apart pass the transform twice, the DC blocks between.
+    """
+    blocks, predicted = work["transform_blocks"].astype(np.int64), work["intra_prediction_blocks"].astype(np.int64)
+    whole = work["mb_type"] == I_16X16
+    through = transform.latency_cycles + 1
+    choice = prediction.latency_cycles + _SATD_CYCLES
+
+    def apart(count: int, dc: int) -> int:
+        """Both passes of `count` blocks, and `dc` DC blocks between."""
+        return (prediction.latency_cycles + count + through) + (dc + transform.latency_cycles) + (count + through)
+
+    chroma, luma = apart(8, 2), apart(16, 1)
+    coded = blocks - 10 - np.where(whole, 17, 0)  # 4x4 blocks coded before the choice fell
+    small = predicted + coded * (choice + transform.latency_cycles) + np.where(whole, choice, 0)
+    index = np.arange(len(work))
+    beside = (index % mb_width > 0).astype(np.int64) + (index >= mb_width)
+    modes = np.where(beside == 2, 4, beside + 1)
+    large = 24 * modes + choice + _COMPARE_CYCLES
+    start = _START_CYCLES + ((index % mb_width == 0) & (index > 0))  # a row begins with one more read of the line above
+    return start + chroma + np.where(whole, np.maximum(small + 1, large) + luma, small)

@@ -47,7 +47,6 @@ from asic_model.engines.motion_search import WHOLE
 from asic_model.kernel_cache import kernel
 from asic_model.simd.blocks import copy_16xn
 
-
 _TRIALS = int(Tool.TRIALS)
 
 

@@ -14,7 +14,8 @@ module encode_core
 #(
     parameter int unsigned MB_WIDTH_MAX = 64,  // widest picture, macroblocks
     parameter int unsigned BINS         = 1,   // CABAC bins coded in a cycle
-    parameter int unsigned READS_MAX    = 16   // reads under way, a power of two
+    parameter int unsigned READS_MAX    = 16,  // reads under way, a power of two
+    parameter int unsigned BANKS        = 4    // macroblocks from decision to the end of entropy, a power of two
 ) (
     input  wire logic        clk,
     input  wire logic        rst_n,
@@ -169,7 +170,9 @@ module encode_core
   logic                     sample_valid, sample_ready, record_valid, record_ready;
   block_t                   samples;
   logic [8:0]               record_x, record_y;
-  encode_core_buffer i_buffer (
+  encode_core_buffer #(
+      .BANKS(BANKS)
+  ) i_buffer (
       .clk           (clk),
       .rst_n         (rst_n),
       .room_o        (room),

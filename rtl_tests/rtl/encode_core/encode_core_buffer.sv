@@ -1,11 +1,13 @@
-// Two banks between the decision of a macroblock and its two consumers: levels and syntax for entropy, samples for
-// deblocking. One bank is filled while the other one drains; a bank is free again when both consumers have left it.
+// Banks between the decision of a macroblock and its two consumers: levels and syntax for entropy, samples for deblocking.
+// One bank is filled while the others drain in order; a bank is free again when both consumers have left it.
 
 `default_nettype none
 
 module encode_core_buffer
   import encode_core_pkg::*;
-(
+#(
+    parameter int unsigned BANKS = 4  // macroblocks from decision to the end of entropy, a power of two
+) (
     input  wire logic                     clk,
     input  wire logic                     rst_n,
 
@@ -38,14 +40,21 @@ module encode_core_buffer
     output      logic [8:0]               record_y_o
 );
 
+  localparam int unsigned BANK_W = $clog2(BANKS);
+
+  if (BANKS < 2 || BANKS != 1 << BANK_W) begin : g_parameter_check
+    $fatal(1, "encode_core_buffer: BANKS is %0d, a power of two from 2 on is needed", BANKS);
+  end
+
+  typedef logic [BANK_W-1:0] bank_t;
   typedef struct packed {
     logic [8:0] x;
     logic [8:0] y;
   } place_t;
-  entropy_pkg::macroblock_t syntax_q [2];
-  place_t                   place_q  [2];
-  logic [1:0]               levels_left_q, samples_left_q;  // by bank: a consumer has not left it
-  logic                     fill_q;                         // bank that is being filled
+  entropy_pkg::macroblock_t syntax_q [BANKS];
+  place_t                   place_q  [BANKS];
+  logic [BANKS-1:0]         levels_left_q, samples_left_q;  // by bank: a consumer has not left it
+  bank_t                    fill_q;                         // bank that is being filled
   logic                     levels_end, samples_end;
   assign room_o = !levels_left_q[fill_q] && !samples_left_q[fill_q];
 
@@ -61,7 +70,7 @@ module encode_core_buffer
     return blocks;
   endfunction
 
-  logic        from_q;               // bank that entropy reads
+  bank_t       from_q;               // bank that entropy reads
   logic        taken_q;              // its macroblock is under way
   logic        syntax_left_q;
   logic [26:0] blocks_q;
@@ -79,7 +88,7 @@ module encode_core_buffer
   assign syntax_o       = syntax_q[from_q];
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      from_q        <= 1'b0;
+      from_q        <= '0;
       taken_q       <= 1'b0;
       syntax_left_q <= 1'b0;
       blocks_q      <= '0;
@@ -90,7 +99,7 @@ module encode_core_buffer
       if (level_read) blocks_q <= blocks_q & (blocks_q - 27'd1);
       if (levels_end) begin
         taken_q <= 1'b0;
-        from_q  <= !from_q;
+        from_q  <= from_q + 1'b1;
       end
       if (!taken_q && levels_left_q[from_q]) begin
         taken_q       <= 1'b1;
@@ -101,7 +110,7 @@ module encode_core_buffer
   end
   sram_1r1w #(
       .DATA_W($bits(levels_t)),
-      .WORDS (64)
+      .WORDS (32 * BANKS)
   ) i_levels (
       .clk            (clk),
       .write_i        (level_write_i),
@@ -113,7 +122,7 @@ module encode_core_buffer
   );
 
   // ---- deblocking: all blocks, then the record -----------------------------------------------------------------------------
-  logic       out_q;                // bank that deblocking reads
+  bank_t      out_q;                // bank that deblocking reads
   logic [4:0] block_q;
   logic       sample_advance, sample_read;
   assign sample_advance = !sample_valid_o || sample_ready_i;
@@ -124,13 +133,13 @@ module encode_core_buffer
   assign samples_end    = record_valid_o && record_ready_i && sample_advance;
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      out_q          <= 1'b0;
+      out_q          <= '0;
       block_q        <= '0;
       sample_valid_o <= 1'b0;
     end else begin
       if (sample_advance) sample_valid_o <= sample_read;
       if (samples_end) begin
-        out_q   <= !out_q;
+        out_q   <= out_q + 1'b1;
         block_q <= '0;
       end else if (sample_read) begin
         block_q <= block_q + 5'd1;
@@ -139,7 +148,7 @@ module encode_core_buffer
   end
   sram_1r1w #(
       .DATA_W($bits(block_t)),
-      .WORDS (64)
+      .WORDS (32 * BANKS)
   ) i_samples (
       .clk            (clk),
       .write_i        (sample_write_i),
@@ -153,7 +162,7 @@ module encode_core_buffer
   // ---- banks -----------------------------------------------------------------------------------------------------------------
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      fill_q         <= 1'b0;
+      fill_q         <= '0;
       levels_left_q  <= '0;
       samples_left_q <= '0;
     end else begin
@@ -162,7 +171,7 @@ module encode_core_buffer
       if (end_i) begin
         levels_left_q[fill_q]  <= 1'b1;
         samples_left_q[fill_q] <= 1'b1;
-        fill_q                 <= !fill_q;
+        fill_q                 <= fill_q + 1'b1;
       end
     end
   end
