@@ -19,6 +19,7 @@ def refused_field(job: EncodeJob, mb_width_max: int = MB_WIDTH_MAX) -> str | Non
         "transform_8x8": job.transform_8x8 != 0,
         "qp_map_address": job.qp_map_address != 0,
         "max_bits": job.max_bits != 0,
+        "dead_zone_intra": job.dead_zone_intra != 0,
         "motion_out_address": job.motion_out_address != 0,
         "src_surface_width": job.src_surface_width != 0,
         "unmark_count": job.unmark_count != 0,
