@@ -565,7 +565,7 @@ _Static_assert(offsetof(struct encode_block, dead_zone_intra) == 210, "dead_zone
     {184, 0x2, 0, 65535u}, \
     {207, 0x1, 0, 1u}, \
     {208, 0x1, 0, 3u}, \
-    {186, 0x2, 0, 2047u}, \
+    {186, 0x2, 0, 4095u}, \
     {148, 0x4, 0, 4294967295u}, \
     {209, 0x1, 0, 32u}, \
     {210, 0x1, 0, 32u}, \

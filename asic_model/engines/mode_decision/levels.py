@@ -52,8 +52,8 @@ def choose_levels(
     costs     : bin costs (`rate.set_bin_costs`)
     weight    : lambda / Qstep^2 on the scale of LAMBDA_STEPS
     flag_gain : rate that coded_block_flag 0 saves against 1
-    dead_zone : not 0: no choice at all. Above 0: levels round up from 1 - dead_zone / 256 on; below: from 1 + 1 / dead_zone
-                on, as in the transform's RTL
+    dead_zone : not 0: no choice at all. Above 0: levels round up from 1 - dead_zone / 256 on; below 0: from
+                1 + 1 / dead_zone on, as in the transform's RTL
     Returns (levels not zero, gain): what coding the block gains over leaving it zero, (1/256 step)^2, 0 if it is zero.
     """
     start = offset + first
