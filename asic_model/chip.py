@@ -43,6 +43,7 @@ from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind, Status
 from asic_model.executor import Executor
 from asic_model.faults import ECC_WORD_BYTES, Fault, Faults
 from asic_model.functions import Function
+from asic_model.job_times import JobTimes
 from asic_model.lookahead import Lookahead
 from asic_model.mcu import Processor, Stop
 from asic_model.registers import map as regs
@@ -137,6 +138,7 @@ class Chip:
         self._hung: dict[int, _Running] = {}  # cores that stand still in the middle of a job
         self._resetting: set[int] = set()  # cores whose job is only to run out
         self._poisoned: dict[int, int] = {}  # words with errors that ECC cannot correct: address, mask
+        self.job_times: JobTimes | None = None  # for whoever wants to know how long jobs take
         self.timeline = Timeline(config.clocks.control_ps) if trace else None
         # Without pixels nothing is computed ahead; then the lookahead only knows what the timeline and a watcher ask.
         self._lookahead: Lookahead | None = None
@@ -270,6 +272,11 @@ class Chip:
     def awake_ps(self) -> int:
         """How long the control processor has worked since power-on."""
         return self._awake_ps
+
+    def watch_job_times(self) -> JobTimes:
+        """From now on, keep how long jobs take."""
+        self.job_times = self.job_times or JobTimes(self._tick_ps)
+        return self.job_times
 
     def event_is_up(self, function: int) -> bool:
         """Whether the function's event line is up now."""
@@ -425,6 +432,8 @@ class Chip:
                 stop = processor.run(limit_cycles, self._quiet_cycles())
                 for cycles, address, size, write in processor.taken_moves():
                     self._transfer(cycles * tick_ps, CONTROL, address, size, bool(write), 0)
+                    if self.job_times is not None and write and size == RECORD_BYTES:
+                        self._note(address)
                 if stop is not Stop.LIMIT:
                     self._handle(stop)
                 after = processor.cycles
@@ -735,6 +744,8 @@ class Chip:
         if write:
             data = processor.read(local, size) or b""
             self.memory[device : device + size] = np.frombuffer(data, np.uint8)
+            if self.job_times is not None and size == RECORD_BYTES:
+                self._note(device)
             if size == RECORD_BYTES and device >= FIRMWARE_AREA_BYTES and self._lookahead is not None:
                 completed = self._lookahead.firmware_wrote(device, data)
                 if completed is not None:
@@ -748,6 +759,11 @@ class Chip:
         words = -(-size * 8 // self.config.noc.width_bits)
         done_ps = at_ps + self._move_ps + words * self.config.clocks.noc_ps
         processor.stall_until(-(-done_ps // self._tick_ps))
+
+    def _note(self, address: int) -> None:
+        """The firmware wrote a record: outside of its own area that is a completion."""
+        if self.job_times is not None and address >= FIRMWARE_AREA_BYTES:
+            self.job_times.note(self.memory[address : address + RECORD_BYTES].tobytes())
 
     def _rung(self, queue: int, sequence: int) -> None:
         """A doorbell showed a command."""

@@ -23,7 +23,7 @@ from cli.monitor import list_devices, log, mon, top
 from cli.record import record
 from cli.rtl import rtl
 from cli.scale import scale
-from cli.serve import selftest, serve
+from cli.serve import reset, selftest, serve, validate
 from cli.simulate import simulate
 from cli.sweep import sweep
 from cli.transcode import transcode
@@ -52,7 +52,7 @@ def tasic() -> None:
 for command in (
     *(transcode, encode, decode, scale),
     *(record, simulate, capacity, sweep, fleet, density, explain, compare),
-    *(serve, selftest, list_devices, top, mon, log),
+    *(serve, validate, selftest, reset, list_devices, top, mon, log),
     *(chips, hrd, rtl, info, doctor, version),
 ):
     tasic.add_command(command)

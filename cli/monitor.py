@@ -12,8 +12,8 @@ COLUMNS = ("DEV", "ENC", "DEC", "SCL", "FW", "INST", "MAX_INST", "CLIENTS", "MEM
            "RETRY", "RESET", "STATE")  # fmt: skip
 
 
-def _sockets(given: tuple[str, ...]) -> list[str]:
-    from driver.device import served_devices
+def served(given: tuple[str, ...]) -> list[str]:
+    from driver.enumeration import served_devices
     from driver.errors import NoSuchDevice
 
     found = list(given) or [info.name.partition(":")[2] for info in served_devices()]
@@ -26,14 +26,18 @@ def _sockets(given: tuple[str, ...]) -> list[str]:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print it [text].")
 def list_devices(form: str) -> None:
     """List the devices that can be opened: those of running daemons first, then every chip on every backend."""
-    from driver.device import devices
+    from driver.enumeration import devices
 
-    found = [{"name": info.name, "backend": info.backend, "chip": info.chip} for info in devices()]
+    found = [
+        {"name": info.name, "backend": info.backend, "chip": info.chip, "index": info.index, "uuid": info.uuid,
+         "pci_bdf": info.pci_bdf or None}
+        for info in devices()
+    ]  # fmt: skip
     if form == "json":
         click.echo(json.dumps(found, indent=1))
         return
     for one in found:
-        click.echo(f"{one['name']:40} {one['backend']:7} {one['chip']}")
+        click.echo(f"{one['name']:40} {one['backend']:7} {one['chip']:8} {one['uuid']}")
 
 
 def _row(number: int, status: dict[str, Any]) -> list[str]:
@@ -92,7 +96,7 @@ def top(sockets: tuple[str, ...], seconds: float, once: bool, form: str) -> None
     """
     from driver.serve.monitor import status
 
-    paths = _sockets(sockets)
+    paths = served(sockets)
     if form == "json":
         while True:
             click.echo(json.dumps([status(path) for path in paths]))
@@ -120,7 +124,7 @@ def mon(sockets: tuple[str, ...], prometheus: str | None, once: bool) -> None:
     """Export metrics of running daemons in Prometheus' text format; every figure is labelled simulated."""
     from driver.serve.prometheus import metrics, serve_http
 
-    paths = _sockets(sockets)
+    paths = served(sockets)
     if once or prometheus is None:
         click.echo(metrics(paths), nl=False)
         return
@@ -139,6 +143,6 @@ def log(socket_path: str | None, count: int) -> None:
     """Print the log of a daemon's firmware, decoded."""
     from driver.serve.monitor import status
 
-    path = socket_path or _sockets(())[0]
+    path = socket_path or served(())[0]
     for text in status(path)["log"][-count:]:
         click.echo(text)

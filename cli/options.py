@@ -11,6 +11,7 @@ from driver.options import EncoderConfig, near
 # Fields of EncoderConfig that come from the source, not from the command line.
 FROM_SOURCE = frozenset((
     "width", "height", "fps", "sample_aspect_ratio", "color_primaries", "color_trc", "colorspace", "full_range",
+    "pix_fmt", "hw_index",
 ))  # fmt: skip
 # FFmpeg options that people try here, and what to use instead.
 ELSEWHERE = {

@@ -36,7 +36,8 @@ def serve(
     sessions: int | None, mpix_s: float | None, faults: str | None, threads: int | None, selftest: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Run devices for other processes, which open them as `remote:SOCKET`; ends with SIGTERM or Ctrl-C."""
-    from driver.device import Device, socket_folder
+    from driver.device import Device
+    from driver.enumeration import socket_folder
     from driver.serve.daemon import Daemon
 
     try:
@@ -107,3 +108,45 @@ def selftest(chip: str, faults: str | None) -> None:
         click.echo(f"out of service: {', '.join(map(str, out))}")
     if not all(result.passed for result in results):
         raise click.exceptions.Exit(1)
+
+
+@click.command(cls=Command)
+@click.argument("device", default="model:vcu", metavar="[DEVICE]")
+@click.option("--fps", type=click.FloatRange(min=0), default=30.0, help="Least simulated frames/s of one stream [30].")
+@click.option("--link", "link_mb_s", type=click.FloatRange(min=0), default=500.0, metavar="MB/S",
+              help="Least simulated rate of the host link, each way [500].")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print it [text].")
+def validate(device: str, fps: float, link_mb_s: float, form: str) -> None:
+    """Check a device from end to end: firmware, link, memory, cores, a transcode; exit 1 when something fails.
+
+    DEVICE: what `tasic list` shows, such as model:vcu (the default), remote:SOCKET, tasic0, or a UUID.
+    """
+    import dataclasses
+    import json
+
+    from driver.device import Device
+    from driver.validation import validate as checks_of
+
+    found = []
+    with Device.open(device) as opened:
+        for check in checks_of(opened, fps=fps, link_mb_s=link_mb_s):
+            found.append(check)
+            if form == "text":
+                figure = f"{check.measured:10.1f} {check.unit}" if check.measured is not None else ""
+                click.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.name:34} {figure:22} {check.reason}".rstrip())
+    if form == "json":
+        click.echo(json.dumps([dataclasses.asdict(check) for check in found], indent=1))
+    if not all(check.passed for check in found):
+        raise click.exceptions.Exit(1)
+
+
+@click.command(cls=Command)
+@click.option("--socket", "socket_path", metavar="PATH", help="Daemon's socket [the first of this user].")
+def reset(socket_path: str | None) -> None:
+    """Reset a daemon's device; its clients' sessions go on. For the daemon's own user only."""
+    from cli.monitor import served
+    from driver.serve.monitor import reset as reset_device
+
+    path = socket_path or served(())[0]
+    reset_device(path)
+    click.echo(f"reset the device at {path}")

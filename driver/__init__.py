@@ -38,7 +38,8 @@ from driver.errors import (
 from driver.options import EncoderConfig, Rung, ScalerConfig, parse_ladder
 
 if TYPE_CHECKING:
-    from driver.device import Device, devices
+    from driver.device import Device
+    from driver.enumeration import devices
     from driver.query import open_best
 
 __all__ = [
@@ -77,10 +78,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load the device on first use: options and errors stay importable in milliseconds."""
-    if name in ("Device", "devices"):
-        from driver import device
+    if name == "Device":
+        from driver.device import Device
 
-        return getattr(device, name)
+        return Device
+    if name == "devices":
+        from driver.enumeration import devices
+
+        return devices
     if name == "open_best":
         from driver.query import open_best
 

@@ -5,19 +5,17 @@ One device may serve several sessions, from one or several threads. Time on it i
 """
 
 import contextlib
-import os
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asic_model import descriptors
 from asic_model.descriptors import CapacityLimit, Command, Kind
 from asic_model.registers import map as regs
-from driver.backends import BACKENDS, TRANSFER_BYTES_MOST, Backend, open_backend
+from driver.backends import TRANSFER_BYTES_MOST, Backend, open_backend
+from driver.enumeration import DeviceInfo, find
 from driver.errors import (
     CapacityExceeded,
     DeviceLost,
@@ -58,38 +56,6 @@ DEADLINE_US = 60_000_000
 RESETS_IN_A_ROW = 3
 OPEN_ATTEMPTS = 4
 RECOVERIES = ("rerun", "fail", "none")
-
-
-@dataclass(frozen=True)
-class DeviceInfo:
-    """A device that can be opened: `Device.open(info.name)`."""
-
-    name: str
-    backend: str
-    chip: str
-
-
-def devices() -> list[DeviceInfo]:
-    """Return the devices that can be opened: those of running daemons, then every chip description on every backend."""
-    from asic_model.config import list_chips
-
-    kinds = [kind for kind in BACKENDS if kind != "remote"]
-    return served_devices() + [DeviceInfo(f"{kind}:{chip}", kind, chip) for kind in kinds for chip in list_chips()]
-
-
-def socket_folder() -> Path:
-    """Where `tasic serve` puts its sockets unless it is told otherwise: one folder a user."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(base) / "tasic" if base else Path(tempfile.gettempdir()) / f"tasic-{os.getuid()}"
-
-
-def served_devices() -> list[DeviceInfo]:
-    """Return the devices that running `tasic serve` daemons of this user offer."""
-    found = []
-    for path in sorted(socket_folder().glob("*.sock")):
-        if path.is_socket():
-            found.append(DeviceInfo(f"remote:{path}", "remote", path.stem))
-    return found
 
 
 @dataclass(frozen=True)
@@ -159,6 +125,7 @@ class Device:
             raise InvalidConfig(f"option recovery: {recovery!r} is not one of {', '.join(RECOVERIES)}")
         self.backend: Backend = _Checked(backend, self)
         self.name = name
+        self.info = DeviceInfo(name, *name.partition(":")[::2])
         self.recovery = recovery
         self.lock = threading.RLock()
         self.queues: dict[int, Queue] = {}
@@ -190,16 +157,34 @@ class Device:
 
     @classmethod
     def open(cls, name: str, *, recovery: str = "rerun", features: int = 0, **options: Any) -> "Device":
-        """Open `model:vcu`, `null:vcu`, `model:path/to/chip.yaml`, or `remote:/path/to/socket` of a `tasic serve`.
+        """Open `model:vcu`, `null:vcu`, `model:path/to/chip.yaml`, `remote:/path/to/socket` of a `tasic serve`, or what
+        else driver/enumeration.py knows: `tasic0`, an index, a UUID, a PCI address.
 
         Other options go to the backend (`seed=`, `faults=`).
         """
-        backend = open_backend(name, **options)
+        info = find(name)
+        backend = open_backend(info.name, **options)
         try:
-            return cls(backend, name, recovery=recovery, features=features)
+            device = cls(backend, name, recovery=recovery, features=features)
         except BaseException:
             backend.close()
             raise
+        device.info = info
+        return device
+
+    @property
+    def index(self) -> int:
+        """Among devices of the same chip; of daemons among all of this user's."""
+        return self.info.index
+
+    @property
+    def uuid(self) -> str:
+        return self.info.uuid
+
+    @property
+    def pci_bdf(self) -> str:
+        """Where a daemon's device says it is; "" for one in this process."""
+        return self.info.pci_bdf
 
     # -- bringing up ----------------------------------------------------------------------------------------------
 

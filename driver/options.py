@@ -26,6 +26,7 @@ MIN_RATE, MAX_RATE = Fraction(1, 1000), 1000
 # A rung's share of -b:v is its share of the pixels to this power: half the pixels need more than half the bits.
 RATE_EXPONENT = 0.75
 
+PIX_FMTS = ("yuv420p", "nv12")
 PRESETS = ("fast", "medium", "slow")
 # NVENC's and QSV's names for the same three steps
 PRESET_ALIASES = {
@@ -219,6 +220,8 @@ class EncoderConfig(_Config):
         None, names=("b:v", "b"), parse=parse_rate, low=1_000, high=800_000_000, unit="bit/s",
         text="mean bit rate, e.g. 2M; the picture's QP then follows the bits spent",
     )  # fmt: skip
+    qp_min: int = option(0, names=("qmin",), low=0, high=51, text="smallest QP that rate control may use")
+    qp_max: int = option(51, names=("qmax",), low=0, high=51, text="largest QP that rate control may use")
     max_rate: int | None = option(
         None, names=("maxrate",), parse=parse_rate, low=1_000, high=800_000_000, unit="bit/s",
         text="rate at which the decoder's buffer fills; needs bufsize (default: the mean bit rate)",
@@ -257,7 +260,7 @@ class EncoderConfig(_Config):
     scene_cut: int = option(
         40, names=("sc_threshold",), low=0, high=100, text="how readily a picture counts as a scene cut; 0: never"
     )
-    slices: int = option(1, names=("slices",), low=1, high=32, text="slices a picture")
+    slices: int = option(1, names=("slices", "slice"), low=1, high=32, text="slices a picture")
     profile: str = option("high", names=("profile:v", "profile"), parse=str, choices=PROFILES, text="H.264 profile")
     coder: str | None = option(
         None, names=("coder",), parse=str, choices=CODERS, aliases={"vlc": "cavlc", "ac": "cabac"},
@@ -294,6 +297,11 @@ class EncoderConfig(_Config):
         None, names=("deadzone-intra",), low=0, high=31, unit="1/64 step", text="the same of intra blocks"
     )
     seed: int = option(0, names=("seed",), low=0, high=2**32 - 1, text="seed of everything random in the model")
+    pix_fmt: str = option(
+        "yuv420p", names=("pix_fmt",), parse=str, choices=PIX_FMTS,
+        text="how chroma of arrays stands: planes one after the other, or rows of Cb and Cr in turn",
+    )  # fmt: skip
+    hw_index: int | None = option(None, names=("hw_index",), low=0, high=63, text="number of the device for open_best")
     # None of the following: the stream does not say
     sample_aspect_ratio: Fraction | None = option(
         None, names=("sar",), parse=parse_fraction, low=Fraction(1, 65535), high=65535, text="pixel aspect ratio"
@@ -321,6 +329,8 @@ class EncoderConfig(_Config):
             raise InvalidConfig(f"option bf: {self.b_count} needs -profile:v main or high", option="bf")
         if self.profile != "high" and self.dct8x8:
             raise InvalidConfig("option 8x8dct: 1 needs -profile:v high", option="8x8dct")
+        if self.qp_min > self.qp_max:
+            raise InvalidConfig(f"option qmin: {self.qp_min} is more than qmax {self.qp_max}", option="qmin")
         self._check_buffer()
         if self.slices > -(-self.height // 16):
             raise InvalidConfig(

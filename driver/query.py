@@ -129,14 +129,20 @@ def open_best(
 
     policy  : least_load (sessions and reserved rate a core), least_instance (sessions), first
     devices : opened devices, or names; default: the devices that a `tasic serve` of this user offers, else `model:vcu`
+              (`config.hw_index` chooses one of them)
 
     A device that is opened here is closed with the session. Raises the last device's CapacityExceeded.
     """
-    from driver.device import Device, served_devices
+    from driver.device import Device
+    from driver.enumeration import served_devices
 
     if policy not in POLICIES:
         raise InvalidConfig(f"option policy: {policy!r} is not one of {', '.join(POLICIES)}", option="policy")
     wanted = list(devices) if devices is not None else [info.name for info in served_devices()] or ["model:vcu"]
+    if config.hw_index is not None:
+        if config.hw_index >= len(wanted):
+            raise InvalidConfig(f"option hw_index: {config.hw_index} of {len(wanted)} devices", option="hw_index")
+        wanted = [wanted[config.hw_index]]
     opened: list[tuple[Any, bool]] = []
     try:
         for one in wanted:

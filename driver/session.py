@@ -361,6 +361,8 @@ class EncodeSession(Session):
             "overhead_bits": overhead[0],
             "idr_overhead_bits": overhead[1],
             "intra_period": config.gop_size,
+            "qp_min": config.qp_min,
+            "qp_max": config.qp_max,
             "reserve_kilosamples": math.ceil(config.width * config.height * rate / 1000) if config.realtime else 0,
             "b_frames": config.b_frames,
         }
@@ -405,9 +407,9 @@ class EncodeSession(Session):
         """Upload one picture and submit what can be coded now; None: no more will come.
 
         Return the fence of the last job submitted; None when the picture has to wait for those after it (it may become
-        a B picture). An array is uint8[height * 3 / 2, width]: Y, Cb, Cr; its time follows from `config.fps`. Raises
-        InvalidConfig for frames that do not fit the session, TryAgain when as many pictures as fit are on their way and
-        none finished in `timeout_us`.
+        a B picture). An array is uint8[height * 3 / 2, width]: Y, Cb, Cr, or as `config.pix_fmt` says; its time follows
+        from `config.fps`. Raises InvalidConfig for frames that do not fit the session, TryAgain when as many pictures
+        as fit are on their way and none finished in `timeout_us`.
         """
         self._check_open()
         if frame is None:
@@ -417,7 +419,8 @@ class EncodeSession(Session):
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
         if self._source_pool is None or self._uploader is None:
             raise InvalidConfig("this session takes its pictures from the chip")
-        picture = as_picture(frame, self.config.width, self.config.height, self._sent, self.config.fps)
+        config = self.config
+        picture = as_picture(frame, config.width, config.height, self._sent, config.fps, config.pix_fmt)
         if not self.has_room:
             if self._ready and not self._flights:
                 raise TryAgain("packets are waiting: receive them first")

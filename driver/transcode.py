@@ -94,7 +94,7 @@ class TranscodeSession(Session):
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
         if self._source_pool is None:
             raise InvalidConfig("this session takes its pictures from the chip's decoder")
-        picture = as_picture(frame, self.width, self.height, self._sent, self.config.fps)
+        picture = as_picture(frame, self.width, self.height, self._sent, self.config.fps, self.config.pix_fmt)
         self._wait_for_room(timeout_us)
         with self.device.lock:
             source = self._source_pool.acquire()

@@ -49,6 +49,8 @@ def _remote(chip: str, **options: Any) -> Backend:
 
 
 BACKENDS: dict[str, Callable[..., Backend]] = {"model": _model, "null": _null, "remote": _remote}
+# Backends whose devices are not made by opening them.
+NOT_BY_CHIP = ("remote",)
 
 
 def open_backend(name: str, **options: Any) -> Backend:

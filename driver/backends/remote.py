@@ -35,7 +35,7 @@ assert 2 * CHUNK_BYTES <= SHARED_BYTES
 def connect(path: str) -> socket.socket:
     """Connect to a daemon's socket; NoSuchDevice when none listens there, NotPermitted when it may not be used."""
     if not path:
-        from driver.device import served_devices
+        from driver.enumeration import served_devices
 
         found = served_devices()
         if not found:

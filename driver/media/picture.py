@@ -34,11 +34,12 @@ class Picture:
         return int(self.y.shape[0])
 
 
-def as_picture(frame: Any, width: int, height: int, number: int, rate: Fraction) -> Picture:
+def as_picture(frame: Any, width: int, height: int, number: int, rate: Fraction, pix_fmt: str = "yuv420p") -> Picture:
     """Return `frame` as a Picture of `width` x `height`: it is one, or uint8[height * 3 / 2, width] (numpy, DLPack).
 
-    Such an array is Y, then Cb and Cr packed one after the other (as PyAV's `to_ndarray(format="yuv420p")` gives it);
-    its time is that of picture `number` at `rate` frames/s. Raises InvalidConfig, naming the field, for anything else.
+    Such an array is Y, then Cb and Cr packed one after the other (as PyAV's `to_ndarray(format="yuv420p")` gives it),
+    or with `pix_fmt` nv12 rows of Cb and Cr in turn; its time is that of picture `number` at `rate` frames/s. Raises
+    InvalidConfig, naming the field, for anything else.
     """
     if not isinstance(frame, Picture | np.ndarray) and hasattr(frame, "__dlpack__"):
         try:
@@ -56,6 +57,8 @@ def as_picture(frame: Any, width: int, height: int, number: int, rate: Fraction)
                 f"frame.shape: {frame.shape}, must be {wanted}: Y, Cb and Cr of {width}x{height} in 4:2:0",
                 option="frame.shape", value=frame.shape,
             )  # fmt: skip
+        if pix_fmt == "nv12":
+            return Picture(frame[:height], frame[height:, 0::2], frame[height:, 1::2], number, 1, 1 / rate)
         chroma = np.ascontiguousarray(frame[height:]).reshape(2, height // 2, width // 2)
         return Picture(frame[:height], chroma[0], chroma[1], number, 1, 1 / rate)
     else:

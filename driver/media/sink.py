@@ -49,6 +49,11 @@ class EncodedPacket:
     qp: int = 0
     latency_ps: int = 0  # from submission to completion, on the chip's clock
 
+    @property
+    def latency(self) -> Fraction:
+        """`latency_ps` in seconds."""
+        return Fraction(self.latency_ps, 10**12)
+
 
 def _content_tags(tags: dict[str, str]) -> dict[str, str]:
     """Leave out what the container says about itself; `-eng` and the like after a key is its language."""

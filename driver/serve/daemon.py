@@ -119,6 +119,7 @@ class Daemon:
         self.scrubbed = self.refused = 0
         self._began = time.monotonic()
         self._seen = device.telemetry()
+        self._job_times = self.chip.watch_job_times()
         self._awake = self.chip.awake_ps, self.chip.now_ps
         self._lock_file: Any = None
         self._listener = self._listen()
@@ -258,6 +259,8 @@ class Daemon:
             self._answer(client, _ANSWER_NOTHING + json.dumps(self.status()).encode())
         elif op == Op.INJECT:
             self._inject(client, json.loads(data[REQUEST.size :]))
+        elif op == Op.RESET:
+            self._reset(client)
         elif op == Op.HELLO:
             self._welcome(client, json.loads(data[REQUEST.size :]))
         elif function is None:
@@ -331,6 +334,13 @@ class Daemon:
         finally:
             os.close(handle)
         self._say(f"client {function.number}: {client.name}, process {client.pid}, {size >> 20} MiB")
+
+    def _reset(self, client: _Client) -> None:
+        if client.uid not in (0, os.getuid()):
+            raise NotPermitted("the device may be reset by the daemon's own user only")
+        self._say("the device is reset: somebody asked for it")
+        self.device.reset()
+        self._answer(client, _ANSWER_NOTHING + b"{}")
 
     def _inject(self, client: _Client, fault: dict[str, Any]) -> None:
         if client.uid not in (0, os.getuid()):
@@ -423,9 +433,20 @@ class Daemon:
             "watts": watts,
             "joules": joules,
             "faults": {name: count for name, count in self.chip.faults.struck.items() if count},
+            "jobs": self._job_times.as_dict(),
+            "queue_depth": self._queue_depths(),
             "telemetry": now.as_dict(),
             "log": [f"{entry.seconds:.6f}  {entry.text}" for entry in self.device.dump_firmware_log()],
         }
+
+    def _queue_depths(self) -> dict[str, int]:
+        """Commands that were sent and not completed, of each queue that runs."""
+        found = {}
+        for queue in range(regs.QUEUES_COUNT):
+            at, peek = queue * regs.QUEUES_STRIDE, self.chip.peek
+            if peek(regs.QUEUES_STATUS + at) == regs.QueueState.RUNNING:
+                found[str(queue)] = peek(regs.QUEUES_TAIL + at) - peek(regs.QUEUES_COMPLETION_TAIL + at) & 0xFFFFFFFF
+        return found
 
     def _firmware_load(self) -> float:
         """Share of simulated time that the control processor was awake since the last look."""

@@ -26,3 +26,12 @@ def inject(path: str | Path, fault: dict[str, Any]) -> None:
         ask_json(sock, Op.INJECT, fault)
     finally:
         sock.close()
+
+
+def reset(path: str | Path) -> None:
+    """Reset a daemon's device: its clients' sessions go on (driver/recovery.py); for the daemon's own user only."""
+    sock = connect(str(path))
+    try:
+        ask_json(sock, Op.RESET, {})
+    finally:
+        sock.close()

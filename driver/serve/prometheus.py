@@ -17,6 +17,10 @@ METRICS = (
     ("tasic_clients", "gauge", "Clients connected."),
     ("tasic_clients_max", "gauge", "Clients that may be connected."),
     ("tasic_jobs_total", "counter", "Jobs that cores finished, by outcome."),
+    ("tasic_frames_total", "counter", "Pictures that a kind of core finished."),
+    ("tasic_bytes_total", "counter", "Bytes of streams and results that a kind of core put out."),
+    ("tasic_frame_latency_seconds", "histogram", "Simulated time of a job from submission to completion."),
+    ("tasic_queue_depth", "gauge", "Commands of a queue that were sent and have not completed."),
     ("tasic_dram_bytes_total", "counter", "Bytes of device memory moved (wraps at 4 TiB)."),
     ("tasic_memory_bytes", "gauge", "Device memory for clients."),
     ("tasic_memory_free_bytes", "gauge", "Of it, what no client has."),
@@ -58,6 +62,16 @@ def _samples(device: str, found: dict[str, Any]) -> Iterable[tuple[str, dict[str
     yield "tasic_clients_max", {}, found["clients_most"]
     for outcome in ("finished", "failed", "retried"):
         yield "tasic_jobs_total", {"outcome": outcome}, counters[f"jobs_{outcome}"]
+    for kind, jobs in found["jobs"].items():
+        labels = {"engine": kind, "codec": "" if kind == "scale" else "h264"}
+        yield "tasic_frames_total", labels, jobs["jobs"]
+        yield "tasic_bytes_total", labels, jobs["output_bytes"]
+        for bound, count in (*jobs["upto"].items(), ("+Inf", jobs["jobs"])):
+            yield "tasic_frame_latency_seconds_bucket", labels | {"le": bound}, count
+        yield "tasic_frame_latency_seconds_sum", labels, jobs["seconds"]
+        yield "tasic_frame_latency_seconds_count", labels, jobs["jobs"]
+    for queue, depth in found["queue_depth"].items():
+        yield "tasic_queue_depth", {"queue": queue}, depth
     for direction in ("read", "write"):
         yield "tasic_dram_bytes_total", {"dir": direction}, telemetry[f"memory_{direction}_kib"] * 1024
     yield "tasic_memory_bytes", {}, found["window_bytes_total"]
@@ -86,7 +100,8 @@ def metrics(paths: Iterable[str]) -> str:
 
     def add(name: str, labels: dict[str, str], value: float) -> None:
         text = ",".join(f'{key}="{escape(word)}"' for key, word in labels.items())
-        lines[name].append(f"{name}{{{text}}} {value:.10g}")
+        family = name if name in lines else name.rpartition("_")[0]  # a histogram's _bucket, _sum, _count
+        lines[family].append(f"{name}{{{text}}} {value:.10g}")
 
     for number, path in enumerate(paths):
         common = {"device": f"tasic{number}", "simulated": "true"}

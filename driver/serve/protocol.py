@@ -34,6 +34,7 @@ class Op(IntEnum):
     SYNC = 7
     STATUS = 8  # JSON out; allowed before HELLO: a monitor is no client
     INJECT = 9  # JSON: a fault; for the daemon's own user only
+    RESET = 10  # of the whole device; likewise
 
 
 def refusal(error: TasicError) -> dict[str, Any]:

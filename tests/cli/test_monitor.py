@@ -31,14 +31,16 @@ def busy(tmp_path_factory):
         Device.open(f"remote:{path}", client='a "name"') as device,
         device.open_encoder(CONFIG) as encoder,
     ):
-        list(encoder.encode(clip(4)))
-        yield path, daemon, device
+        packets = list(encoder.encode(clip(4)))
+        yield path, daemon, device, packets
 
 
 def test_list_and_info_as_json():
     found = json.loads(invoke("list", "--format", "json"))
-    assert {"name": "model:vcu", "backend": "model", "chip": "vcu"} in found
-    assert "null:tiny" in invoke("list")
+    vcu = next(one for one in found if one["name"] == "model:vcu")
+    assert (vcu["backend"], vcu["chip"], vcu["index"], vcu["pci_bdf"]) == ("model", "vcu", 0, None)
+    assert len({one["uuid"] for one in found}) == len(found)
+    assert vcu["uuid"] in invoke("list")
     about = json.loads(invoke("info", "tiny", "--format", "json"))
     assert about["device"] == "model:tiny"
     assert about["memory_bytes"] == 512 << 20
@@ -46,7 +48,7 @@ def test_list_and_info_as_json():
 
 
 def test_top(busy):
-    path, _, _ = busy
+    path, *_ = busy
     text = invoke("top", "--once", "--socket", str(path))
     header, row, *rest = text.splitlines()
     assert header.split()[:6] == ["DEV", "ENC", "DEC", "SCL", "FW", "INST"]
@@ -66,7 +68,7 @@ def test_prometheus(busy):
     """Each line is a sample or a comment as the format has them, each sample says that it is simulated."""
     import re
 
-    path, _, _ = busy
+    path, *_ = busy
     page = invoke("mon", "--once", "--socket", str(path))
     samples = [line for line in page.splitlines() if not line.startswith("#")]
     assert all(re.match(METRIC, line.replace(r"\"", "'")) for line in samples), samples
@@ -79,8 +81,28 @@ def test_prometheus(busy):
     assert 'tasic_up{device="tasic0",simulated="true",socket="/nowhere"} 0' in prometheus.metrics(["/nowhere"])
 
 
+def test_prometheus_histogram_of_latency(busy):
+    """Buckets count up to the jobs that were done; their sum is what the packets said of themselves."""
+    path, _, _, packets = busy
+    page = invoke("mon", "--once", "--socket", str(path))
+
+    def values(name: str) -> list[float]:
+        lines = [line for line in page.splitlines() if line.startswith(name + "{") and 'engine="encode"' in line]
+        return [float(line.rpartition(" ")[2]) for line in lines]
+
+    buckets = values("tasic_frame_latency_seconds_bucket")
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == values("tasic_frame_latency_seconds_count")[0] == values("tasic_frames_total")[0]
+    done = [packet.latency for packet in packets]
+    assert buckets[-1] >= len(done) >= 4
+    assert values("tasic_frame_latency_seconds_sum")[0] >= float(sum(done)) > 0
+    assert values("tasic_bytes_total")[0] >= sum(len(packet.data) for packet in packets[1:]) > 0
+    assert "# TYPE tasic_frame_latency_seconds histogram" in page
+    assert 'tasic_queue_depth{device="tasic0",simulated="true",queue="4"} 0' in page
+
+
 def test_prometheus_over_http(busy):
-    path, _, _ = busy
+    path, *_ = busy
     address: list[str] = []
     ready = threading.Event()
 
@@ -93,6 +115,23 @@ def test_prometheus_over_http(busy):
     with urllib.request.urlopen(f"http://{address[0]}/metrics") as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert b"tasic_firmware_info" in answer.read()
+
+
+def test_reset_of_a_daemon_s_device(busy):
+    path, _, device, _ = busy
+    before = device.telemetry().counters["resets"]
+    assert "reset the device" in invoke("reset", "--socket", str(path))
+    with device.open_encoder(CONFIG) as encoder:  # the client goes on
+        assert len(list(encoder.encode(clip(2)))) == 2
+    assert device.telemetry().counters["resets"] == before + 1
+
+
+def test_validate():
+    text = invoke("validate", "null:tiny")
+    assert "ok    upload" in text
+    assert "FAIL" not in text
+    found = json.loads(invoke("validate", "null:tiny", "--link", "1e6", "--format", "json", code=1))
+    assert [check["name"] for check in found if not check["passed"]] == ["upload", "download"]
 
 
 def test_selftest(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from asic_model.registers import map as regs
 from driver.device import Device
 from driver.errors import CapacityExceeded, FirmwareVersionMismatch, InvalidConfig, TryAgain
+from driver.media.picture import blank_picture
 from driver.options import EncoderConfig
 from driver.query import open_best
 from driver.session import State
@@ -79,6 +80,19 @@ def test_the_encode_rate_is_reserved_and_given_back():
         assert caught.value.info["total"] == 62208
         sessions[0].close()
         device.open_encoder(config).close()
+
+
+def test_rate_control_stays_within_qmin_and_qmax():
+    """Without pixels pictures take no bits, so that rate control goes as fine as it may."""
+    line = "-s 64x48 -r 30 -b:v 20M -bf 0"
+    found = {}
+    with Device.open("null:tiny") as device:
+        for more in ("", " -qmin 35 -qmax 40"):
+            with device.open_encoder(EncoderConfig.from_ffmpeg(line + more)) as encoder:
+                found[more] = [packet.qp for packet in encoder.encode(blank_picture(64, 48) for _ in range(20))]
+    assert min(found[""]) < 20
+    assert min(found[" -qmin 35 -qmax 40"]) == 35
+    assert max(found[" -qmin 35 -qmax 40"]) <= 40
 
 
 def test_surfaces_stay_on_the_device():

@@ -49,6 +49,8 @@ def test_ffmpeg_line() -> None:
         ("-s 64x64 -r 0", "option r"),
         ("-s 64x64 -preset slowest", "did you mean slow"),
         ("-s 64x64 -slices 5", "slices: 5 is more than the 4 macroblock rows"),
+        ("-s 64x64 -qmin 30 -qmax 20", "option qmin: 30 is more than qmax 20"),
+        ("-s 64x64 -pix_fmt p010", "option pix_fmt: 'p010' is not offered; one of yuv420p, nv12"),
         ("-s 64x64 -loop_filter maybe", "neither 0 nor 1"),
     ],
 )

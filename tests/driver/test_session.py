@@ -62,6 +62,23 @@ def test_arrays_are_pictures_at_the_session_rate() -> None:
     assert [plane.shape for plane in (made.y, made.cb, made.cr)] == [(48, 64), (24, 32), (24, 32)]
 
 
+def test_nv12_arrays_give_the_stream_of_their_planes() -> None:
+    """FFmpeg's own conversion of a picture to NV12 codes to the same bytes as the picture."""
+    import av
+
+    rng = np.random.default_rng(4)
+    planes = rng.integers(0, 256, (72, 64), np.uint8)
+    nv12 = av.VideoFrame.from_ndarray(planes, format="yuv420p").reformat(format="nv12").to_ndarray()
+    assert nv12.shape == planes.shape
+    assert not np.array_equal(nv12, planes)
+    streams = []
+    with Device.open("model:tiny") as device:
+        for frame, pix_fmt in ((planes, "yuv420p"), (nv12, "nv12")):
+            with device.open_encoder(EncoderConfig(width=64, height=48, qp=10, pix_fmt=pix_fmt)) as encoder:
+                streams.append(b"".join(packet.data for packet in encoder.encode([frame])))
+    assert streams[0] == streams[1]
+
+
 @pytest.mark.parametrize(
     ("frame", "words"),
     [
