@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import Field
 
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS, VECTOR_BITS, VECTOR_SPAN
-from asic_model.engines.motion_search import PARTITIONS
+from asic_model.engines.motion_search import PARTITIONS, WHOLE
 from asic_model.kernel_cache import kernel
 from asic_model.section import Section
-from asic_model.simd.search import INDEX_BITS, satd_16x16_quarters_average, try_fraction
+from asic_model.simd.search import INDEX_BITS, satd_16x16_quarters_average, satd_lines, try_fraction
 
 # Planes of a reference: whole samples, half to the right ("b"), half below ("h"), both ("j"), as 8.4.2.2.1 names them.
 _G, _B, _H, _J = range(4)
@@ -57,6 +57,26 @@ class ReferencePlanes(NamedTuple):
     plane_bytes: int
 
 
+class FractionalScratch(NamedTuple):
+    """What `refine` works in.
+
+    best  int32[4, 16]  best positions by partition: half and quarter samples around the whole macroblock's vector,
+                        and around another one
+    lines int16[256]    the macroblock, see `satd_lines`
+    """
+
+    best: np.ndarray
+    lines: np.ndarray
+
+
+def fractional_scratch() -> FractionalScratch:
+    """Return cleared arrays."""
+    return FractionalScratch(np.zeros((4, 16), np.int32), np.zeros(256, np.int16))
+
+
+_HALF, _QUARTER, _HALF_OTHER, _QUARTER_OTHER = range(4)  # rows of `best`
+
+
 @kernel
 def source_offsets(planes, x, y):
     """Offsets in `planes.data` of the two blocks whose rounded mean is the prediction from (x, y), quarter samples."""
@@ -79,7 +99,7 @@ def vector_rate(x, y, predicted_x, predicted_y, lambda_motion):
 @kernel
 def refine(
     current, current_offset, current_stride, planes, left_px, top_px, whole, wanted, predicted_x, predicted_y,
-    lambda_motion, vectors, costs, best,
+    lambda_motion, vectors, costs, scratch, again,
 ):  # fmt: skip
     """Refine the vectors of one macroblock in one reference; return the number of positions compared.
 
@@ -88,10 +108,14 @@ def refine(
     wanted  : bit p set: refine partition p
     vectors : int32[9, 2]  result, quarter samples, (x, y)
     costs   : int32[9]     result, SATD + lambda * bits of the difference to the predicted vector
-    best    : int32[2, 16] scratch
+    scratch : FractionalScratch
+    again   : 1: `scratch` is that of a call which wanted the whole macroblock alone, everything else being the same.
+              What was compared then is not compared again, but counts: hardware keeps no such results.
     """
     positions = 0
-    half_best, quarter_best = best[0], best[1]
+    best, lines = scratch.best, scratch.lines
+    if not again:
+        satd_lines(current, current_offset, current_stride, lines)
     todo = wanted
     for p in range(PARTITIONS):
         if not (todo >> p) & 1:
@@ -103,37 +127,40 @@ def refine(
                 members |= 1 << q
         todo &= ~members
         # Half samples. A position's number is 7 * (dy + 3) + dx + 3, its place in raster order.
-        for lane in range(16):
-            half_best[lane] = 0x7FFFFFFF
-        for dy in range(-2, 3, 2):
-            for dx in range(-2, 3, 2):
-                x, y = 4 * centre_x + dx, 4 * centre_y + dy
-                first, second = source_offsets(planes, 4 * left_px + x, 4 * top_px + y)
-                rate = vector_rate(x, y, predicted_x, predicted_y, lambda_motion)
-                try_fraction(
-                    current, current_offset, current_stride, planes.data, first, second, planes.stride,
-                    rate, 7 * dy + dx + 24, half_best,
-                )  # fmt: skip
+        of_whole = whole[WHOLE, 0] == centre_x and whole[WHOLE, 1] == centre_y
+        half_best = best[_HALF if of_whole else _HALF_OTHER]
+        if not (again and of_whole):
+            for lane in range(16):
+                half_best[lane] = 0x7FFFFFFF
+            for dy in range(-2, 3, 2):
+                for dx in range(-2, 3, 2):
+                    x, y = 4 * centre_x + dx, 4 * centre_y + dy
+                    first, second = source_offsets(planes, 4 * left_px + x, 4 * top_px + y)
+                    rate = vector_rate(x, y, predicted_x, predicted_y, lambda_motion)
+                    try_fraction(lines, planes.data, first, second, planes.stride, rate, 7 * dy + dx + 24, half_best)
         positions += 9
         # Quarter samples, around each distinct winner among the members.
+        whole_winner = half_best[WHOLE] & ((1 << INDEX_BITS) - 1)
         for q in range(p, PARTITIONS):
             if not (members >> q) & 1:
                 continue
             winner = half_best[q] & ((1 << INDEX_BITS) - 1)
-            for lane in range(16):
-                quarter_best[lane] = half_best[lane]
-            half_x, half_y = winner % 7 - 3, winner // 7 - 3
-            for dy in range(half_y - 1, half_y + 2):
-                for dx in range(half_x - 1, half_x + 2):
-                    if dx == half_x and dy == half_y:
-                        continue
-                    x, y = 4 * centre_x + dx, 4 * centre_y + dy
-                    first, second = source_offsets(planes, 4 * left_px + x, 4 * top_px + y)
-                    rate = vector_rate(x, y, predicted_x, predicted_y, lambda_motion)
-                    try_fraction(
-                        current, current_offset, current_stride, planes.data, first, second, planes.stride,
-                        rate, 7 * dy + dx + 24, quarter_best,
-                    )  # fmt: skip
+            ring_of_whole = of_whole and winner == whole_winner
+            quarter_best = best[_QUARTER if ring_of_whole else _QUARTER_OTHER]
+            if not (again and ring_of_whole):
+                for lane in range(16):
+                    quarter_best[lane] = half_best[lane]
+                half_x, half_y = winner % 7 - 3, winner // 7 - 3
+                for dy in range(half_y - 1, half_y + 2):
+                    for dx in range(half_x - 1, half_x + 2):
+                        if dx == half_x and dy == half_y:
+                            continue
+                        x, y = 4 * centre_x + dx, 4 * centre_y + dy
+                        first, second = source_offsets(planes, 4 * left_px + x, 4 * top_px + y)
+                        rate = vector_rate(x, y, predicted_x, predicted_y, lambda_motion)
+                        try_fraction(
+                            lines, planes.data, first, second, planes.stride, rate, 7 * dy + dx + 24, quarter_best
+                        )
             positions += 8
             for r in range(q, PARTITIONS):
                 if (members >> r) & 1 and (half_best[r] & ((1 << INDEX_BITS) - 1)) == winner:

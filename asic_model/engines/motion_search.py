@@ -20,7 +20,8 @@ from pydantic import Field
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS, VECTOR_BITS, VECTOR_SPAN
 from asic_model.kernel_cache import kernel
 from asic_model.section import Section
-from asic_model.simd.search import sad_4x4_window, smallest, try_candidate
+from asic_model.simd.blocks import copy_16xn
+from asic_model.simd.search import NEVER_16, add_rates, sad_4x4_window, smallest, try_candidate
 
 # Partitions in the order of all arrays here.
 WHOLE = 0
@@ -107,7 +108,15 @@ def search_row(
     columns = groups * 16
     rows = settings.range_y // 2
     coarse = np.empty(columns * rows, np.int16)
+    column_rates = np.empty(columns, np.int32)
+    row_rates = np.empty(rows, np.int32)
+    never = NEVER_16 << (MOTION_LAMBDA_BITS + 4)
     best = np.empty(16, np.int32)
+    block = np.empty(256, np.uint8)
+    # [y][x]: column of the last macroblock that tried this vector, + 1. Who comes again changes nothing: of equals the
+    # first one wins.
+    span_x = 2 * settings.range_x + 1
+    seen = np.zeros((2 * settings.range_y + 1) * span_x, np.int16)
     tried_x = np.empty(_CANDIDATES_MAX + 1, np.int64)
     tried_y = np.empty(_CANDIDATES_MAX + 1, np.int64)
     square_x = np.empty(16, np.int64)
@@ -119,7 +128,8 @@ def search_row(
 
     for mb_x in range(mb_width):
         mb = mb_y * mb_width + mb_x
-        at_current = current.offset + 16 * mb_y * current.stride + 16 * mb_x
+        at = current.offset + 16 * mb_y * current.stride + 16 * mb_x
+        copy_16xn(block, 0, 16, current.data, at, current.stride, 16)
         # Positions that the window and the padding allow.
         low_x = max(-settings.range_x, -16 * mb_x - BORDER_PX)
         high_x = min(settings.range_x, width - 16 * mb_x - 16 + BORDER_PX)
@@ -166,15 +176,13 @@ def search_row(
                 rows_here,
                 coarse,
             )
+            for dx in range(columns):
+                bits = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)])
+                column_rates[dx] = rate_lambda * bits if dx < columns_here else never
             for dy in range(rows_here):
-                rate_y = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)])
-                for dx in range(columns):
-                    bits = rate_y + VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)]
-                    # a 4x4 average stands for 16 samples
-                    at = dy * columns + dx
-                    coarse[at] = (
-                        coarse[at] + ((rate_lambda * bits) >> (MOTION_LAMBDA_BITS + 4)) if dx < columns_here else 32767
-                    )
+                row_rates[dy] = rate_lambda * VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)]
+            # a 4x4 average stands for 16 samples
+            add_rates(coarse, groups, rows_here, column_rates, row_rates, MOTION_LAMBDA_BITS + 4)
             work[mb].motion_search_coarse += rows_here * columns_here
 
         # Full resolution: predictors one by one, squares around the centres, around the best place so far if it is
@@ -198,13 +206,13 @@ def search_row(
                 x, y = np.int64(mv[side, WHOLE, 0]), np.int64(mv[side, WHOLE, 1])
             elif step < 5 + settings.centres:
                 packed = smallest(coarse, 0, rows_here * groups)
-                if packed >> 16 == 32767:
+                if packed >> 16 == NEVER_16:
                     continue
                 at = packed & 0xFFFF
                 row, column = at // columns, at % columns
                 for j in range(max(row - 1, 0), min(row + 2, rows_here)):
                     for i in range(max(column - 1, 0), min(column + 2, columns)):
-                        coarse[j * columns + i] = 32767
+                        coarse[j * columns + i] = NEVER_16
                 x, y = 4 * (start_x + column), 4 * (start_y + row)
                 radius = settings.radius
             elif step == 5 + settings.centres:
@@ -233,13 +241,16 @@ def search_row(
             for j in range(max(y - radius, low_y), min(y + radius, high_y) + 1):
                 rate_y = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (j - predicted_y)])
                 at = reference.offset + (16 * mb_y + j) * reference.stride + 16 * mb_x
+                place = (j + settings.range_y) * span_x + settings.range_x
                 for i in range(max(x - radius, low_x), min(x + radius, high_x) + 1):
-                    bits = rate_y + np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (i - predicted_x)])
-                    tried_x[count], tried_y[count] = i, j
-                    try_candidate(
-                        current.data, at_current, current.stride, reference.data, at + i, reference.stride,
-                        (rate_lambda * bits) >> MOTION_LAMBDA_BITS, count, best,
-                    )  # fmt: skip
+                    if seen[place + i] != mb_x + 1:
+                        seen[place + i] = mb_x + 1
+                        bits = rate_y + np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (i - predicted_x)])
+                        tried_x[count], tried_y[count] = i, j
+                        try_candidate(
+                            block, 0, 16, reference.data, at + i, reference.stride,
+                            (rate_lambda * bits) >> MOTION_LAMBDA_BITS, count, best,
+                        )  # fmt: skip
                     count += 1
         work[mb].motion_search_fine += count
         for p in range(PARTITIONS):

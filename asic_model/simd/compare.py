@@ -114,6 +114,40 @@ def hadamard_magnitudes(rows: list[Vector]) -> Vector:
     return total
 
 
+def satd_lanes(rows: list[Vector]) -> Vector:
+    """As `hadamard_magnitudes` from four rows of `Emitter.sums_and_differences` of both blocks, subtracted.
+
+    Of 4x4 block i two lanes of each half belong to it, the lower and the upper half's number 2 * i and 2 * i + 1.
+    """
+    sums, differences = (rows[0] + rows[2], rows[1] + rows[3]), (rows[0] - rows[2], rows[1] - rows[3])
+    columns = [sums[0] + sums[1], sums[0] - sums[1], differences[0] + differences[1], differences[0] - differences[1]]
+    total = None
+    for one, two in (columns[:2], columns[2:]):
+        first, second = one.as_lanes(32), two.as_lanes(32)
+        even = ((first & 0xFFFF) | (second << 16)).as_lanes(16)
+        odd = (first.shift_right_unsigned(16) | (second & -0x10000)).as_lanes(16)
+        largest = even.abs().max(odd.abs())
+        total = largest if total is None else total + largest
+    assert total is not None
+    return total
+
+
+def _wide_satd_emission(width: int) -> Any:
+    def emission(emitter, a, a_offset, a_stride, b, b_offset, b_stride, rows):
+        total = emitter.variable(emitter.zero(width, 16))
+        with emitter.rows(emitter.divide(rows, 4)) as step:
+            differences = []
+            for row in range(4):
+                y = emitter.add(emitter.mul(step, 4), row)
+                left = emitter.sums_and_differences(a.load(emitter.row(a_offset, a_stride, y), width))
+                right = emitter.sums_and_differences(b.load(emitter.row(b_offset, b_stride, y), width))
+                differences.append(left - right)
+            total.set(total.get() + satd_lanes(differences))
+        return total.get().pair_sums().sum()
+
+    return emission
+
+
 def _satd_emission(width: int) -> Any:
     def emission(emitter, a, a_offset, a_stride, b, b_offset, b_stride, rows):
         total = emitter.variable(emitter.zero(width, 16))
@@ -160,13 +194,13 @@ def _satd(a, a_offset, a_stride, b, b_offset, b_stride, width, rows):
     return total
 
 
-@primitive(_satd_emission(16))
+@primitive(_wide_satd_emission(16))
 def satd_16xn(a, a_offset, a_stride, b, b_offset, b_stride, rows):
     """SATD of 16 x `rows` samples: over its 4x4 blocks, sum of absolute Hadamard coefficients / 2 (always whole)."""
     return _satd(a, a_offset, a_stride, b, b_offset, b_stride, 16, rows)
 
 
-@primitive(_satd_emission(8))
+@primitive(_wide_satd_emission(8))
 def satd_8xn(a, a_offset, a_stride, b, b_offset, b_stride, rows):
     """SATD of 8 x `rows` samples, as `satd_16xn`."""
     return _satd(a, a_offset, a_stride, b, b_offset, b_stride, 8, rows)

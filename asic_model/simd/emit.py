@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Union
 
+import llvmlite.binding as llvm
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -72,8 +73,14 @@ class Vector:
         """Arithmetic shift: rounds towards minus infinity, as the standard's >>."""
         return self._new(self.builder.ashr(self.value, self._other(other)))
 
+    def shift_right_unsigned(self, count: int) -> "Vector":
+        return self._new(self.builder.lshr(self.value, self._other(count)))
+
     def __and__(self, other: Operand) -> "Vector":
         return self._new(self.builder.and_(self.value, self._other(other)))
+
+    def __or__(self, other: Operand) -> "Vector":
+        return self._new(self.builder.or_(self.value, self._other(other)))
 
     def __xor__(self, other: Operand) -> "Vector":
         return self._new(self.builder.xor(self.value, self._other(other)))
@@ -97,6 +104,16 @@ class Vector:
 
     def min(self, other: Operand) -> "Vector":
         return self._new(self._call("smin", self._other(other)))
+
+    def max_unsigned(self, other: Operand) -> "Vector":
+        return self._new(self._call("umax", self._other(other)))
+
+    def min_unsigned(self, other: Operand) -> "Vector":
+        return self._new(self._call("umin", self._other(other)))
+
+    def distance(self, other: "Vector") -> "Vector":
+        """|self - other| of unsigned lanes."""
+        return self.max_unsigned(other) - self.min_unsigned(other)
 
     def clip(self, low: int, high: int) -> "Vector":
         return self.max(low).min(high)
@@ -124,6 +141,11 @@ class Vector:
     def narrow(self, bits: int) -> "Vector":
         return self._resize("trunc", bits)
 
+    def pair_sums(self) -> "Vector":
+        """Sums of each two neighbours, unsigned, in lanes of twice the width."""
+        wide = self.as_lanes(2 * self.bits)
+        return (wide & ((1 << self.bits) - 1)) + wide.shift_right_unsigned(self.bits)
+
     def to_samples(self) -> "Vector":
         """Clip1: lanes limited to 0..255, as bytes."""
         return self.clip(0, 255).narrow(8)
@@ -131,7 +153,7 @@ class Vector:
     def average(self, other: "Vector") -> "Vector":
         """(self + other + 1) >> 1 of unsigned bytes."""
         total = self.widen_unsigned(16) + other.widen_unsigned(16) + 1
-        return self._new(self.builder.lshr(total.value, total._other(1))).narrow(8)
+        return total.shift_right_unsigned(1).narrow(8)
 
     def shuffle(self, order: Sequence[int], other: "Vector | None" = None) -> "Vector":
         """Lane i of the result is lane order[i] of self, or of `other` from index `lanes` on."""
@@ -270,6 +292,35 @@ class Emitter:
             ir.Constant(ir.VectorType(kind, lanes), ir.Undefined), scalar, ir.Constant(I32, 0)
         )
         return Vector(self.builder, one).shuffle([0] * lanes)
+
+    def _x86(self, feature: str) -> bool:
+        """Whether code is made for an x86 processor that has `feature`."""
+        return f"+{feature}" in self.context.codegen()._tm_features and llvm.get_process_triple().startswith("x86")
+
+    def _instruction(self, name: str, a: Vector, b: Vector, lanes: int, bits: int) -> Vector:
+        """An instruction of the processor by its LLVM name, for what LLVM does not find in the general form."""
+        kind = ir.FunctionType(ir.VectorType(ir.IntType(bits), lanes), [a.value.type] * 2)
+        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.x86.{name}")
+        return Vector(self.builder, self.builder.call(function, [a.value, b.value]))
+
+    def sad_groups(self, a: Vector, b: Vector) -> Vector:
+        """Sums of |a - b| over each 8 lanes of unsigned bytes, 64 bits a sum; 32 lanes."""
+        if self._x86("avx2"):
+            return self._instruction("avx2.psad.bw", a, b, 4, 64)
+        return a.distance(b).pair_sums().pair_sums().pair_sums()
+
+    def sums_and_differences(self, samples: Vector) -> Vector:
+        """Of each two neighbours the sum, in the lower half, and the difference, in the upper; 8 or 16 unsigned bytes
+        become as many lanes of 16 bits."""
+        lanes = samples.lanes
+        names = {8: ("ssse3", "ssse3.pmadd.ub.sw.128"), 16: ("avx2", "avx2.pmadd.ub.sw")}
+        feature, name = names[lanes]
+        if self._x86(feature):
+            signs = self.constant([1] * lanes + [1, -1] * (lanes // 2), 8)
+            return self._instruction(name, samples.join(samples), signs, lanes, 16)
+        pairs = samples.as_lanes(16)
+        even, odd = pairs & 255, pairs.shift_right_unsigned(8)
+        return (even + odd).join(even - odd)
 
     def zero(self, lanes: int, bits: int) -> Vector:
         return self.constant([0] * lanes, bits)

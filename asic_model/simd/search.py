@@ -8,28 +8,38 @@ from typing import Any
 import numpy as np
 
 from asic_model.kernel_cache import kernel
-from asic_model.simd.compare import hadamard_magnitudes
+from asic_model.simd.compare import hadamard_magnitudes, satd_lanes
 from asic_model.simd.emit import primitive
 
-LANES = 16  # candidates of one row that `sad_4x4_window` compares at once
+LANES = 16  # candidates of one row that `sad_4x4_window` compares at least at once
 
 
 def _window_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, groups, rows, out):
     pixels = []
     for y in range(4):
-        row = cur.load(emitter.row(cur_offset, cur_stride, y), 4).widen_unsigned(16)
+        row = cur.load(emitter.row(cur_offset, cur_stride, y), 4)
         pixels += [row.shuffle([x] * LANES) for x in range(4)]
-    with emitter.rows(rows) as dy, emitter.rows(groups) as group:
-        start = emitter.add(emitter.row(ref_offset, ref_stride, dy), emitter.mul(group, LANES))
+
+    def compare(start, at, lanes):
         total = None
         for y in range(4):
             line = emitter.row(start, ref_stride, y)
             for x in range(4):
-                samples = ref.load(emitter.add(line, x), LANES).widen_unsigned(16)
-                difference = (samples - pixels[4 * y + x]).abs()
-                total = difference if total is None else total + difference
-        at = emitter.mul(emitter.add(emitter.mul(dy, groups), group), LANES)
+                samples = ref.load(emitter.add(line, x), lanes)
+                distance = samples.distance(pixels[4 * y + x].shuffle([0] * lanes)).widen_unsigned(16)
+                total = distance if total is None else total + distance
         out.store(at, total)
+
+    pairs = emitter.divide(groups, 2)
+    single = emitter.builder.and_(groups, emitter.i64(1))
+    with emitter.rows(rows) as dy:
+        line, at = emitter.row(ref_offset, ref_stride, dy), emitter.mul(emitter.mul(dy, groups), LANES)
+        with emitter.rows(pairs) as pair:
+            step = emitter.mul(pair, 2 * LANES)
+            compare(emitter.add(line, step), emitter.add(at, step), 2 * LANES)
+        with emitter.rows(single):
+            step = emitter.mul(pairs, 2 * LANES)
+            compare(emitter.add(line, step), emitter.add(at, step), LANES)
 
 
 @primitive(_window_emission, results=0)
@@ -46,6 +56,34 @@ def sad_4x4_window(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, gro
                     sample = np.int32(ref[ref_offset + (dy + y) * ref_stride + dx + x])
                     total += abs(np.int32(cur[cur_offset + y * cur_stride + x]) - sample)
             out[dy * groups * 16 + dx] = total
+
+
+def _add_rates_emission(emitter, values, groups, rows, column_rates, row_rates, shift):
+    shift = emitter.splat(shift, LANES, 32)
+    with emitter.rows(rows) as dy:
+        row = emitter.splat(emitter.builder.extract_element(row_rates.load(dy, 1).value, emitter.i64(0)), LANES, 32)
+        with emitter.rows(groups) as group:
+            column = emitter.mul(group, LANES)
+            at = emitter.add(emitter.mul(emitter.mul(dy, groups), LANES), column)
+            rates = column_rates.load(column, LANES) + row
+            rates = rates._new(emitter.builder.ashr(rates.value, shift.value))
+            values.store(at, (values.load(at, LANES).widen(32) + rates).min(NEVER_16).narrow(16))
+
+
+NEVER_16 = 32767  # a cost
+
+
+@primitive(_add_rates_emission, results=0)
+def add_rates(values, groups, rows, column_rates, row_rates, shift):
+    """Add (column_rates[x] + row_rates[y]) >> `shift` to values[y * 16 * groups + x], at most up to NEVER_16.
+
+    values : int16[rows * groups * 16]; column_rates, row_rates : int32[16 * groups or more], int32[rows or more]
+    """
+    for y in range(rows):
+        for x in range(16 * groups):
+            at = y * 16 * groups + x
+            rate = (np.int64(column_rates[x]) + np.int64(row_rates[y])) >> shift
+            values[at] = min(np.int64(values[at]) + rate, NEVER_16)
 
 
 def _smallest_emission(emitter, values, offset, groups):
@@ -73,25 +111,34 @@ def smallest(values, offset, groups):
     return best
 
 
+def _quarters(emitter, left, b, offsets, stride):
+    """SATDs of the quadrants, four lanes of 32 bits; `left(y)`: sums and differences of row y of the macroblock.
+
+    offsets : of the block in `b`, or of two whose rounded mean it is
+    """
+    halves = []
+    for half in (0, 8):
+        total = None
+        for strip in (half, half + 4):
+            differences = []
+            for y in range(strip, strip + 4):
+                rows = [b.load(emitter.row(offset, stride, y), 16) for offset in offsets]
+                samples = rows[0].average(rows[1]) if len(rows) > 1 else rows[0]
+                differences.append(left(y) - emitter.sums_and_differences(samples))
+            lanes = satd_lanes(differences)
+            total = lanes if total is None else total + lanes
+        sums = total.pair_sums()  # left, left, right, right, of the horizontal sums, and again of the differences
+        halves.append(sums.part(0, 4) + sums.part(4, 4))
+    return halves[0].shuffle([0, 2, 4, 6], halves[1]) + halves[0].shuffle([1, 3, 5, 7], halves[1])
+
+
 def _quarters_emission(average: bool):
     def emission(emitter, a, a_offset, a_stride, b, *rest):
-        b_offset, b_stride = rest[0], rest[-1]
-        sums = []
-        for half in (0, 8):
-            total = None
-            for strip in (half, half + 4):
-                differences = []
-                for y in range(strip, strip + 4):
-                    left = a.load(emitter.row(a_offset, a_stride, y), 16).widen_unsigned(16)
-                    right = b.load(emitter.row(b_offset, b_stride, y), 16).widen_unsigned(16)
-                    if average:
-                        other = b.load(emitter.row(rest[1], b_stride, y), 16).widen_unsigned(16)
-                        right = (right + other + 1) >> 1
-                    differences.append(left - right)
-                magnitudes = hadamard_magnitudes(differences)
-                total = magnitudes if total is None else total + magnitudes
-            sums += [total.part(0, 8).widen(32).sum(), total.part(8, 8).widen(32).sum()]
-        return tuple(sums)
+        def left(y):
+            return emitter.sums_and_differences(a.load(emitter.row(a_offset, a_stride, y), 16))
+
+        sums = _quarters(emitter, left, b, rest[:2] if average else rest[:1], rest[-1])
+        return tuple(emitter.builder.extract_element(sums.value, emitter.i64(lane)) for lane in range(4))
 
     return emission
 
@@ -205,26 +252,28 @@ INDEX_BITS = 10  # of a candidate's number in a packed cost
 
 
 def _keep_better(emitter, quarters, rate, number, best):
-    """Costs of all partitions from those of the quadrants, packed with the candidate's number, into `best`."""
-    values = emitter.constant([0] * 16, 32)
-    for lane, value in enumerate(quarters):
-        values = values._new(emitter.builder.insert_element(values.value, value, emitter.i64(lane)))
+    """Costs of all partitions from those of the quadrants (four lanes of 32 bits), packed with the candidate's number,
+    into `best`."""
+    values = quarters.join(emitter.zero(4, 32))
     costs = values.shuffle(_FIRST) + values.shuffle(_SECOND) + values.shuffle(_THIRD) + values.shuffle(_FOURTH)
-    packed = ((costs + emitter.splat(rate, 16, 32)) << INDEX_BITS) + emitter.splat(number, 16, 32)
+    builder = emitter.builder
+    same = builder.add(builder.shl(rate, emitter.i64(INDEX_BITS)), number)
+    packed = (costs << INDEX_BITS) + emitter.splat(same, 16, 32)
     best.store(0, best.load(0, 16).min(packed))
 
 
 def _candidate_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate, number, best):
-    halves = []
+    quarters = []
     for half in (0, 8):
         total = None
-        for row in range(half, half + 8):
-            left = cur.load(emitter.row(cur_offset, cur_stride, row), 16).widen_unsigned(32)
-            right = ref.load(emitter.row(ref_offset, ref_stride, row), 16).widen_unsigned(32)
-            difference = (left - right).abs()
-            total = difference if total is None else total + difference
-        halves += [total.part(0, 8).sum(), total.part(8, 8).sum()]
-    _keep_better(emitter, halves, rate, number, best)
+        for row in range(half, half + 8, 2):
+            rows = (row, row + 1)
+            left = emitter.stack([cur.load(emitter.row(cur_offset, cur_stride, y), 16) for y in rows])
+            right = emitter.stack([ref.load(emitter.row(ref_offset, ref_stride, y), 16) for y in rows])
+            sums = emitter.sad_groups(left, right)
+            total = sums if total is None else total + sums
+        quarters.append(total.part(0, 2) + total.part(2, 2))
+    _keep_better(emitter, quarters[0].join(quarters[1]).narrow(32), rate, number, best)
 
 
 @kernel
@@ -251,19 +300,46 @@ def try_candidate(cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, rate
     _keep_better_scalar(sads[0], sads[1], sads[2], sads[3], rate, number, best)
 
 
-def _fraction_emission(emitter, a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, number, best):
-    quarters = _quarters_emission(True)(emitter, a, a_offset, a_stride, b, b_offset, c_offset, stride)
+def _lines_emission(emitter, source, offset, stride, lines):
+    for y in range(16):
+        row = source.load(emitter.row(offset, stride, y), 16)
+        lines.store(emitter.i64(16 * y), emitter.sums_and_differences(row))
+
+
+@primitive(_lines_emission, results=0)
+def satd_lines(source, offset, stride, lines):
+    """Make a macroblock ready for `try_fraction`.
+
+    lines : int16[256], of each row the sums of neighbours two by two, then their differences
+    """
+    for y in range(16):
+        for x in range(8):
+            at = offset + y * stride + 2 * x
+            lines[16 * y + x] = np.int16(source[at]) + np.int16(source[at + 1])
+            lines[16 * y + 8 + x] = np.int16(source[at]) - np.int16(source[at + 1])
+
+
+def _fraction_emission(emitter, lines, b, b_offset, c_offset, stride, rate, number, best):
+    quarters = _quarters(emitter, lambda y: lines.load(emitter.i64(16 * y), 16), b, (b_offset, c_offset), stride)
     _keep_better(emitter, quarters, rate, number, best)
 
 
 @primitive(_fraction_emission, results=0)
-def try_fraction(a, a_offset, a_stride, b, b_offset, c_offset, stride, rate, number, best):
-    """As `try_candidate` by SATD against the rounded mean of two blocks of `b` (the same one twice: that block)."""
-    low, low_a = 8 * stride, a_offset + 8 * a_stride
-    s0 = _satd_8x8(a, a_offset, a_stride, b, b_offset, c_offset, stride)
-    s1 = _satd_8x8(a, a_offset + 8, a_stride, b, b_offset + 8, c_offset + 8, stride)
-    s2 = _satd_8x8(a, low_a, a_stride, b, b_offset + low, c_offset + low, stride)
-    s3 = _satd_8x8(a, low_a + 8, a_stride, b, b_offset + low + 8, c_offset + low + 8, stride)
+def try_fraction(lines, b, b_offset, c_offset, stride, rate, number, best):
+    """As `try_candidate` by SATD against the rounded mean of two blocks of `b` (the same one twice: that block).
+
+    lines : the macroblock, as `satd_lines` makes it
+    """
+    samples = np.empty(256, np.uint8)
+    for y in range(16):
+        for x in range(8):
+            total, difference = np.int32(lines[16 * y + x]), np.int32(lines[16 * y + 8 + x])
+            samples[16 * y + 2 * x], samples[16 * y + 2 * x + 1] = (total + difference) >> 1, (total - difference) >> 1
+    low = 8 * stride
+    s0 = _satd_8x8(samples, 0, 16, b, b_offset, c_offset, stride)
+    s1 = _satd_8x8(samples, 8, 16, b, b_offset + 8, c_offset + 8, stride)
+    s2 = _satd_8x8(samples, 128, 16, b, b_offset + low, c_offset + low, stride)
+    s3 = _satd_8x8(samples, 136, 16, b, b_offset + low + 8, c_offset + low + 8, stride)
     _keep_better_scalar(s0, s1, s2, s3, rate, number, best)
 
 

@@ -8,7 +8,7 @@ import cocotb
 import numpy as np
 
 from asic_model.config import load_chip
-from asic_model.engines.fractional_search import ReferencePlanes, cycles, refine
+from asic_model.engines.fractional_search import ReferencePlanes, cycles, fractional_scratch, refine
 from asic_model.engines.inter_prediction import half_sample_planes
 from asic_model.engines.lagrangian import MOTION_LAMBDA
 from asic_model.engines.motion_search import GUARD_BYTES, PAD_PX
@@ -45,7 +45,7 @@ class Macroblock:
         self.vectors, self.costs = np.zeros((9, 2), np.int32), np.zeros(9, np.int32)
         self.positions = refine(
             np.ascontiguousarray(current).reshape(-1), 16 * mb_y * width + 16 * mb_x, width, planes, 16 * mb_x,
-            16 * mb_y, whole, wanted, *predicted, lambda_motion, self.vectors, self.costs, np.zeros((2, 16), np.int32),
+            16 * mb_y, whole, wanted, *predicted, lambda_motion, self.vectors, self.costs, fractional_scratch(), 0,
         )  # fmt: skip
         self.centres = len({tuple(whole[p]) for p in range(9) if wanted >> p & 1})
 

@@ -7,6 +7,7 @@ from asic_model.engines.fractional_search import (
     FractionalSearchConfig,
     ReferencePlanes,
     cycles,
+    fractional_scratch,
     refine,
     satd_at,
 )
@@ -50,7 +51,7 @@ def test_as_the_twin(content, spread):
     for mb_x, mb_y in ((0, 0), (2, 1)):
         positions = refine(
             data, 16 * mb_y * WIDTH + 16 * mb_x, WIDTH, _planes(reference), 16 * mb_x, 16 * mb_y, whole, 0x1FF,
-            3, -2, 90, vectors, costs, np.zeros((2, 16), np.int32),
+            3, -2, 90, vectors, costs, fractional_scratch(), 0,
         )  # fmt: skip
         expected = slow_refine(
             Picture(current.tolist()), Picture(reference.tolist()), mb_x, mb_y, whole.tolist(), (3, -2), 90
@@ -58,6 +59,26 @@ def test_as_the_twin(content, spread):
         assert [(tuple(v), c) for v, c in zip(vectors.tolist(), costs.tolist(), strict=True)] == expected
         centres = len({tuple(v) for v in whole.tolist()})
         assert 17 * centres <= positions <= 9 * centres + 8 * 9
+
+
+@pytest.mark.parametrize("spread", [0, 1, 20])
+def test_a_second_call_gives_the_same(spread):
+    """16x16 alone, then the others with what that call left: vectors, costs and positions as without it."""
+    current, planes = _samples("extreme", 1).ravel(), _planes(_samples("smooth", 2))
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        whole = rng.integers(-spread, spread + 1, (9, 2)).astype(np.int16)
+        wanted = int(rng.integers(1, 256)) << 1
+        found = []
+        for again in (0, 1):
+            vectors, costs, scratch = np.zeros((9, 2), np.int32), np.zeros(9, np.int32), fractional_scratch()
+            place = (current, 16 * WIDTH + 16, WIDTH, planes, 16, 16, whole)
+            if again:
+                refine(*place, 1, 3, -2, 90, vectors, costs, scratch, 0)
+                vectors[:], costs[:] = 0, 0
+            positions = refine(*place, wanted, 3, -2, 90, vectors, costs, scratch, again)
+            found.append((vectors.tolist(), costs.tolist(), positions))
+        assert found[0] == found[1]
 
 
 def test_satd_at_every_fraction():

@@ -212,7 +212,7 @@ def decide_bipredictive(t, settings, motion, references, whole, cost, colocated,
         best = settle(t, 0, best)
 
     for lst in range(2):
-        refine_list(t, motion, references, whole, 1 << WHOLE, lst)
+        refine_list(t, motion, references, whole, 1 << WHOLE, lst, 0)
     _choose_lists(t, references, WHOLE)
     bit = t.lambda_motion >> MOTION_LAMBDA_BITS
     least = t.part_cost[WHOLE]
@@ -230,7 +230,7 @@ def decide_bipredictive(t, settings, motion, references, whole, cost, colocated,
             wanted |= SHAPE_SET[shape]
     if wanted:
         for lst in range(2):
-            refine_list(t, motion, references, whole, wanted, lst)
+            refine_list(t, motion, references, whole, wanted, lst, 1)
         for p in range(1, 9):
             if (wanted >> p) & 1:
                 _choose_lists(t, references, p)

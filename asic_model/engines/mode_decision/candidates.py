@@ -4,7 +4,7 @@ import numpy as np
 
 from asic_model.codecs.h264.macroblock import INTER_8X8, INTER_8X16, INTER_16X8, INTER_16X16
 from asic_model.codecs.h264.motion_prediction import MotionField, predict_mv
-from asic_model.engines.fractional_search import refine, satd_at, vector_rate
+from asic_model.engines.fractional_search import FractionalScratch, refine, satd_at, vector_rate
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
 from asic_model.engines.mode_decision.state import LIST_1
 from asic_model.engines.motion_search import LEFT as LEFT_HALF
@@ -57,9 +57,12 @@ def near_shapes(t, settings, cost):
 
 
 @kernel
-def refine_list(t, motion, references, whole, wanted, lst):
+def refine_list(t, motion, references, whole, wanted, lst, again):
     """Fractional search of the partitions in `wanted` in all references of a list; the best one of each goes into
-    `chosen`, by its place."""
+    `chosen`, by its place.
+
+    again : 1: the call before for this list was of this macroblock and wanted 16x16 alone
+    """
     field = MotionField(motion.slice_id, motion.ref_idx, motion.mv)
     count = t.ref_counts[lst]
     for ref in range(count):
@@ -68,7 +71,8 @@ def refine_list(t, motion, references, whole, wanted, lst):
         predicted_x, predicted_y = predict_mv(field, motion.mb_width, t.mb, lst, 0, 0, 4, 4, ref)
         positions = refine(
             t.source, 0, 16, planes, 16 * t.mb_x, 16 * t.mb_y, whole[place, t.mb], wanted,
-            predicted_x, predicted_y, t.lambda_motion, t.vectors[place], t.vector_costs[place], t.search_best,
+            predicted_x, predicted_y, t.lambda_motion, t.vectors[place], t.vector_costs[place],
+            FractionalScratch(t.search_best[place], t.search_lines), again,
         )  # fmt: skip
         if wanted & 1 and t.low_x <= predicted_x <= t.high_x and t.low_y <= predicted_y <= t.high_y:
             satd = satd_at(t.source, 0, 16, planes, 16 * t.mb_x, 16 * t.mb_y, predicted_x, predicted_y)

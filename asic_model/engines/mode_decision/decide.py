@@ -118,7 +118,7 @@ def decide_inter(t, settings, motion, references, whole, cost):
     if not empty and t.result[SLOT_SKIP, T_COST] < NEVER:
         best = settle(t, 0, best)
 
-    refine_list(t, motion, references, whole, 1 << WHOLE, 0)
+    refine_list(t, motion, references, whole, 1 << WHOLE, 0, 0)
     ref = t.chosen[0, WHOLE]
     x, y = np.int64(t.vectors[ref, WHOLE, 0]), np.int64(t.vectors[ref, WHOLE, 1])
     if empty and settings.early_skip and ref == 0 and abs(x - t.skip_x) <= 1 and abs(y - t.skip_y) <= 1:
@@ -131,7 +131,7 @@ def decide_inter(t, settings, motion, references, whole, cost):
         if (shapes >> shape) & 1:
             wanted |= SHAPE_SET[shape]
     if wanted:
-        refine_list(t, motion, references, whole, wanted, 0)
+        refine_list(t, motion, references, whole, wanted, 0, 1)
         for p in range(1, 9):
             if (wanted >> p) & 1:
                 t.part_cost[p] = t.vector_costs[t.chosen[0, p], p]

@@ -106,7 +106,8 @@ MACROBLOCK = np.dtype(
         ("direct_valid", "i8"),
         ("direct_ref", "i8", (2, 4)),  # [list][quadrant]
         ("direct_vector", "i8", (2, 4, 2)),
-        ("search_best", "i4", (2, 16)),
+        ("search_best", "i4", (REFERENCES, 4, 16)),  # see FractionalScratch
+        ("search_lines", "i2", 256),
         ("sub_cost", "i8", (4, 4)),  # SATD and rate of each quadrant by sub_mb_type; 0: not searched
         ("sub_vector", "i8", (4, 4, 4, 2)),  # [quadrant][sub_mb_type][part]
         # trials
