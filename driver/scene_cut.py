@@ -15,6 +15,17 @@ _JUMP = 1.5
 _NOISE = 4  # steps
 
 
+def _by_block(means: np.ndarray) -> np.ndarray:
+    """int16[means of a block, blocks]."""
+    rows, columns = means.shape[0] // _BLOCK, means.shape[1] // _BLOCK
+    return means.reshape(rows, _BLOCK, columns, _BLOCK).transpose(1, 3, 0, 2).reshape(_BLOCK * _BLOCK, rows * columns)
+
+
+def _sums(blocks: np.ndarray) -> np.ndarray:
+    """Sum of each block; 16 means of 255 at most fit 16 bits."""
+    return np.asarray(blocks.sum(0, dtype=np.int16))
+
+
 class SceneCut:
     """Looks at luma planes in display order."""
 
@@ -33,18 +44,19 @@ class SceneCut:
         if not height or not width:
             return False
         sparse = luma[2:height:4, 2:width:4].astype(np.int16)
-        small = (sparse[::2, ::2] + sparse[1::2, ::2] + sparse[::2, 1::2] + sparse[1::2, 1::2]) >> 2
+        pairs = sparse[:, ::2] + sparse[:, 1::2]
+        small = (pairs[::2] + pairs[1::2]) >> 2
         before, self._before = self._before, small
         if before is None or before.shape != small.shape:
             return False
-        blocks = small.reshape(small.shape[0] // _BLOCK, _BLOCK, small.shape[1] // _BLOCK, _BLOCK)
-        own = np.abs(blocks - blocks.mean((1, 3), keepdims=True)).sum()
+        blocks = _by_block(small)
+        own = int(np.abs(16 * blocks - _sums(blocks)).sum()) / 16  # 16 times each mean is its block's sum
         padded = np.pad(before, _REACH, mode="edge")
         best = None
         for y in range(2 * _REACH + 1):
             for x in range(2 * _REACH + 1):
                 moved = padded[y : y + small.shape[0], x : x + small.shape[1]]
-                difference = np.abs(small - moved).reshape(blocks.shape).sum((1, 3))
+                difference = _sums(_by_block(np.abs(small - moved)))
                 best = difference if best is None else np.minimum(best, difference)
         assert best is not None
         # A few steps a sample are noise or a change of light; what changes all the time is motion, no row of cuts.

@@ -17,6 +17,7 @@ import numpy as np
 
 from asic_model.kernel_cache import kernel
 from asic_model.memory.surface import Surface
+from asic_model.simd.bits import group_bits
 
 TILE_WIDTH = 64  # luma samples; one line of a tile is one line of memory
 TILE_HEIGHT = 16
@@ -58,6 +59,9 @@ def _plane_bits(memory, offset, stride, x0, y0, width, height, residual):
     bits = 0
     for y in range(y0, y0 + height):
         at = offset + y * stride + x0
+        if width % GROUP == 0:
+            bits += group_bits(memory, at, at - stride if y > y0 else at, y == y0, width // GROUP)
+            continue
         row = memory[at : at + width]
         if y == y0:
             left = np.int16(128)

@@ -143,8 +143,11 @@ def reads(
             break
         runs = np.empty((count, 5), np.int32)
     if compressed:
-        unit, reference, ty, tx, tiles = runs[:count].astype(np.int64).T
-        return _compressed_requests(pictures, compressed, stage, unit, reference, ty, tx, tiles)
+        tiles = int(runs[:count, 4].sum())
+        found = np.zeros(2 * tiles, REQUEST)
+        addresses = np.array([picture.address for picture in pictures], np.int64)
+        clients = CLIENTS.index("reference"), CLIENTS.index("intermediate")
+        return found[: _compressed_requests(runs[:count], addresses, np.stack(compressed), stage, *clients, found)]
     places = np.array([(p.address, p.cb_address, p.cr_address) for p in pictures], np.int64)
     pitches = pictures[0].pitch, pictures[0].chroma_pitch
     found = np.empty(3 * count, REQUEST)
@@ -172,37 +175,32 @@ def _plain_requests(runs, places, shift_x, shift_y, width, height, pitch, chroma
             row.address = places[reference, plane] + y * row.pitch + x
 
 
-def _compressed_requests(
-    pictures: list[Surface],
-    compressed: list[np.ndarray],
-    stage: int,
-    unit: np.ndarray,
-    reference: np.ndarray,
-    ty: np.ndarray,
-    tx: np.ndarray,
-    tiles: np.ndarray,
-) -> np.ndarray:
-    """One request a tile (its slot's first bytes), and a line of lengths where a run enters a new one."""
-    run = np.repeat(np.arange(len(unit)), tiles)
-    within = np.arange(len(run)) - np.repeat(np.cumsum(tiles) - tiles, tiles)
-    unit, reference, ty, tx = unit[run], reference[run], ty[run], tx[run] + within
-    sizes = np.stack(compressed)
-    tiles_x = sizes.shape[2]
-    tile = ty * tiles_x + tx
-    address = np.array([p.address for p in pictures], np.int64)[reference]
-    found = np.zeros((len(unit), 2), REQUEST)
-    found["unit"], found["stage"], found["rows"] = unit[:, None], stage, 1
-    found["client"] = CLIENTS.index("reference"), CLIENTS.index("intermediate")
-    found["size"][:, 0] = sizes[reference, ty, tx]
-    found["address"][:, 0] = address + tile * frame_compression.TILE_BYTES
+@kernel
+def _compressed_requests(runs, addresses, sizes, stage, reference_client, header_client, out):
+    """One request a tile (its slot's first bytes), and a line of lengths where a run enters a new one.
+
+    sizes : uint16[references, tiles_y, tiles_x]; out: REQUEST[...], zeros. Returns how many were put there.
+    """
+    tiles_y, tiles_x = sizes.shape[1], sizes.shape[2]
     # A register for each row of tiles keeps the line of lengths that was looked at last.
-    line = tile // frame_compression.HEADER_LINE_TILES
-    row = reference * sizes.shape[1] + ty
-    order = np.argsort(row, kind="stable")
-    fresh = np.ones(len(unit), bool)
-    same = (row[order][1:] == row[order][:-1]) & (line[order][1:] == line[order][:-1])
-    fresh[order[1:][same]] = False
-    found["size"][:, 1] = np.where(fresh, frame_compression.HEADER_LINE_BYTES, 0)
-    found["address"][:, 1] = address + line * frame_compression.HEADER_LINE_TILES * frame_compression.TILE_BYTES
-    rows = found.ravel()
-    return rows[rows["size"] > 0]
+    looked_at = np.full((addresses.size, tiles_y), -1, np.int64)
+    count = 0
+    for i in range(len(runs)):
+        unit, reference, ty = np.int64(runs[i, 0]), np.int64(runs[i, 1]), np.int64(runs[i, 2])
+        for tx in range(np.int64(runs[i, 3]), np.int64(runs[i, 3]) + np.int64(runs[i, 4])):
+            tile = ty * tiles_x + tx
+            line = tile // frame_compression.HEADER_LINE_TILES
+            fresh = looked_at[reference, ty] != line
+            looked_at[reference, ty] = line
+            for header in range(2 if fresh else 1):
+                row = out[count]
+                row.unit, row.stage, row.rows = unit, stage, 1
+                if header:
+                    row.client, row.size = header_client, frame_compression.HEADER_LINE_BYTES
+                    first = line * frame_compression.HEADER_LINE_TILES
+                else:
+                    row.client, row.size = reference_client, sizes[reference, ty, tx]
+                    first = tile
+                row.address = addresses[reference] + first * frame_compression.TILE_BYTES
+                count += 1
+    return count

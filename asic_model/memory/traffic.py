@@ -110,21 +110,39 @@ def picture(
     if compressed is None:
         template = picture_template(surface, mb_width, mb_height, stage, client, write, group_mbs)
         return _moved(template, surface.address)
-    unit, column, row = _groups(mb_width, mb_height, write, GROUP_MBS)
+    tiles = -(-mb_width // GROUP_MBS) * mb_height
+    out = np.zeros(2 * tiles, REQUEST)
+    clients = CLIENTS.index(client), CLIENTS.index("intermediate")
+    return out[: _compressed_picture(compressed, surface.address, mb_width, mb_height, stage, *clients, write, out)]
+
+
+@kernel
+def _compressed_picture(sizes, address, mb_width, mb_height, stage, client, header_client, write, out):
+    """A picture's tiles in raster order, and after the last (read: before the first) of a line of lengths that line.
+
+    sizes : uint16[tiles_y, tiles_x]; out: REQUEST[...], zeros. Returns how many were put there.
+    """
     across = -(-mb_width // GROUP_MBS)
-    tile = row * across + column
-    sizes = compressed[row, column].astype(np.int64)
-    header = (column % HEADER_LINE_TILES == 0) if not write else (
-        (column % HEADER_LINE_TILES == HEADER_LINE_TILES - 1) | (column == across - 1)
-    )  # fmt: skip
-    lines = tile // HEADER_LINE_TILES * HEADER_LINE_TILES
-    return join(
-        requests(unit, stage, client, write, surface.address + tile * TILE_BYTES, sizes),
-        requests(
-            unit, stage, "intermediate", write, surface.address + lines * TILE_BYTES,
-            np.where(header, HEADER_LINE_BYTES, 0),
-        ),
-    )  # fmt: skip
+    count = 0
+    for mb_y in range(mb_height):
+        for column in range(across):
+            tile = mb_y * across + column
+            unit = mb_y * mb_width + GROUP_MBS * column
+            header = column % HEADER_LINE_TILES == 0
+            if write:
+                unit = mb_y * mb_width + min(GROUP_MBS * column + GROUP_MBS, mb_width) - 1
+                header = column % HEADER_LINE_TILES == HEADER_LINE_TILES - 1 or column == across - 1
+            for part in range(2 if header else 1):
+                size = HEADER_LINE_BYTES if part else np.int64(sizes[mb_y, column])
+                if size == 0:
+                    continue
+                row = out[count]
+                row.unit, row.stage, row.write, row.rows, row.size = unit, stage, write, 1, size
+                row.client = header_client if part else client
+                first = tile // HEADER_LINE_TILES * HEADER_LINE_TILES if part else tile
+                row.address = address + first * TILE_BYTES
+                count += 1
+    return count
 
 
 def _groups(mb_width: int, mb_height: int, write: bool, group_mbs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -117,19 +117,22 @@ def hadamard_magnitudes(rows: list[Vector]) -> Vector:
 def satd_lanes(rows: list[Vector]) -> Vector:
     """As `hadamard_magnitudes` from four rows of `Emitter.sums_and_differences` of both blocks, subtracted.
 
-    Of 4x4 block i two lanes of each half belong to it, the lower and the upper half's number 2 * i and 2 * i + 1.
+    What counts stands in the odd lanes (the even ones may wrap): of 4x4 block i in number 2 * i + 1 of each half.
     """
     sums, differences = (rows[0] + rows[2], rows[1] + rows[3]), (rows[0] - rows[2], rows[1] - rows[3])
     columns = [sums[0] + sums[1], sums[0] - sums[1], differences[0] + differences[1], differences[0] - differences[1]]
     total = None
-    for one, two in (columns[:2], columns[2:]):
-        first, second = one.as_lanes(32), two.as_lanes(32)
-        even = ((first & 0xFFFF) | (second << 16)).as_lanes(16)
-        odd = (first.shift_right_unsigned(16) | (second & -0x10000)).as_lanes(16)
-        largest = even.abs().max(odd.abs())
+    for column in columns:
+        magnitude = column.abs()
+        largest = magnitude.max((magnitude.as_lanes(32) << 16).as_lanes(16))
         total = largest if total is None else total + largest
     assert total is not None
     return total
+
+
+def odd_lanes(total: Vector) -> Vector:
+    """The odd lanes, unsigned, in twice their width."""
+    return total.as_lanes(2 * total.bits).shift_right_unsigned(total.bits)
 
 
 def _wide_satd_emission(width: int) -> Any:
@@ -143,7 +146,7 @@ def _wide_satd_emission(width: int) -> Any:
                 right = emitter.sums_and_differences(b.load(emitter.row(b_offset, b_stride, y), width))
                 differences.append(left - right)
             total.set(total.get() + satd_lanes(differences))
-        return total.get().pair_sums().sum()
+        return odd_lanes(total.get()).sum()
 
     return emission
 
@@ -292,3 +295,22 @@ def moments_16xn(a, a_offset, a_stride, rows):
 def moments_8xn(a, a_offset, a_stride, rows):
     """(sum, sum of squares) of 8 x `rows` samples."""
     return _moments(a, a_offset, a_stride, 8, rows)
+
+
+def _unequal_emission(emitter, a, a_offset, b, b_offset, groups):
+    found = emitter.variable(emitter.zero(16, 8))
+    with emitter.rows(groups) as group:
+        at = emitter.mul(group, 16)
+        left, right = a.load(emitter.add(a_offset, at), 16), b.load(emitter.add(b_offset, at), 16)
+        found.set(found.get() | (left ^ right))
+    return found.get().differs(0).bits_i64()
+
+
+@primitive(_unequal_emission)
+def unequal(a, a_offset, b, b_offset, groups):
+    """0 where 16 * `groups` samples are the same: bit i is set where samples with that number modulo 16 differ."""
+    found = 0
+    for i in range(16 * groups):
+        if a[a_offset + i] != b[b_offset + i]:
+            found |= 1 << (i & 15)
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from asic_model.kernel_cache import kernel
-from asic_model.simd.compare import hadamard_magnitudes, satd_lanes
+from asic_model.simd.compare import hadamard_magnitudes, odd_lanes, satd_lanes
 from asic_model.simd.emit import primitive
 
 LANES = 16  # candidates of one row that `sad_4x4_window` compares at least at once
@@ -127,7 +127,7 @@ def _quarters(emitter, left, b, offsets, stride):
                 differences.append(left(y) - emitter.sums_and_differences(samples))
             lanes = satd_lanes(differences)
             total = lanes if total is None else total + lanes
-        sums = total.pair_sums()  # left, left, right, right, of the horizontal sums, and again of the differences
+        sums = odd_lanes(total)  # left, left, right, right, of the horizontal sums, and again of the differences
         halves.append(sums.part(0, 4) + sums.part(4, 4))
     return halves[0].shuffle([0, 2, 4, 6], halves[1]) + halves[0].shuffle([1, 3, 5, 7], halves[1])
 

@@ -28,6 +28,7 @@ from asic_model.engines.mode_decision import ModeDecisionConfig
 from asic_model.engines.mode_decision.state import Samples
 from asic_model.engines.motion_search import MotionSearchConfig
 from asic_model.engines.transform import TransformConfig
+from asic_model.kernel_cache import kernel
 from asic_model.memory import traffic
 from asic_model.memory.frame_compression import KnownTiles
 from asic_model.memory.reference_cache import ReferenceCacheConfig, reads, search_windows
@@ -120,13 +121,38 @@ def memory_requests(
     return traffic.join(*parts)
 
 
+# Columns of the work record that counters sum up
+_SUMMED = (
+    "motion_search_coarse", "motion_search_fine", "fractional_search_blocks", "intra_prediction_blocks",
+    "mode_decision_trials", "transform_blocks", "entropy_bins",
+)  # fmt: skip
+
+
+@kernel
+def _count(mb_type, transform_8x8, qp, work, kinds, sums):
+    """Add up: kinds int64[256] by mb_type; sums int64[9]: transform_8x8, qp, and _SUMMED."""
+    for mb in range(len(work)):
+        kinds[mb_type[mb]] += 1
+        sums[0] += transform_8x8[mb]
+        sums[1] += qp[mb]
+        row = work[mb]
+        sums[2] += row.motion_search_coarse
+        sums[3] += row.motion_search_fine
+        sums[4] += row.fractional_search_blocks
+        sums[5] += row.intra_prediction_blocks
+        sums[6] += row.mode_decision_trials
+        sums[7] += row.transform_blocks
+        sums[8] += row.entropy_bins
+
+
 def counters(
     job: EncodeJob, source: Samples, memory: np.ndarray, mbs: Macroblocks, work: np.ndarray, size: int
 ) -> dict[str, int]:
     """Additive figures of the picture. Squared errors are over the visible picture."""
     recon = job.reconstruction
     width, height = job.width, job.height
-    kinds = np.bincount(mbs.mb_type, minlength=256)
+    kinds, sums = np.zeros(256, np.int64), np.zeros(2 + len(_SUMMED), np.int64)
+    _count(mbs.mb_type, mbs.transform_8x8, mbs.qp, work, kinds, sums)
     found = {
         "pictures": 1,
         "macroblocks": len(work),
@@ -139,16 +165,12 @@ def counters(
         "intra_pcm": kinds[I_PCM],
         "skipped": kinds[P_SKIP] + kinds[B_SKIP],
         "inter": kinds[B_SKIP + 1 : 255].sum(),
-        "transform_8x8": mbs.transform_8x8.sum(dtype=np.int64),
-        "qp_sum": mbs.qp.sum(dtype=np.int64),
+        "transform_8x8": sums[0],
+        "qp_sum": sums[1],
     }
     for name, address, offset in (("sse_u", recon.cb_address, source.u), ("sse_v", recon.cr_address, source.v)):
         found[name] = squared_error(
             memory, address, recon.chroma_pitch, source.data, offset, source.chroma_stride, width // 2, height // 2
         )
-    for name in (
-        "motion_search_coarse", "motion_search_fine", "fractional_search_blocks", "intra_prediction_blocks",
-        "mode_decision_trials", "transform_blocks", "entropy_bins",
-    ):  # fmt: skip
-        found[name] = work[name].sum(dtype=np.int64)
+    found.update(zip(_SUMMED, sums[2:], strict=True))
     return {name: int(value) for name, value in found.items()}

@@ -12,6 +12,7 @@ from asic_model.codecs.h264.macroblock import Macroblocks
 from asic_model.cores.encode.job import MOTION_BYTES, SLICE_B, EncodeJob
 from asic_model.cores.encode.lists import picture_number
 from asic_model.engines.mode_decision.state import LIST_1, REFERENCES
+from asic_model.kernel_cache import kernel
 
 RECORD = np.dtype(
     {
@@ -21,7 +22,6 @@ RECORD = np.dtype(
         "itemsize": MOTION_BYTES,
     }
 )
-_CORNER_BLOCKS = (0, 3, 12, 15)  # of each quadrant, raster order (8.4.1.2.1, direct_8x8_inference_flag 1)
 
 
 def read(memory: np.ndarray, address: int, count: int) -> Colocated:
@@ -34,22 +34,46 @@ def read(memory: np.ndarray, address: int, count: int) -> Colocated:
     return Colocated(*(np.ascontiguousarray(records[name]) for name in ("mv", "ref_idx", "picture")))
 
 
+@kernel
+def _fill(records, ref_idx, mv, pictures):
+    """Records of a picture; pictures: int16[2, 128], order counts by list and index."""
+    for mb in range(len(records)):
+        record = records[mb]
+        for quadrant in range(4):
+            lst = 0 if ref_idx[mb, 0, quadrant] >= 0 else 1
+            index = np.int64(ref_idx[mb, lst, quadrant])
+            block = 3 * (quadrant & 1) + 12 * (
+                quadrant >> 1
+            )  # at the macroblock's corner (direct_8x8_inference_flag 1)
+            for axis in range(2):
+                record.mv[quadrant, axis] = mv[mb, lst, block, axis] if index >= 0 else 0
+            record.ref_idx[quadrant] = index
+            record.picture[quadrant] = pictures[lst, index] if index >= 0 else NO_PICTURE
+
+
 def write(memory: np.ndarray, address: int, mbs: Macroblocks, job: EncodeJob) -> None:
     """Put the motion of a picture at `address`."""
     records = np.zeros(len(mbs.mb_type), RECORD)
-    first = mbs.ref_idx[:, 0] >= 0
-    vectors = mbs.mv[:, :, _CORNER_BLOCKS]
-    records["mv"] = np.where(first[:, :, None], vectors[:, 0], vectors[:, 1])
-    indices = np.where(first, mbs.ref_idx[:, 0], mbs.ref_idx[:, 1])
-    records["ref_idx"] = indices
-    records["mv"][indices < 0] = 0
     pictures = np.full((2, 128), NO_PICTURE, np.int16)
     for lst, entries in enumerate(job.lists):
         for number, reference in enumerate(entries):
             pictures[lst, number] = picture_number(reference.poc)
-    records["picture"] = np.where(first, pictures[0][indices], pictures[1][indices])
+    _fill(records, mbs.ref_idx, mbs.mv, pictures)
     raw = records.view(np.uint8)
     memory[address : address + raw.size] = raw
+
+
+@kernel
+def _stretch(mv, ref_idx, picture, own, poc, found):
+    """Vectors of quadrant 0, each stretched from its own span to the distance of a picture at `poc` from the current
+    one, into found int16[n, 2]."""
+    for mb in range(len(found)):
+        span = own[1] - np.int64(picture[mb, 0])  # modulo 2^16
+        span = ((span + 32768) & 65535) - 32768
+        usable = ref_idx[mb, 0] >= 0 and span != 0
+        for axis in range(2):
+            scaled = np.int64(mv[mb, 0, axis]) * (own[0] - poc) // span if usable else np.int64(0)
+            found[mb, axis] = min(max(scaled, -2048), 2047)
 
 
 def temporal_vectors(colocated: Colocated, job: EncodeJob) -> np.ndarray:
@@ -60,18 +84,12 @@ def temporal_vectors(colocated: Colocated, job: EncodeJob) -> np.ndarray:
     """
     count = len(colocated.mv)
     found = np.zeros((REFERENCES, count, 2), np.int16)
-    vectors = colocated.mv[:, 0].astype(np.int64)
     if job.slice_type != SLICE_B:
-        found[:] = vectors
+        found[: max(job.ref_count, 1)] = colocated.mv[:, 0]
         return found
-    own = job.lists[1][0].poc
-    span = own - colocated.picture[:, 0].astype(np.int64)  # modulo 2^16
-    span = ((span + 32768) & 65535) - 32768
-    usable = (colocated.ref_idx[:, 0] >= 0) & (span != 0)
-    span = np.where(usable, span, 1)
+    own = np.array([job.poc, job.lists[1][0].poc])
     for lst, entries in enumerate(job.lists):
         for number, reference in enumerate(entries):
-            distance = job.poc - reference.poc
-            scaled = np.where(usable[:, None], vectors * distance // span[:, None], 0)
-            found[lst * LIST_1 + number] = np.clip(scaled, -2048, 2047)
+            place = lst * LIST_1 + number
+            _stretch(colocated.mv, colocated.ref_idx, colocated.picture, own, reference.poc, found[place])
     return found

@@ -265,12 +265,14 @@ def code_bipredictive_picture(
 def squared_error(memory, offset, stride, source, source_offset, source_stride, width, height):
     """Sum of squared differences of two planes of `width` x `height` samples."""
     total = np.int64(0)
-    whole = width & ~15
+    whole_x, whole_y = width & ~15, height & ~15
+    for y in range(0, whole_y, 16):
+        at, other = offset + y * stride, source_offset + y * source_stride
+        for x in range(0, whole_x, 16):
+            total += ssd_16xn(memory, at + x, stride, source, other + x, source_stride, 16)
     for y in range(height):
         at, other = offset + y * stride, source_offset + y * source_stride
-        for x in range(0, whole, 16):
-            total += ssd_16xn(memory, at + x, 0, source, other + x, 0, 1)
-        for x in range(whole, width):
+        for x in range(whole_x if y < whole_y else 0, width):
             difference = np.int64(memory[at + x]) - np.int64(source[other + x])
             total += difference * difference
     return total

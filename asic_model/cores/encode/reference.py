@@ -14,8 +14,10 @@ import numpy as np
 from asic_model.engines.fractional_search import ReferencePlanes
 from asic_model.engines.inter_prediction import half_sample_planes
 from asic_model.engines.motion_search import GUARD_BYTES, PAD_PX, Plane, decimate
+from asic_model.kernel_cache import kernel
 from asic_model.memory.frame_compression import KnownTiles, tile_bytes
 from asic_model.memory.surface import Surface
+from asic_model.simd.compare import unequal
 
 KEPT = 12  # pictures
 
@@ -59,6 +61,29 @@ def _make(memory: np.ndarray, surface: Surface) -> ReferencePicture:
     return ReferencePicture(luma, quarter_plane(Plane(data, offset, stride), width, height, PAD_PX))
 
 
+@kernel
+def _same_rows(a, a_offset, a_stride, b, b_offset, b_stride, width, rows):
+    """Whether `rows` rows of `width` bytes are equal in both arrays."""
+    whole = width & ~15
+    for row in range(rows):
+        at, other = a_offset + row * a_stride, b_offset + row * b_stride
+        if unequal(a, at, b, other, width >> 4):
+            return False
+        for x in range(whole, width):
+            if a[at + x] != b[other + x]:
+                return False
+    return True
+
+
+@kernel
+def _same_bytes(a, b, b_offset):
+    """Whether `a` stands in `b` at `b_offset`, looked at in pieces of 4 KiB."""
+    rest = a.size & 4095
+    return _same_rows(a, 0, 0, b, b_offset, 0, rest, 1) and _same_rows(
+        a, rest, 4096, b, b_offset + rest, 4096, 4096, a.size >> 12
+    )
+
+
 def reference_picture(memory: np.ndarray, surface: Surface) -> ReferencePicture:
     """Return the reference that stands at `surface` (coded size), made now or kept from before."""
     key = (surface.address, surface.width, surface.height)
@@ -66,9 +91,9 @@ def reference_picture(memory: np.ndarray, surface: Surface) -> ReferencePicture:
         kept = _kept.get(key)
     if kept is not None:
         luma = kept.luma
-        whole = luma.data[: luma.plane_bytes].reshape(-1, luma.stride)
-        inner = whole[PAD_PX : PAD_PX + surface.height, PAD_PX : PAD_PX + surface.width]
-        if np.array_equal(inner, _view(memory, surface)):
+        if _same_rows(
+            luma.data, luma.offset, luma.stride, memory, surface.address, surface.pitch, surface.width, surface.height
+        ):
             with _lock:
                 if key in _kept:
                     _kept.move_to_end(key)
@@ -90,16 +115,16 @@ def stored_tiles(memory: np.ndarray | KnownTiles, surface: Surface, keep: bool =
     if isinstance(memory, KnownTiles):
         return tile_bytes(memory, surface)
     key = (surface.address, surface.width, surface.height)
-    samples = memory[surface.address : surface.address + surface.size_bytes]
+    size = surface.size_bytes
     with _lock:
         kept = _tiles.get(key)
-    if kept is not None and np.array_equal(kept[0], samples):
+    if kept is not None and _same_bytes(kept[0], memory, surface.address):
         return kept[1]
     sizes = tile_bytes(memory, surface)
     if keep:
         sizes.flags.writeable = False
         with _lock:
-            _tiles[key] = (samples.copy(), sizes)
+            _tiles[key] = (memory[surface.address : surface.address + size].copy(), sizes)
             _tiles.move_to_end(key)
             while len(_tiles) > KEPT:
                 _tiles.popitem(last=False)
