@@ -129,7 +129,14 @@ _SUMMED = (
 
 
 @kernel
-def _count(mb_type, transform_8x8, qp, work, kinds, sums):
+def _count(
+    mb_type: np.ndarray,
+    transform_8x8: np.ndarray,
+    qp: np.ndarray,
+    work: np.ndarray,
+    kinds: np.ndarray,
+    sums: np.ndarray,
+) -> None:
     """Add up: kinds int64[256] by mb_type; sums int64[9]: transform_8x8, qp, and _SUMMED."""
     for mb in range(len(work)):
         kinds[mb_type[mb]] += 1

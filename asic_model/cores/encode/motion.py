@@ -35,7 +35,7 @@ def read(memory: np.ndarray, address: int, count: int) -> Colocated:
 
 
 @kernel
-def _fill(records, ref_idx, mv, pictures):
+def _fill(records: np.ndarray, ref_idx: np.ndarray, mv: np.ndarray, pictures: np.ndarray) -> None:
     """Records of a picture; pictures: int16[2, 128], order counts by list and index."""
     for mb in range(len(records)):
         record = records[mb]
@@ -64,7 +64,9 @@ def write(memory: np.ndarray, address: int, mbs: Macroblocks, job: EncodeJob) ->
 
 
 @kernel
-def _stretch(mv, ref_idx, picture, own, poc, found):
+def _stretch(
+    mv: np.ndarray, ref_idx: np.ndarray, picture: np.ndarray, own: np.ndarray, poc: int, found: np.ndarray
+) -> None:
     """Vectors of quadrant 0, each stretched from its own span to the distance of a picture at `poc` from the current
     one, into found int16[n, 2]."""
     for mb in range(len(found)):
