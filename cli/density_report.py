@@ -131,25 +131,25 @@ def write_page(page: Document, record: Record, rows: Sequence[Sequence[Any]], re
 
 def csv_rows(record: Record) -> list[list[Any]]:
     """One row a clip, transcoder and rate point; speeds are of the transcoder, whatever the point."""
-    rows: list[list[Any]] = [
-        ["clip", "transcoder", "qp", "kbit_per_s", "psnr", "ssim", "vmaf", "mpix_per_s", "bd_percent_against_chip"]
-    ]
     plan = record["plan"]
+    chips = [f"{plan['chip']} {preset}" for preset in plan["chip_presets"]]
+    head = ["clip", "transcoder", "qp", "kbit_per_s", "psnr", "ssim", "vmaf", "mpix_per_s"]
+    rows: list[list[Any]] = [[*head, *(f"bd_percent against {name}" for name in chips)]]
     for clip in record["clips"]:
         for preset, points in clip["chip_curves"].items():
-            speed = clip["capacity"][preset]["mpix_per_s"]
-            rows += [_csv_row(clip["name"], f"{plan['chip']} {preset}", point, speed, 0.0) for point in points]
-        first = next(iter(clip["bd_percent"]))
+            speed, name = clip["capacity"][preset]["mpix_per_s"], f"{plan['chip']} {preset}"
+            own = [0.0 if name == each else "" for each in chips]
+            rows += [_csv_row(clip["name"], name, point, speed, own) for point in points]
         for preset, points in clip["curves"].items():
-            speed, difference = clip["speeds"][preset]["mpix_per_s"], clip["bd_percent"][first][preset]
-            name = f"{plan['encoder']} {preset}"
-            rows += [_csv_row(clip["name"], name, point, speed, difference) for point in points]
+            speed, name = clip["speeds"][preset]["mpix_per_s"], f"{plan['encoder']} {preset}"
+            against = [clip["bd_percent"][each][preset] for each in plan["chip_presets"]]
+            rows += [_csv_row(clip["name"], name, point, speed, against) for point in points]
     return rows
 
 
-def _csv_row(clip: str, name: str, point: Record, speed: float, difference: float) -> list[Any]:
+def _csv_row(clip: str, name: str, point: Record, speed: float, against: Sequence[Any]) -> list[Any]:
     measured = [point[key] for key in ("qp", "kbit_per_s", "psnr", "ssim", "vmaf")]
-    return [clip, name, *("" if value is None else value for value in measured), speed, difference]
+    return [clip, name, *("" if value is None else value for value in measured), speed, *against]
 
 
 def document(record: Record) -> Document:
@@ -188,6 +188,7 @@ def _summary(record: Record, preset: str, found: Record) -> Iterator[Chapter]:
                 f"Not at equal compression: at that preset the CPU needs {match['bd_percent']:+.1f} % bits against the "
                 "chip."
             )
+        words += [f"{clip['name']}: {line}." for line in clip["warnings"]]
         if clip["generated"]:
             words.append("The clip is generated: its figures show that the command works, not how dense the chip is.")
     capacities = {clip["name"]: clip["capacity"][preset] for clip in record["clips"]}

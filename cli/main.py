@@ -60,7 +60,7 @@ for command in (
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
     """SIGTERM ends like Ctrl-C: unfinished files are removed on the way out."""
-    os.write(2, b"tasic: terminated: nothing was written under the final names\n")  # print may be under way
+    os.write(2, b"tasic: terminated: no unfinished file is left under a final name\n")  # print may be under way
     raise SystemExit(EXIT_SIGNAL + signal.SIGTERM)
 
 
@@ -87,7 +87,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except (KeyboardInterrupt, click.Abort) as error:
         # click turns Ctrl-C into Abort, and has ended the terminal's line
-        _say(str(error.__cause__ or "") or "interrupted: nothing was written under the final names")
+        _say(str(error.__cause__ or "") or "interrupted: no unfinished file is left under a final name")
         return EXIT_SIGNAL + signal.SIGINT
     except BrokenPipeError:
         # whoever read our output left; a second error while closing stdout would only be noise

@@ -1,6 +1,5 @@
 """What `tasic simulate` does behind its options."""
 
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from asic_model.workload.simulation_report import report as simulation_report
 from cli import report_files
 from cli.options import timing_changes
 from cli.recording import clip_recorder
+from cli.worker_pool import worker_pool
 from driver.backends.model import load
 from driver.errors import InvalidConfig
 from driver.media.output_file import OutputFile
@@ -94,7 +94,7 @@ def run_workload(name: str, options: dict[str, Any]) -> None:
         if options["trace"] is not None:
             raise InvalidConfig("option --trace: of one chip only; leave --chips out")
         if options["jobs"] > 1:
-            with ProcessPoolExecutor(options["jobs"]) as pool:
+            with worker_pool(options["jobs"]) as pool:
                 records = host.simulate_host(
                     workload, config, options["chips"], detail=options["detail"], folder=folder, executor=pool
                 )

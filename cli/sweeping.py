@@ -2,11 +2,9 @@
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import click
 
 from asic_model.workload import sweep as sweeps
 from cli.console import Progress
+from cli.worker_pool import worker_pool
 from driver.errors import InvalidConfig
 
 
@@ -32,14 +31,8 @@ def pool(jobs: int | None, dask: str | None = None) -> Iterator[tuple[Executor |
     if workers == 1:
         yield None, 1
         return
-    # A fork inherits what is imported here already; with threads about it would not be safe.
-    start = "fork" if threading.active_count() == 1 and "fork" in get_all_start_methods() else "spawn"
-    executor = ProcessPoolExecutor(workers, mp_context=get_context(start))
-    try:
-        executor.submit(int).result()  # forks all workers now, before anything else starts a thread
+    with worker_pool(workers) as executor:
         yield executor, workers
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
 
 
 def run(space_path: str, output: str, jobs: int | None, dask: str | None, quiet: bool) -> None:

@@ -17,11 +17,11 @@ _WORKERS_S = 1.0  # processes of one turn
 _SEARCH_S = 12.0  # the throughput simulation's search for one capacity
 # Mpix a second and core.
 _DECODE = 250.0
-_CHIP, _CHIP_LADDER = 11.0, 8.0
+_CHIP, _CHIP_LADDER = 12.0, 9.0
 _SOFTWARE = {
     "x264": {
-        "ultrafast": 90.0, "superfast": 60.0, "veryfast": 48.0, "faster": 38.0, "fast": 33.0, "medium": 25.0,
-        "slow": 15.0, "slower": 7.0, "veryslow": 4.5,
+        "ultrafast": 120.0, "superfast": 85.0, "veryfast": 65.0, "faster": 50.0, "fast": 40.0, "medium": 33.0,
+        "slow": 18.0, "slower": 8.0, "veryslow": 5.0,
     },
     "x265": {
         "ultrafast": 30.0, "superfast": 22.0, "veryfast": 15.0, "faster": 15.0, "fast": 14.0, "medium": 11.0,

@@ -11,6 +11,8 @@ import av
 import numpy as np
 
 MIN_FRAMES = 24  # below, start-up and the one intra picture are most of what is measured
+FLAT = 2.0  # standard deviation of luma below which a picture shows nothing
+MOST_FLAT = 0.25  # of a clip's pictures
 GENERATED = "generated"
 _GENERATED_SIZE = (640, 360)
 _GENERATED_RATE = Fraction(30)
@@ -22,7 +24,11 @@ class CannotJudge(ValueError):
 
 @dataclass(frozen=True)
 class SourceClip:
-    """The first `frames` pictures of a file. `content` is the SHA-256 of the file's bytes."""
+    """The first `frames` pictures of a file.
+
+    content  SHA-256 of the file's bytes
+    flat     numbers of pictures that show nothing: black, or a plain card
+    """
 
     name: str
     path: str
@@ -31,6 +37,7 @@ class SourceClip:
     rate: Fraction
     frames: int
     content: str
+    flat: tuple[int, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -50,7 +57,7 @@ def open_clip(name: str, limit: int, folder: Path) -> SourceClip:
     path = _generate(folder) if name == GENERATED else Path(name)
     if not path.is_file():
         raise CannotJudge(f"{name or repr(name)}: no such file")
-    count = 0
+    count, flat = 0, []
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -58,7 +65,9 @@ def open_clip(name: str, limit: int, folder: Path) -> SourceClip:
             stream = container.streams.video[0]
             width, height = stream.width // 2 * 2, stream.height // 2 * 2
             rate = Fraction(stream.average_rate or 25)
-            for _frame in container.decode(stream):
+            for frame in container.decode(stream):
+                if frame.to_ndarray(format="gray").std() < FLAT:
+                    flat.append(count)
                 count += 1
                 if count == limit:
                     break
@@ -67,12 +76,19 @@ def open_clip(name: str, limit: int, folder: Path) -> SourceClip:
     if count < MIN_FRAMES:
         raise CannotJudge(f"{name}: {count} pictures are too few to judge by; at least {MIN_FRAMES} are needed")
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    return SourceClip(path.stem, str(path), width, height, rate, count, content)
+    return SourceClip(path.stem, str(path), width, height, rate, count, content, tuple(flat))
 
 
 def shorten(clip: SourceClip, frames: int) -> SourceClip:
-    """The first `frames` pictures of the clip."""
-    return replace(clip, frames=frames)
+    """The first `frames` pictures of the clip. Raises CannotJudge where too many of them are flat: their quality does
+    not fall with the rate."""
+    flat = tuple(number for number in clip.flat if number < frames)
+    if len(flat) > MOST_FLAT * frames:
+        raise CannotJudge(
+            f"{clip.name}: {len(flat)} of the first {frames} pictures are black or plain: nothing to judge compression "
+            "by; cut the beginning off, or take more pictures (--frames)"
+        )
+    return replace(clip, frames=frames, flat=flat)
 
 
 class Frames:

@@ -3,11 +3,14 @@
 No kernels are imported here: worker processes start fast.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells its settings on stderr at every start; errors alone
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.density import budget, chip, claims, clips, cost, cpu, curves, vbench, vmaf
 from benchmarks.density.budget import Shape, Work
-from benchmarks.density.clips import SourceClip
+from benchmarks.density.clips import CannotJudge, SourceClip
 from benchmarks.density.cost import Assumptions, Speeds
 from benchmarks.density.curves import Curve, Point
 from benchmarks.density.side_by_side import Step, side_by_side
@@ -79,6 +79,7 @@ class ClipStudy:
 
     source: SourceClip
     rungs: list[PlannedRung]
+    warnings: list[str] = field(default_factory=list)  # about the ladder
     turns: dict[str, list[cpu.Turn]] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
     chip_curves: dict[str, Curve] = field(default_factory=dict)
@@ -130,10 +131,10 @@ def noisy(spread: float, share: float) -> bool:
 
 def _open(plan: Plan, name: str, store: Store) -> ClipStudy:
     source = clips.open_clip(name, plan.frames, store.folder)
-    rungs, _warnings = plan_ladder(
+    rungs, warnings = plan_ladder(
         plan.ladder or (Rung(None, (source.width, source.height), None),), source.width, source.height
     )
-    return ClipStudy(source, rungs)
+    return ClipStudy(source, rungs, warnings)
 
 
 def prepare(plan: Plan, store: Store) -> Cut:
@@ -149,7 +150,7 @@ def prepare(plan: Plan, store: Store) -> Cut:
             works, full, *sizes, may_cut_frames=not plan.fixed_frames, may_cut_presets=not plan.fixed_presets
         )
     kept = [
-        ClipStudy(clips.shorten(each.source, min(each.source.frames, shape.frames)), each.rungs)
+        ClipStudy(clips.shorten(each.source, min(each.source.frames, shape.frames)), each.rungs, each.warnings)
         for each in opened[: shape.clips]
     ]
     left_out = budget.left_out(full, shape, [each.source.name for each in opened])
@@ -250,9 +251,12 @@ def _clip_result(plan: Plan, each: ClipStudy) -> dict[str, Any]:
     source, speeds = each.source, {preset: found.mpix_per_s for preset, found in each.speeds.items()}
     matches, differences = {}, {}
     for preset, anchor in each.chip_curves.items():
-        differences[preset] = {
-            name: curves.difference(anchor, each.curves[name], plan.metric, plan.method) for name in plan.presets
-        }
+        try:
+            differences[preset] = {
+                name: curves.difference(anchor, each.curves[name], plan.metric, plan.method) for name in plan.presets
+            }
+        except CannotJudge as error:
+            raise CannotJudge(f"{source.name}: {error}") from None
         found = curves.match(differences[preset], speeds)
         matches[preset] = {**asdict(found), "words": found.words}
     return {
@@ -263,6 +267,7 @@ def _clip_result(plan: Plan, each: ClipStudy) -> dict[str, Any]:
         "rate": float(source.rate),
         "frames": source.frames,
         "content": source.content,
+        "warnings": each.warnings,
         "rungs": [[rung.width, rung.height] for rung in each.rungs],
         "speeds": {preset: {**asdict(found), "spread": found.spread} for preset, found in each.speeds.items()},
         "curves": {preset: [asdict(point) for point in curve] for preset, curve in each.curves.items()},

@@ -32,7 +32,7 @@ def failing(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 def test_quick_study_of_generated_content(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     files = [tmp_path / f"d.{suffix}" for suffix in ("html", "json", "csv", "txt")]
     arguments = ["density", "--quick", "--chip", "edge", "--frames", "24", "--cpu-presets", "superfast,medium"]
-    arguments += ["--accept-noise", "--repeats", "1", "--cache", str(tmp_path / "cache"), "--ladder", "360p,180p"]
+    arguments += ["--accept-noise", "--repeats", "1", "--cache", str(tmp_path / "cache"), "--ladder", "720p,360p,180p"]
     for file in files:
         arguments += ["--report", str(file)]
     assert run(arguments) == 0, capfd.readouterr().err
@@ -49,11 +49,16 @@ def test_quick_study_of_generated_content(tmp_path: Path, capfd: pytest.CaptureF
     assert found["results"]["servers_replaced"]["value"] == pytest.approx(servers)
     rows = list(csv.DictReader(files[2].open()))
     assert len(rows) == 4 * 3
+    found_bits = {row["transcoder"]: float(row["bd_percent against edge medium"]) for row in rows}
+    assert found_bits == pytest.approx(
+        {"edge medium": 0.0, **{f"x264 {name}": bits for name, bits in clip["bd_percent"]["medium"].items()}}
+    )
     assert {row["transcoder"] for row in rows} == {"edge medium", "x264 superfast", "x264 medium"}
     for file in (files[0], files[3]):
         text = file.read_text()
         assert "generated" in text
         assert "The claim, checked" in text
+        assert "rung 720p is larger than the source (640x360): never scaled up" in " ".join(text.split())
     page = files[0].read_text()
     assert "<script" not in page
     assert not re.search(r"(src|href)=|url\(|@import", page)  # self-contained: nothing is fetched
@@ -161,7 +166,7 @@ def test_curves_that_do_not_overlap_give_no_number(
 ) -> None:
     fake_study(monkeypatch, chip_psnr=30, chip_rate=900)
     arguments = ["--cpu-presets", "superfast,medium", "--cache", tmp_path, "--report", tmp_path / "d.json"]
-    assert "BD-rate by luma PSNR: the curves share no quality range" in failing(capfd, *arguments)
+    assert "generated: BD-rate by luma PSNR: the curves share no quality range" in failing(capfd, *arguments)
     assert not (tmp_path / "d.json").exists()
 
 

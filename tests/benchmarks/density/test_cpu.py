@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from benchmarks.density import clips, cpu, encoders, vmaf
@@ -151,6 +152,24 @@ def test_clips_that_cannot_be_judged(tmp_path: Path) -> None:
     for name, message in (("short.mp4", "23 pictures are too few"), ("no.mp4", "no.mp4"), ("absent", "no such file")):
         with pytest.raises(CannotJudge, match=message):
             clips.open_clip(str(tmp_path / name), 100, tmp_path)
+
+
+def test_a_clip_that_begins_black_cannot_be_judged_by_its_beginning(tmp_path: Path) -> None:
+    """7 black pictures, then texture: more than a quarter of the first 24, not of the first 30."""
+    rng = np.random.default_rng(1)
+    with av.open(str(tmp_path / "fade.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(30):
+            planes = np.full((72, 64), 128, np.uint8)
+            planes[:48] = 16 if number < 7 else rng.integers(16, 235, (48, 64))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, "yuv420p")))
+        container.mux(stream.encode(None))
+    clip = clips.open_clip(str(tmp_path / "fade.mp4"), 30, tmp_path)
+    assert clip.flat == tuple(range(7))
+    assert clips.shorten(clip, 30) == clip
+    with pytest.raises(CannotJudge, match="fade: 7 of the first 24 pictures are black or plain"):
+        clips.shorten(clip, 24)
 
 
 def test_the_generated_clip_is_made_once(tmp_path: Path) -> None:
