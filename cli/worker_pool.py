@@ -18,8 +18,8 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """
     start = "fork" if threading.active_count() == 1 and "fork" in get_all_start_methods() else "spawn"
     others = set(active_children())
-    # A terminal sends Ctrl-C to every process: workers inherit it blocked. A task starts one of them, or all; the resource
-    # tracker would begin with the first, and unblock the signal again.
+    # A terminal sends Ctrl-C to every process: workers inherit it blocked. A task starts one of them, or all; the
+    # resource tracker would begin with the first, and unblock the signal again.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
