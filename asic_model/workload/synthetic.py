@@ -18,7 +18,7 @@ from asic_model.cores.result import CoreResult, Facts
 from asic_model.cores.scale import ScaleJob
 from asic_model.descriptors import Kind
 from asic_model.memory.frame_compression import KnownTiles
-from asic_model.memory.reference_cache import RECTANGLE
+from asic_model.memory.reference_cache import INTERPOLATION_AFTER, INTERPOLATION_BEFORE, RECTANGLE
 from asic_model.memory.surface import surface
 from asic_model.workload import gop_pattern, profile
 from asic_model.workload.errors import WorkloadError
@@ -28,6 +28,7 @@ from asic_model.workload.streams import PictureWork, Stream, Task, prepare
 FIRST_ADDRESS = 1 << 20
 PAGE = 4096
 OUTPUTS_A_JOB = 4
+SOURCE_GROUP = 4  # pictures of a source from one P picture to the next
 # As the driver sizes its buffers (driver/session.py): the worst picture of a stream.
 STREAM_BYTES_PER_MB, STREAM_BYTES_MORE = 600, 8192
 DEFAULT_BITS_PER_PIXEL = 0.08
@@ -238,7 +239,7 @@ class _Decode:
         job = DecodeJob(
             width=self.width, height=self.height, out_address=self.pool.at(slot),
             parameters_address=self.parameters.at(slot), stream_address=self.stream.at(slot), stream_bytes=size,
-            slice_count=1, reference_count=0 if intra else 1, motion_address=self.motion.at(slot),
+            slice_count=1, reference_count=0 if intra else 2, motion_address=self.motion.at(slot),
         )  # fmt: skip
         b.tiles.keep(
             surface(self.width, self.height, self.pool.at(slot)),
@@ -249,28 +250,55 @@ class _Decode:
         wanted = np.zeros(0, RECTANGLE)
         if not intra:
             wanted = _fetches(work, across, spec.motion, spec.seed + slot)
+        # Sources have B pictures, as most do: all but one in four look at the motion of another picture.
+        colocated = self.motion.at(slot - 1) if not intra and slot % SOURCE_GROUP else 0
         facts: Facts = {
             "fetches": wanted.view(np.int32).ravel(),
-            "references": np.array([self.pool.at(slot - 1)], np.int64),
-            "flags": np.array([1, 1, 0], np.int64),
+            "references": np.array([self.pool.at(slot - 1), self.pool.at(slot - 2)], np.int64),
+            "flags": np.array([1, 1, colocated], np.int64),
         }
         return b.task(Kind.DECODE, job, work, facts, self.lane, (), 0, spec.width * spec.height), size
 
 
+MOST_PARTITIONS = 8  # of a macroblock, fetched one by one
+NEIGHBOURS_PX = 1.0  # how far vectors of one macroblock's partitions lie apart, standard deviation [luma samples]
+
+
 def _fetches(work: np.ndarray, across: int, motion: float, seed: int) -> np.ndarray:
-    """Rectangles of reference samples: the predicted samples of a macroblock, moved by vectors of that mean length."""
+    """Rectangles of reference samples: each partition's samples and what the six-tap filter looks at around them.
+
+    The record says how many blocks were predicted and how many samples went through the filter, in the mean of like
+    macroblocks: of those with more samples than a macroblock has, so many are predicted from a second picture too.
+    Blocks are taken as equal squares. Vectors have that mean length and change slowly along a row.
+    """
     random = np.random.default_rng(seed)
-    unit = np.flatnonzero(work["inter_prediction_samples"])
-    count = len(unit)
+    samples = work["inter_prediction_samples"].astype(np.int64)
+    predicted = np.flatnonzero(samples)
+    count = len(predicted)
     moved = random.rayleigh(max(motion, 1e-3) / 1.2533, count)  # mean of a Rayleigh: sigma * sqrt(pi / 2)
-    # Neighbours move alike: angles change slowly along a row.
     angle = np.cumsum(random.normal(0, 0.3, count))
-    wanted = np.zeros(count, RECTANGLE)
-    wanted["unit"] = unit
-    wanted["x"] = 16 * (unit % across) + np.round(moved * np.cos(angle)) - 2
-    wanted["y"] = 16 * (unit // across) + np.round(moved * np.sin(angle)) - 2
-    wanted["width"] = wanted["height"] = 21
-    return wanted
+    more = np.clip(samples[predicted] / 256 - 1, 0.0, 1.0)  # share that has two
+    of_one_list = work["inter_prediction_partitions"][predicted] / (1 + more) + random.random(count)
+    parts: np.ndarray = np.clip(of_one_list.astype(np.int64), 1, MOST_PARTITIONS)
+    columns = np.ceil(np.sqrt(parts)).astype(np.int64)
+    side = np.clip(np.round(np.sqrt(np.minimum(samples[predicted], 256) / parts)), 4, 16).astype(np.int64)
+    found = []
+    for reference, which in ((0, np.arange(count)), (1, np.flatnonzero(random.random(count) < more))):
+        row = np.repeat(which, parts[which])
+        nth = np.arange(len(row)) - np.repeat(np.cumsum(parts[which]) - parts[which], parts[which])
+        wanted = np.zeros(len(row), RECTANGLE)
+        wanted["unit"], wanted["reference"] = predicted[row], reference
+        for name, origin, step, way in (
+            ("x", 16 * (predicted[row] % across), nth % columns[row], np.cos(angle)),
+            ("y", 16 * (predicted[row] // across), nth // columns[row], np.sin(angle)),
+        ):
+            vector = (moved * way)[row] + random.normal(0, NEIGHBOURS_PX, len(row)) * (parts[row] > 1)
+            inside = np.minimum(step * side[row], 16 - side[row])
+            wanted[name] = origin + inside + np.round(vector) - INTERPOLATION_BEFORE
+        wanted["width"] = wanted["height"] = side[row] + INTERPOLATION_BEFORE + INTERPOLATION_AFTER
+        found.append(wanted)
+    both = np.concatenate(found)
+    return both[np.argsort(both["unit"], kind="stable")]
 
 
 class _Scale:

@@ -111,7 +111,7 @@ def test_what_cannot_be_is_refused() -> None:
 BOTTLENECKS = {
     "encode": {"clocks.core_mhz": 20, "decode.cores": 8, "scale.cores": 8, "encode.cores": 1},
     "scale": {"clocks.core_mhz": 15, "encode.cores": 32, "decode.cores": 16, "scale.cores": 1},
-    "decode": {"clocks.core_mhz": 20, "encode.cores": 32, "scale.cores": 16, "decode.cores": 1},
+    "decode": {"clocks.core_mhz": 60, "encode.cores": 32, "scale.cores": 16, "decode.cores": 1},
     "memory": {"memory.channels": 1, "memory.standard": "LPDDR4-2400", "memory.capacity_mib": 1024, "encode.cores": 32},
     "noc": {"noc.width_bits": 32, "clocks.noc_mhz": 30, "encode.cores": 1, "scale.cores": 8, "decode.cores": 8},
     "link up": {"host_link.bandwidth_mb_s": 30},

@@ -1,5 +1,7 @@
 """What a picture cost: the work record, cycles by stage, memory requests; and the core's configuration."""
 
+import math
+
 import numpy as np
 from pydantic import Field
 
@@ -44,7 +46,9 @@ class DecodeCoreConfig(Section):
     reference_cache: ReferenceCacheConfig = ReferenceCacheConfig(capacity_kib=256, tile_width=128, tile_height=8)
     frame_compression: bool = Field(False, description="references are stored losslessly compressed")
     # 12 at most: no macroblock in less than 32 cycles, on which the chip's event loop relies
-    samples_per_cycle: int = Field(8, ge=1, le=12, description="prediction plus residual, samples put out in a cycle")
+    samples_per_cycle: float = Field(
+        8, ge=0.5, le=12, description="prediction plus residual, mean samples put out in a cycle"
+    )
 
 
 def work_record(
@@ -95,7 +99,7 @@ def reconstruct_cycles(cfg: DecodeCoreConfig, mb_type: np.ndarray) -> np.ndarray
     steps = np.zeros(256, np.int64)
     steps[I_4X4], steps[I_8X8], steps[I_16X16], steps[I_PCM] = 17, 5, 2, 0
     latency = cfg.intra_prediction.latency_cycles
-    return -(-MACROBLOCK_SAMPLES // cfg.samples_per_cycle) + latency * steps[mb_type]
+    return math.ceil(MACROBLOCK_SAMPLES / cfg.samples_per_cycle) + latency * steps[mb_type]
 
 
 def _field(place: Surface, structure: int) -> Surface:
