@@ -735,7 +735,7 @@ class Chip:
         write = bool(regs.MOVER_GO_WRITE.get(value))
         device = bus.word(regs.MOVER_DEVICE_LOW) | bus.word(regs.MOVER_DEVICE_HIGH) << 32
         local = bus.word(regs.MOVER_LOCAL)
-        in_memory = device + size <= self.memory.size and size % 4 == 0 and local % 4 == 0
+        in_memory = device + size <= self.memory.size and (size | local | device) % 4 == 0
         refused = not in_memory or processor.read(local, size) is None
         bus.set_word(regs.MOVER_STATUS, int(refused))
         if refused:
@@ -756,8 +756,10 @@ class Chip:
         else:
             processor.write(local, self.memory[device : device + size].tobytes())
         self._transfer(at_ps, CONTROL, device, size, write, 0)
-        words = -(-size * 8 // self.config.noc.width_bits)
-        done_ps = at_ps + self._move_ps + words * self.config.clocks.noc_ps
+        if not size:
+            return
+        # The processor's memory has one port of 32 bits: a word a tick, as the RTL has it.
+        done_ps = at_ps + self._move_ps + size // 4 * self._tick_ps
         processor.stall_until(-(-done_ps // self._tick_ps))
 
     def _note(self, address: int) -> None:

@@ -13,12 +13,13 @@ import re
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtl_tests.campaign import chosen
-from rtl_tests.simulator import RTL, Bench, BenchFault, build_base, content_digest
+from rtl_tests.simulator import BENCHES, RTL, Bench, BenchFault, build_base, content_digest
 from rtl_tests.simulator import run as run_bench
 
 PACKAGE = """package tasic_mutation_pkg;
@@ -35,7 +36,19 @@ KERNELS = {
     ),
     "deblock": ("engines/deblock/edges.py", "engines/deblock/picture.py", "simd/deblock.py"),
     "motion_search": ("engines/motion_search.py", "simd/search.py"),
-    "fractional_search": ("engines/fractional_search.py", "simd/interpolation.py"),
+    "fractional_search": ("engines/fractional_search.py", "simd/search.py"),
+}  # fmt: skip
+# Engines whose RTL is seeded: those with a bench of their own.
+SEEDED = (*KERNELS, "transform_8x8")
+# Benches that look at these kernels besides the engine's own.
+ALSO_BY = {"transform": ("transform_8x8",)}
+# Kernels of these files that no RTL has a twin of, so that no bench compares them with anything.
+WITHOUT_TWIN = {
+    "engines/deblock/edges.py": ("filter_samples",),  # left edges of MBAFF pairs
+    # vector differences and what a stream may hold: inputs of the RTL
+    "engines/entropy/elements.py": (
+        "_set_difference", "set_differences", "clear_differences", "type_fault", "skip_fault", "may_use_8x8",
+    ),
 }  # fmt: skip
 # (kind, pattern, replacements): the first match on a line after a chosen place is changed.
 _RTL_CHANGES = (
@@ -140,9 +153,11 @@ def model_faults(bench: Bench, package: Path) -> list[Fault]:
         if not path.exists():
             continue
         inside = False
+        alone = WITHOUT_TWIN.get(name, ())
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
             if line.startswith(("@kernel", "def ", "@")):
                 inside = line.startswith("@kernel") or (inside and line.startswith("def "))
+                inside = inside and not re.match(rf"def ({'|'.join(alone)})\(", line) if alone else inside
             code = line.split("  #")[0]
             if not inside or not re.match(r"\s+\S", code) or re.match(r'\s*("""|#|def |@|for |import |from )', code):
                 continue
@@ -225,8 +240,10 @@ def _compiles(fault: Fault, package: Path) -> bool:
     line = (package / fault.file).read_text(encoding="utf-8").splitlines()
     line[fault.line - 1] = line[fault.line - 1].replace(fault.before, fault.after, 1)
     try:
-        compile("\n".join(line), fault.file, "exec")
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # "4if x" is legal with a warning, and nothing that anybody writes
+            compile("\n".join(line), fault.file, "exec")
+    except (SyntaxError, SyntaxWarning, ValueError):
         return False
     return True
 
@@ -236,10 +253,11 @@ def campaign(engines: Sequence[str], *, faults: int, side: str, seed: int) -> It
 
     Raises BenchFault if a bench fails with no fault seeded.
     """
-    benches = [bench for bench in chosen(engines) if bench.engine in KERNELS]
+    named = chosen(engines)
     yield f"{'side':6}{'engine':18}{'kind':12}{'where':44}{'caught by':34}change", 1.0
     caught = total = 0
     for which in ("rtl", "model") if side == "both" else (side,):
+        benches = [bench for bench in named if bench.engine in (KERNELS if which == "model" else SEEDED)]
         share = _shares(faults, len(benches))
         for bench, count in zip(benches, share, strict=True):
             for fault, found in _engine(bench, which, count, seed):
@@ -271,13 +289,16 @@ def _engine(bench: Bench, side: str, count: int, seed: int) -> Iterator[tuple[Fa
         return
     # Clips are encoded by the whole model, which is not the bench's to check and takes hours without the JIT.
     quiet = {"NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    if (broken := _run(bench, seed, environment=quiet, tests=WITHOUT_CLIPS)) is not None:
-        raise BenchFault(f"{bench.engine}: the bench fails without a fault, the JIT off: {broken}")
+    benches = [bench, *(BENCHES[name] for name in ALSO_BY.get(bench.engine, ()))]
+    for each in benches:
+        if (broken := _run(each, seed, environment=quiet, tests=WITHOUT_CLIPS)) is not None:
+            raise BenchFault(f"{each.engine}: the bench fails without a fault, the JIT off: {broken}")
     usable = [fault for fault in model_faults(bench, package) if _compiles(fault, package)]
     for fault in choose(usable, count, seed):
         with tempfile.TemporaryDirectory() as place:
             _mutated_package(fault, package, Path(place))
-            yield fault, _run(bench, seed, environment=quiet, package_path=place, tests=WITHOUT_CLIPS)
+            runs = (_run(each, seed, environment=quiet, package_path=place, tests=WITHOUT_CLIPS) for each in benches)
+            yield fault, next((found for found in runs if found is not None), None)
 
 
 def main() -> None:

@@ -38,15 +38,31 @@ class Bench:
 
     engine: str  # name of module, folder and bench
     top: str
-    sources: tuple[str, ...]  # relative to rtl_tests/rtl
+    sources: tuple[str, ...]  # relative to rtl_tests/rtl, or `pythondata_*/...`: of that package
     module: str  # cocotb test module
     parameters: dict[str, int] = field(default_factory=dict)
     build_args: tuple[str, ...] = ()  # Verilator's, after LINT_ARGS; waivers of foreign RTL stand here
     public_depth: int = 1  # levels of the hierarchy that the bench can look into; 1 is the top's ports
 
     def source_paths(self) -> list[Path]:
-        return [RTL / source for source in self.sources]
+        return [_packaged(source) if source.startswith("pythondata_") else RTL / source for source in self.sources]
 
+
+def _packaged(source: str) -> Path:
+    """A file of a package of other people's RTL. Raises BenchFault where the package is missing."""
+    package, _, name = source.partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise BenchFault(f"{package} is not installed: pip install 'tasic[rtl]'")
+    return Path(next(iter(spec.submodule_search_locations))) / name
+
+
+_PROCESSOR = (
+    "control/waivers.vlt",
+    "pythondata_cpu_picorv32/verilog/picorv32.v",
+    "common/sram_1rw_bytes.sv",
+    "control_processor/control_processor.sv",
+)
 
 _ENTROPY = (
     "common/sram_1r1w.sv",
@@ -140,6 +156,34 @@ BENCHES: dict[str, Bench] = {
             module="rtl_tests.entropy.bench_entropy",
         ),
         Bench(
+            engine="control_processor",
+            top="control_processor",
+            sources=_PROCESSOR,
+            module="rtl_tests.control_processor.bench_control_processor",
+            public_depth=2,  # the processor's memory
+        ),
+        Bench(
+            engine="control",
+            top="control",
+            sources=(
+                *_PROCESSOR,
+                "common/handshake_check.sv",
+                "common/fifo.sv",
+                "control/register_map_pkg.sv",
+                "control/host_access_pkg.sv",
+                "control/tasic_registers_pkg.sv",
+                "control/tasic_registers.sv",
+                "control/register_bus.sv",
+                "control/processor_port.sv",
+                "control/host_bridge.sv",
+                "control/mover.sv",
+                "control/core_port.sv",
+                "control/boot.sv",
+                "control/control.sv",
+            ),
+            module="rtl_tests.control.bench_control",
+        ),
+        Bench(
             engine="entropy_two_bins",
             top="entropy",
             sources=_ENTROPY,
@@ -230,10 +274,15 @@ def build_folder(bench: Bench, *, waves: bool = False, coverage: bool = False) -
     return build_base() / f"{bench.engine}-{content_digest(bench.source_paths(), LINT_ARGS, kind)}"
 
 
-def _runner(bench: Bench) -> Any:
+def _runner(bench: Bench, path: Sequence[str] = ()) -> Any:
+    """The runner; the simulation finds Python packages in `path`, where cocotb would give it those of this process."""
     from cocotb_tools.runner import Verilator
 
     class _Verilator(Verilator):
+        def _set_env_test(self) -> None:
+            super()._set_env_test()
+            self.env["PYTHONPATH"] = os.pathsep.join(path)
+
         def _build_command(self) -> list[Any]:
             """The signals of `public_depth` levels only: all of them make the model three times as slow."""
             commands = super()._build_command()
@@ -285,11 +334,12 @@ def run(
     folder = build(bench, waves=waves, coverage=coverage)
     place = folder / "runs" / f"{seed}-{os.getpid()}"
     place.mkdir(parents=True, exist_ok=True)
+    # cocotb loads pytest, which would put the project that it finds above the run's folder before `package_path`.
+    (place / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     try:
         with _entered({**tool_environment(), accuracy.FOLDER_VARIABLE: str(place), **(environment or {})}):
-            runner = _runner(bench)
+            runner = _runner(bench, [*filter(None, [package_path]), str(ROOT.parent), *sys.path])
             runner.parameters, runner.build_dir = bench.parameters, folder
-            path = os.pathsep.join([*filter(None, [package_path]), str(ROOT.parent), *sys.path])
             with contextlib.suppress(
                 SystemExit
             ):  # inside pytest the runner exits when a test fails; the file says which
@@ -303,7 +353,6 @@ def run(
                     test_args=["+verilator+rand+reset+2", f"+verilator+seed+{seed % 2**31}", *plusargs],
                     test_filter=tests,
                     waves=waves,
-                    extra_env={"PYTHONPATH": path},
                     results_xml=str(place / "results.xml"),
                     log_file=log,
                 )

@@ -8,6 +8,7 @@
 | asic_model/registers/map.py | tasic.rdl | this module, over systemrdl-compiler |
 | docs/registers.md | tasic.rdl | this module |
 | rtl_tests/rtl/control/host_access_pkg.sv | tasic.rdl (`host_write`) | this module |
+| rtl_tests/rtl/control/register_map_pkg.sv | tasic.rdl (addresses), descriptors.py (status) | this module |
 | rtl_tests/rtl/control/tasic_registers{,_pkg}.sv | tasic.rdl | PeakRDL regblock, AXI4-Lite |
 | firmware/include/tasic_registers.h | tasic.rdl | PeakRDL C header, plus the enumerations |
 | firmware/include/tasic_descriptors.h | descriptors.py | descriptors.c_header() |
@@ -233,6 +234,29 @@ def host_access_package(top: AddrmapNode) -> str:
     return "\n".join(lines)
 
 
+def address_package(top: AddrmapNode) -> str:
+    """SystemVerilog constants for the registers with an effect outside of the generated block."""
+    width = (top.size - 1).bit_length()
+    lines = [
+        f"// {NOTICE}",
+        "",
+        "// Byte addresses of registers, in arrays of element 0, the arrays' strides, and the status of jobs.",
+        "// The whole map stands here, few modules need much of it:",
+        "// verilator lint_off UNUSEDPARAM",
+        "package register_map_pkg;",
+    ]
+    for child in top.children(unroll=False):
+        if isinstance(child, RegfileNode):
+            name = child.inst_name.upper()
+            lines.append(f"    localparam logic [{width - 1}:0] {name}_STRIDE = {width}'h{child.array_stride:03x};")
+    for register_file, register in registers(top):
+        name, address = constant_name(register_file, register), offset_of(register_file, register)
+        lines.append(f"    localparam logic [{width - 1}:0] {name} = {width}'h{address:03x};")
+    lines += [f"    localparam logic [7:0] STATUS_{s.name} = 8'd{s.value};" for s in descriptors.Status]
+    lines += ["endpackage", "// verilator lint_on UNUSEDPARAM", ""]
+    return "\n".join(lines)
+
+
 def verilog_block(top: AddrmapNode) -> dict[str, str]:
     """PeakRDL's register block and its package, by file name."""
     from peakrdl_regblock import RegblockExporter
@@ -280,6 +304,7 @@ def outputs() -> dict[Path, str]:
         Path("asic_model/registers/map.py"): python_map(top),
         Path("docs/registers.md"): reference_page(top),
         Path("rtl_tests/rtl/control/host_access_pkg.sv"): host_access_package(top),
+        Path("rtl_tests/rtl/control/register_map_pkg.sv"): address_package(top),
         Path("firmware/include/tasic_registers.h"): c_header(top),
         Path("firmware/include/tasic_descriptors.h"): descriptors.c_header(),
     }

@@ -348,8 +348,8 @@ MOVER_DEVICE_HIGH_ADDRESS = Field(0, 32)
 MOVER_LOCAL = 0x218
 MOVER_LOCAL_ADDRESS = Field(0, 32)
 
-# Starts the move; the write is held until the move is done. Outside either memory: nothing moves,
-# mover_status is 1.
+# Starts the move; the write is held until the move is done. Outside either memory, or no multiple of 4:
+# nothing moves, mover_status is 1.
 MOVER_GO = 0x21C
 MOVER_GO_BYTES = Field(0, 16)
 MOVER_GO_WRITE = Field(16, 1)

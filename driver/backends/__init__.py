@@ -1,12 +1,13 @@
 """Backends: what stands behind the driver. Each offers the same few calls and no more.
 
-A backend is opened by name, `model:vcu`, `null:path/chip.yaml` or `remote:path/of/socket`: see `open_backend`.
+A backend is opened by name, `model:vcu`, `null:path/chip.yaml`, `remote:path/of/socket` or, inside of a simulation,
+`rtl`: see `open_backend`.
 """
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from driver.errors import NoSuchDevice
+from driver.errors import InvalidConfig, NoSuchDevice
 from driver.options import near
 
 # A backend may cut a longer transfer into pieces of this size, between which a link may go down and come back.
@@ -48,9 +49,17 @@ def _remote(chip: str, **options: Any) -> Backend:
     return RemoteBackend(chip, **options)
 
 
-BACKENDS: dict[str, Callable[..., Backend]] = {"model": _model, "null": _null, "remote": _remote}
+def _rtl(chip: str, **options: Any) -> Backend:
+    from driver.backends.rtl import simulated
+
+    if chip or options:
+        raise InvalidConfig(f"rtl takes neither chip nor options ({chip or ', '.join(options)}): the bench built it")
+    return simulated()
+
+
+BACKENDS: dict[str, Callable[..., Backend]] = {"model": _model, "null": _null, "remote": _remote, "rtl": _rtl}
 # Backends whose devices are not made by opening them.
-NOT_BY_CHIP = ("remote",)
+NOT_BY_CHIP = ("remote", "rtl")
 
 
 def open_backend(name: str, **options: Any) -> Backend:

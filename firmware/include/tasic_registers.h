@@ -561,6 +561,7 @@ extern "C" {
 #define TASIC__FUNCTIONSX__VIOLATIONS__COUNT_bm 0xffffffff
 #define TASIC__FUNCTIONSX__VIOLATIONS__COUNT_bp 0
 #define TASIC__FUNCTIONSX__VIOLATIONS__COUNT_bw 32
+#define TASIC__FUNCTIONSX__VIOLATIONS__COUNT_reset 0x0
 
 // regfile - tasic.functions[]
 typedef struct __attribute__ ((__packed__)) {

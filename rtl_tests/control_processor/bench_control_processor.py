@@ -10,10 +10,14 @@ import os
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge
+from cocotb.utils import get_sim_time
 
 from asic_model.chip import FIRMWARE_IMAGE
 from tests.control.scripted_chip import IMAGE_MEMORY, ScriptedChip
 from tests.control.test_same_image import on_model
+
+PERIOD_NS = 2
+ANSWER_CYCLES = 3  # what the register block takes (rtl_tests/control)
 
 
 class Bench:
@@ -21,7 +25,7 @@ class Bench:
 
     def __init__(self, dut):
         self.dut = dut
-        self.memory = dut.memory
+        self.memory = dut.memory.words_q
         self.chip = ScriptedChip(self.read_local, self.write_local)
 
     def read_local(self, address, size):
@@ -36,12 +40,15 @@ class Bench:
         dut = self.dut
         dut.rst_n.value = 0
         dut.register_ready_i.value = 0
-        cocotb.start_soon(Clock(dut.clk, 2, "ns").start())
+        dut.local_valid_i.value = dut.local_write_i.value = dut.local_word_i.value = dut.local_data_i.value = 0
+        dut.run_i.value = 1
+        cocotb.start_soon(Clock(dut.clk, PERIOD_NS, "ns").start())
         for _ in range(4):
             await FallingEdge(dut.clk)
         self.write_local(0, image + bytes(-len(image) % 4))
         await FallingEdge(dut.clk)
         dut.rst_n.value = 1
+        self.begin_ns = get_sim_time("ns")
 
     async def serve(self):
         """Answer register accesses until the script ends; drive and sample on the falling edge."""
@@ -49,7 +56,8 @@ class Bench:
         while not chip.finished:
             if not dut.register_valid_o.value:
                 await RisingEdge(dut.register_valid_o)
-            await FallingEdge(dut.clk)
+            for _ in range(ANSWER_CYCLES):
+                await FallingEdge(dut.clk)
             offset = int(dut.register_address_o.value)
             if dut.register_write_o.value:
                 chip.write(offset, int(dut.register_data_o.value))
@@ -67,7 +75,8 @@ async def image_runs_as_on_the_model(dut):
     bench = Bench(dut)
     await bench.start(image)
     await bench.serve()
-    assert not dut.trap_o.value
+    cycles = round((get_sim_time("ns") - bench.begin_ns) / PERIOD_NS)
+    assert not dut.fault_o.value
     model, memory = on_model(image)
     for n, (rtl, expected) in enumerate(zip(bench.chip.trace, model.trace, strict=False)):
         assert rtl == expected, f"access {n}: RTL {rtl}, model {expected}"
@@ -75,12 +84,11 @@ async def image_runs_as_on_the_model(dut):
     assert bench.chip.memory == model.memory
     # Words that the program never wrote hold what the RTL powered up with: compare the image and what follows it.
     assert bench.read_local(0, len(image) & ~3) == memory[: len(image) & ~3]
-    cycles = int(dut.cycles_o.value)
     ratio = model.processor_cycles / cycles
     dut._log.info("%d accesses, %d cycles; model %d cycles, %.3f of it", len(model.trace), cycles,
                   model.processor_cycles, ratio)  # fmt: skip
     if path := os.environ.get("TASIC_BENCH_OUT"):
         with open(path, "w", encoding="utf-8") as out:
             json.dump({"rtl_cycles": cycles, "model_cycles": model.processor_cycles}, out)
-    assert len(dut.memory) == IMAGE_MEMORY // 4
+    assert len(bench.memory) == IMAGE_MEMORY // 4
     assert 0.97 < ratio < 1.03

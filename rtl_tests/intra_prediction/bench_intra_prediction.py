@@ -42,20 +42,23 @@ class Request:
 
     def _model(self, mode, flat, at, stride):
         size = SIZES[self.kind]
-        block = np.zeros(size * size, np.uint8)
+        guard = 256  # samples before and behind that the model must leave alone
+        block = np.zeros(size * size + 2 * guard, np.uint8)
         line, scratch = np.zeros(model.LINE, np.uint8), np.zeros(model.PREDICTIONS, np.uint8)
         corner = at - stride - 1
         if self.kind == KIND_4X4:
             dc = model.gather_4x4(line, flat, at, stride, corner, self.available)
-            model.predict_4x4(block, 0, 4, mode, line, dc, scratch)
+            model.predict_4x4(block, guard, 4, mode, line, dc, scratch)
         elif self.kind == KIND_8X8:
             dc = model.gather_8x8(line, flat, at, stride, corner, self.available)
-            model.predict_8x8(block, 0, 8, mode, line, dc, scratch)
+            model.predict_8x8(block, guard, 8, mode, line, dc, scratch)
         elif self.kind == KIND_16X16:
-            model.predict_16x16(block, 0, 16, mode, flat, at, stride, corner, self.available)
+            model.predict_16x16(block, guard, 16, mode, flat, at, stride, corner, self.available)
         else:
-            model.predict_chroma(block, 0, 8, mode, flat, at, stride, corner, self.available)
-        square = block.reshape(size, size)
+            model.predict_chroma(block, guard, 8, mode, flat, at, stride, corner, self.available)
+        assert not block[:guard].any(), f"mode {mode} of kind {self.kind} wrote before its block"
+        assert not block[guard + size * size :].any(), f"mode {mode} of kind {self.kind} wrote behind its block"
+        square = block[guard : guard + size * size].reshape(size, size)
         for number in range(size * size // 16):
             y, x = divmod(number, size // 4)
             yield mode, number, square[4 * y : 4 * y + 4, 4 * x : 4 * x + 4].reshape(-1).tolist()

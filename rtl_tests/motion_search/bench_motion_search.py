@@ -43,7 +43,7 @@ class Picture:
         count = self.mb_width * self.mb_height
         self.vectors = np.zeros((count, 9, 2), np.int16)
         self.costs = np.zeros((count, 9), np.int32)
-        self.work = encode_work(count)
+        self.work = encode_work(count).view(np.recarray)  # fields as attributes, also with the JIT off
         height, width = self.current.shape
         current_quarter = np.zeros((height // 4, width // 4), np.uint8)
         flat = _flat(self.current)

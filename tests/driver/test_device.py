@@ -9,6 +9,7 @@ import pytest
 
 import driver
 from driver.device import Device
+from driver.enumeration import devices
 from driver.errors import InvalidConfig, NoSuchDevice
 from driver.media.picture import Picture
 from driver.options import EncoderConfig
@@ -33,6 +34,15 @@ def decoded(stream: bytes) -> list[np.ndarray]:
 def planar(picture: Picture) -> np.ndarray:
     chroma = np.concatenate([picture.cb, picture.cr]).reshape(-1, picture.width)
     return np.concatenate([picture.y, chroma])
+
+
+def test_rtl_outside_of_a_simulation():
+    """The bench opens `rtl` (rtl_tests/control); elsewhere one line says so, and it is on no list."""
+    with pytest.raises(NoSuchDevice, match="no RTL simulation runs in this process"):
+        Device.open("rtl")
+    with pytest.raises(InvalidConfig, match="neither chip nor options"):
+        Device.open("rtl:tiny")
+    assert not [found for found in devices() if found.backend == "rtl"]
 
 
 def test_names() -> None:

@@ -32,13 +32,16 @@ def test_engine_is_clean_under_verilator_wall(engine):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# Other parameters of an engine whose own bench runs by default.
-VARIANTS = {name for name, bench in simulator.BENCHES.items() if bench.engine != bench.top}
+# Other parameters of an engine whose own bench runs by default, and the firmware's way through its boot.
+SLOW = {name for name, bench in simulator.BENCHES.items() if bench.engine != bench.top} | {
+    "control",
+    "control_processor",
+}
 
 
 @pytest.mark.parametrize("seed", [1, 20261])
 @pytest.mark.parametrize(
-    "engine", [pytest.param(name, marks=[pytest.mark.slow] * (name in VARIANTS)) for name in sorted(simulator.BENCHES)]
+    "engine", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in sorted(simulator.BENCHES)]
 )
 def test_bench_passes(engine, seed):
     """Every cocotb test of the engine passes; the runner raises with the names of those that do not."""
@@ -50,6 +53,11 @@ def test_encode_core_codes_qcif_pictures():
     """Whole pictures of a clip, both coders, QP 20, 27 and 37: bytes, samples, cycles."""
     bench = simulator.BENCHES["encode_core"]
     assert simulator.run(bench, seed=1, tests="clip", environment={"TASIC_RTL_DEEP": "1"}) == 1
+
+
+def test_control_without_the_driver():
+    """Host access, programs of our own and traps; the firmware's image and the driver on it run with the slow ones."""
+    assert simulator.run(simulator.BENCHES["control"], seed=1, tests="host|programs|traps") == 3
 
 
 @pytest.mark.parametrize("package", [transform_package, deblock_package, entropy_package, intra_package, core_package])

@@ -110,7 +110,7 @@ def test_a_second_front_end_takes_the_rtl(engine):
     """Yosys' reader (slang) is stricter than Verilator: declarations before uses, no widths guessed."""
     pytest.importorskip("pyosys", reason="pyosys is not installed: pip install 'tasic[area]'")
     bench = simulator.BENCHES[engine]
-    sources = " ".join(map(str, bench.source_paths()))
+    sources = " ".join(map(str, area.sources(bench)))
     script = f"read_slang --ignore-assertions --top {bench.top} {sources}\n"
     command = [sys.executable, "-c", area.RUNNER]
     done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=300)

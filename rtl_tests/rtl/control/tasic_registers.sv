@@ -810,20 +810,10 @@ module tasic_registers (
             } encode_rate_limit;
             struct {
                 struct {
-                    logic [3:0] next;
-                    logic load_next;
-                } events;
-            } event_status;
-            struct {
-                struct {
-                    logic [3:0] next;
-                    logic load_next;
-                } events;
-            } event_enable;
-            struct {
-                struct {
                     logic [31:0] next;
                     logic load_next;
+                    logic incrthreshold;
+                    logic overflow;
                 } count;
             } violations;
         } functions[12];
@@ -1216,16 +1206,6 @@ module tasic_registers (
                     logic [31:0] value;
                 } kilosamples;
             } encode_rate_limit;
-            struct {
-                struct {
-                    logic [3:0] value;
-                } events;
-            } event_status;
-            struct {
-                struct {
-                    logic [3:0] value;
-                } events;
-            } event_enable;
             struct {
                 struct {
                     logic [31:0] value;
@@ -2076,15 +2056,12 @@ module tasic_registers (
         if(decoded_reg_strb.cores_out && decoded_req_is_wr) begin // SW write
             next_c = (field_storage.cores_out.bits.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
             load_next_c = '1;
-        end else begin // HW Write
-            next_c = hwif_in.cores_out.bits.next;
-            load_next_c = '1;
         end
         field_combo.cores_out.bits.next = next_c;
         field_combo.cores_out.bits.load_next = load_next_c;
     end
     always_ff @(posedge clk) begin
-        if(~rst_n) begin
+        if(~hwif_in.power_on_n) begin
             field_storage.cores_out.bits.value <= 32'h0;
         end else begin
             if(field_combo.cores_out.bits.load_next) begin
@@ -2093,7 +2070,6 @@ module tasic_registers (
         end
     end
     assign hwif_out.cores_out.bits.value = field_storage.cores_out.bits.value;
-    assign hwif_out.cores_out.bits.swmod = decoded_reg_strb.cores_out && decoded_req_is_wr && |(decoded_wr_biten[31:0]);
     // Field: tasic.core_reset.bits
     always_comb begin
         automatic logic [31:0] next_c;
@@ -2102,9 +2078,6 @@ module tasic_registers (
         load_next_c = '0;
         if(decoded_reg_strb.core_reset && decoded_req_is_wr) begin // SW write
             next_c = (field_storage.core_reset.bits.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
-            load_next_c = '1;
-        end else begin // HW Write
-            next_c = hwif_in.core_reset.bits.next;
             load_next_c = '1;
         end
         field_combo.core_reset.bits.next = next_c;
@@ -2120,7 +2093,6 @@ module tasic_registers (
         end
     end
     assign hwif_out.core_reset.bits.value = field_storage.core_reset.bits.value;
-    assign hwif_out.core_reset.bits.swmod = decoded_reg_strb.core_reset && decoded_req_is_wr && |(decoded_wr_biten[31:0]);
     // Field: tasic.encode_rate_left.kilosamples
     always_comb begin
         automatic logic [31:0] next_c;
@@ -2458,8 +2430,8 @@ module tasic_registers (
         if(decoded_reg_strb.cores_done && decoded_req_is_wr) begin // SW write 1 clear
             next_c = field_storage.cores_done.bits.value & ~(decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
             load_next_c = '1;
-        end else if(hwif_in.cores_done.bits.hwset) begin // HW Set
-            next_c = '1;
+        end else if(hwif_in.cores_done.bits.we) begin // HW Write - we
+            next_c = hwif_in.cores_done.bits.next;
             load_next_c = '1;
         end
         field_combo.cores_done.bits.next = next_c;
@@ -2717,8 +2689,8 @@ module tasic_registers (
         if(decoded_reg_strb.doorbells && decoded_req_is_wr) begin // SW write 1 clear
             next_c = field_storage.doorbells.bits.value & ~(decoded_wr_data[15:0] & decoded_wr_biten[15:0]);
             load_next_c = '1;
-        end else if(hwif_in.doorbells.bits.hwset) begin // HW Set
-            next_c = '1;
+        end else if(hwif_in.doorbells.bits.we) begin // HW Write - we
+            next_c = hwif_in.doorbells.bits.next;
             load_next_c = '1;
         end
         field_combo.doorbells.bits.next = next_c;
@@ -2749,7 +2721,7 @@ module tasic_registers (
             field_combo.functions[i0].control.enable.load_next = load_next_c;
         end
         always_ff @(posedge clk) begin
-            if(~rst_n) begin
+            if(~hwif_in.power_on_n) begin
                 field_storage.functions[i0].control.enable.value <= 1'h0;
             end else begin
                 if(field_combo.functions[i0].control.enable.load_next) begin
@@ -2772,7 +2744,7 @@ module tasic_registers (
             field_combo.functions[i0].control.priority_.load_next = load_next_c;
         end
         always_ff @(posedge clk) begin
-            if(~rst_n) begin
+            if(~hwif_in.power_on_n) begin
                 field_storage.functions[i0].control.priority_.value <= 2'h0;
             end else begin
                 if(field_combo.functions[i0].control.priority_.load_next) begin
@@ -2795,7 +2767,7 @@ module tasic_registers (
             field_combo.functions[i0].window_base.base.load_next = load_next_c;
         end
         always_ff @(posedge clk) begin
-            if(~rst_n) begin
+            if(~hwif_in.power_on_n) begin
                 field_storage.functions[i0].window_base.base.value <= 32'h0;
             end else begin
                 if(field_combo.functions[i0].window_base.base.load_next) begin
@@ -2818,7 +2790,7 @@ module tasic_registers (
             field_combo.functions[i0].window_size.size.load_next = load_next_c;
         end
         always_ff @(posedge clk) begin
-            if(~rst_n) begin
+            if(~hwif_in.power_on_n) begin
                 field_storage.functions[i0].window_size.size.value <= 32'h0;
             end else begin
                 if(field_combo.functions[i0].window_size.size.load_next) begin
@@ -2841,7 +2813,7 @@ module tasic_registers (
             field_combo.functions[i0].session_limit.most.load_next = load_next_c;
         end
         always_ff @(posedge clk) begin
-            if(~rst_n) begin
+            if(~hwif_in.power_on_n) begin
                 field_storage.functions[i0].session_limit.most.value <= 16'h0;
             end else begin
                 if(field_combo.functions[i0].session_limit.most.load_next) begin
@@ -2863,7 +2835,7 @@ module tasic_registers (
             field_combo.functions[i0].encode_rate_limit.kilosamples.load_next = load_next_c;
         end
         always_ff @(posedge clk) begin
-            if(~rst_n) begin
+            if(~hwif_in.power_on_n) begin
                 field_storage.functions[i0].encode_rate_limit.kilosamples.value <= 32'h0;
             end else begin
                 if(field_combo.functions[i0].encode_rate_limit.kilosamples.load_next) begin
@@ -2871,44 +2843,6 @@ module tasic_registers (
                 end
             end
         end
-        // Field: tasic.functions[].event_status.events
-        always_comb begin
-            automatic logic [3:0] next_c;
-            automatic logic load_next_c;
-            next_c = field_storage.functions[i0].event_status.events.value;
-            load_next_c = '0;
-
-            // HW Write
-            next_c = hwif_in.functions[i0].event_status.events.next;
-            load_next_c = '1;
-            field_combo.functions[i0].event_status.events.next = next_c;
-            field_combo.functions[i0].event_status.events.load_next = load_next_c;
-        end
-        always_ff @(posedge clk) begin
-            if(field_combo.functions[i0].event_status.events.load_next) begin
-                field_storage.functions[i0].event_status.events.value <= field_combo.functions[i0].event_status.events.next;
-            end
-        end
-        assign hwif_out.functions[i0].event_status.events.value = field_storage.functions[i0].event_status.events.value;
-        // Field: tasic.functions[].event_enable.events
-        always_comb begin
-            automatic logic [3:0] next_c;
-            automatic logic load_next_c;
-            next_c = field_storage.functions[i0].event_enable.events.value;
-            load_next_c = '0;
-
-            // HW Write
-            next_c = hwif_in.functions[i0].event_enable.events.next;
-            load_next_c = '1;
-            field_combo.functions[i0].event_enable.events.next = next_c;
-            field_combo.functions[i0].event_enable.events.load_next = load_next_c;
-        end
-        always_ff @(posedge clk) begin
-            if(field_combo.functions[i0].event_enable.events.load_next) begin
-                field_storage.functions[i0].event_enable.events.value <= field_combo.functions[i0].event_enable.events.next;
-            end
-        end
-        assign hwif_out.functions[i0].event_enable.events.value = field_storage.functions[i0].event_enable.events.value;
         // Field: tasic.functions[].violations.count
         always_comb begin
             automatic logic [31:0] next_c;
@@ -2918,16 +2852,25 @@ module tasic_registers (
             if(decoded_reg_strb.functions[i0].violations && decoded_req_is_wr) begin // SW write
                 next_c = (field_storage.functions[i0].violations.count.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
                 load_next_c = '1;
-            end else begin // HW Write
-                next_c = hwif_in.functions[i0].violations.count.next;
-                load_next_c = '1;
             end
+            if(hwif_in.functions[i0].violations.count.incr) begin // increment
+                field_combo.functions[i0].violations.count.overflow = (((33)'(next_c) + 32'h1) > 33'hffffffff);
+                next_c = next_c + 32'h1;
+                load_next_c = '1;
+            end else begin
+                field_combo.functions[i0].violations.count.overflow = '0;
+            end
+            field_combo.functions[i0].violations.count.incrthreshold = (field_storage.functions[i0].violations.count.value >= 32'hffffffff);
             field_combo.functions[i0].violations.count.next = next_c;
             field_combo.functions[i0].violations.count.load_next = load_next_c;
         end
         always_ff @(posedge clk) begin
-            if(field_combo.functions[i0].violations.count.load_next) begin
-                field_storage.functions[i0].violations.count.value <= field_combo.functions[i0].violations.count.next;
+            if(~hwif_in.power_on_n) begin
+                field_storage.functions[i0].violations.count.value <= 32'h0;
+            end else begin
+                if(field_combo.functions[i0].violations.count.load_next) begin
+                    field_storage.functions[i0].violations.count.value <= field_combo.functions[i0].violations.count.next;
+                end
             end
         end
         assign hwif_out.functions[i0].violations.count.value = field_storage.functions[i0].violations.count.value;
@@ -3588,10 +3531,10 @@ module tasic_registers (
                 readback_data_var[31:0] = field_storage.functions[i0].encode_rate_limit.kilosamples.value;
             end
             if(rd_mux_addr == 12'h254 + (12)'(i0) * 12'h20) begin
-                readback_data_var[3:0] = field_storage.functions[i0].event_status.events.value;
+                readback_data_var[3:0] = hwif_in.functions[i0].event_status.events.next;
             end
             if(rd_mux_addr == 12'h258 + (12)'(i0) * 12'h20) begin
-                readback_data_var[3:0] = field_storage.functions[i0].event_enable.events.value;
+                readback_data_var[3:0] = hwif_in.functions[i0].event_enable.events.next;
             end
             if(rd_mux_addr == 12'h25c + (12)'(i0) * 12'h20) begin
                 readback_data_var[31:0] = field_storage.functions[i0].violations.count.value;

@@ -180,22 +180,6 @@ package tasic_registers_pkg;
 
     typedef struct {
         logic [31:0] next;
-    } tasic__cores_out__bits__in_t;
-
-    typedef struct {
-        tasic__cores_out__bits__in_t bits;
-    } tasic__cores_out__in_t;
-
-    typedef struct {
-        logic [31:0] next;
-    } tasic__core_reset__bits__in_t;
-
-    typedef struct {
-        tasic__core_reset__bits__in_t bits;
-    } tasic__core_reset__in_t;
-
-    typedef struct {
-        logic [31:0] next;
     } tasic__reset_count__count__in_t;
 
     typedef struct {
@@ -319,7 +303,8 @@ package tasic_registers_pkg;
     } tasic__pending__in_t;
 
     typedef struct {
-        logic hwset;
+        logic [31:0] next;
+        logic we;
     } tasic__cores_done__bits__in_t;
 
     typedef struct {
@@ -335,7 +320,8 @@ package tasic_registers_pkg;
     } tasic__mover_status__in_t;
 
     typedef struct {
-        logic hwset;
+        logic [15:0] next;
+        logic we;
     } tasic__doorbells__bits__in_t;
 
     typedef struct {
@@ -359,7 +345,7 @@ package tasic_registers_pkg;
     } tasic__functionsx__event_enable__in_t;
 
     typedef struct {
-        logic [31:0] next;
+        logic incr;
     } tasic__functionsx__violations__count__in_t;
 
     typedef struct {
@@ -462,6 +448,7 @@ package tasic_registers_pkg;
     } tasic__coresx__in_t;
 
     typedef struct {
+        logic power_on_n;
         tasic__features__in_t features;
         tasic__capacity__in_t capacity;
         tasic__memory_size__in_t memory_size;
@@ -477,8 +464,6 @@ package tasic_registers_pkg;
         tasic__session_limit__in_t session_limit;
         tasic__picture_limit__in_t picture_limit;
         tasic__encode_rate_limit__in_t encode_rate_limit;
-        tasic__cores_out__in_t cores_out;
-        tasic__core_reset__in_t core_reset;
         tasic__reset_count__in_t reset_count;
         tasic__function__in_t function_;
         tasic__instructions_low__in_t instructions_low;
@@ -584,7 +569,6 @@ package tasic_registers_pkg;
 
     typedef struct {
         logic [31:0] value;
-        logic swmod;
     } tasic__cores_out__bits__out_t;
 
     typedef struct {
@@ -593,7 +577,6 @@ package tasic_registers_pkg;
 
     typedef struct {
         logic [31:0] value;
-        logic swmod;
     } tasic__core_reset__bits__out_t;
 
     typedef struct {
@@ -748,22 +731,6 @@ package tasic_registers_pkg;
     } tasic__functionsx__window_size__out_t;
 
     typedef struct {
-        logic [3:0] value;
-    } tasic__functionsx__event_status__events__out_t;
-
-    typedef struct {
-        tasic__functionsx__event_status__events__out_t events;
-    } tasic__functionsx__event_status__out_t;
-
-    typedef struct {
-        logic [3:0] value;
-    } tasic__functionsx__event_enable__events__out_t;
-
-    typedef struct {
-        tasic__functionsx__event_enable__events__out_t events;
-    } tasic__functionsx__event_enable__out_t;
-
-    typedef struct {
         logic [31:0] value;
     } tasic__functionsx__violations__count__out_t;
 
@@ -775,8 +742,6 @@ package tasic_registers_pkg;
         tasic__functionsx__control__out_t control;
         tasic__functionsx__window_base__out_t window_base;
         tasic__functionsx__window_size__out_t window_size;
-        tasic__functionsx__event_status__out_t event_status;
-        tasic__functionsx__event_enable__out_t event_enable;
         tasic__functionsx__violations__out_t violations;
     } tasic__functionsx__out_t;
 
