@@ -196,6 +196,16 @@ BENCHES: dict[str, Bench] = {
             sources=_ENCODE_CORE,
             module="rtl_tests.encode_core.bench_encode_core",
         ),
+        Bench(
+            engine="encode_core_device",
+            top="encode_core_device",
+            sources=(
+                *_ENCODE_CORE,
+                "encode_core/encode_core_block_pkg.sv",
+                "encode_core/encode_core_device.sv",
+            ),
+            module="rtl_tests.encode_core_device.bench_encode_core_device",
+        ),
     )
 }
 

@@ -95,12 +95,14 @@ class Picture:
         recon = source + -(-surface(width, height).size_bytes // PAGE) * PAGE
         out = recon + -(-coded.size_bytes // PAGE) * PAGE
         capacity = fields.pop("out_capacity", coded.width * coded.height * 4 + 4096)
+        motion = out + -(-capacity // PAGE) * PAGE
+        fields["motion_out_address"] = motion if fields.pop("motion", 0) else 0
         self.job = EncodeJob(
             width=width, height=height, src_address=source, recon_address=recon, out_address=out, out_capacity=capacity,
             tools_off=int(Tool.TRIALS), **fields,
         )  # fmt: skip
         assert refused_field(self.job) is None, refused_field(self.job)
-        self.memory = np.zeros(out + -(-capacity // PAGE) * PAGE + PAGE, np.uint8)
+        self.memory = np.zeros(motion + -(-self.macroblocks * 32 // PAGE) * PAGE + PAGE, np.uint8)
         for view, plane in zip(encoding.planes(self.memory, self.job.source, width, height), planes, strict=True):
             view[:] = plane
         self.expected = self.memory.copy()
@@ -166,7 +168,12 @@ def compare(picture, found, size, what):
         )
     assert size == picture.result.output_bytes, f"{what}: {size} bytes, model {picture.result.output_bytes}; {rerun()}"
     stray = np.flatnonzero(found != expected)
-    assert not stray.size, f"{what}: byte {stray[0]:#x} outside stream and reconstruction was written; {rerun()}"
+    if stray.size:
+        at = int(stray[0])
+        raise AssertionError(
+            f"{what}: byte {at:#x}, neither stream nor reconstruction: RTL {found[at]:#x}, model {expected[at]:#x}; "
+            f"{rerun()}"
+        )
 
 
 class TB(Bench):
@@ -206,6 +213,7 @@ def new_record(test):
     record.bins("qp", ("low", "mid", "high"))
     record.bins("idr", (0, 1))
     record.bins("poc", ("none", "lsb"))
+    record.bins("motion", ("none", "written"))
     return record
 
 
@@ -226,6 +234,7 @@ def cover(record, picture):
     record.hit("qp", "low" if job.qp < 18 else "mid" if job.qp < 36 else "high")
     record.hit("idr", job.idr)
     record.hit("poc", "lsb" if job.log2_max_poc_lsb else "none")
+    record.hit("motion", "written" if job.motion_out_address else "none")
 
 
 def account(record, picture, ends):
@@ -286,6 +295,7 @@ def random_picture(rng, **fixed):
         "log2_max_frame_num": number,
         "log2_max_poc_lsb": lsb,
         "poc_lsb": int(rng.integers(1 << lsb)) if lsb and not idr else 0,
+        "motion": int(rng.integers(2)),
     } | fixed
     return Picture(content(rng, width, height), **fields)
 

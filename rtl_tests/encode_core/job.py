@@ -20,14 +20,14 @@ def refused_field(job: EncodeJob, mb_width_max: int = MB_WIDTH_MAX) -> str | Non
         "qp_map_address": job.qp_map_address != 0,
         "max_bits": job.max_bits != 0,
         "dead_zone_intra": job.dead_zone_intra != 0,
-        "motion_out_address": job.motion_out_address != 0,
         "src_surface_width": job.src_surface_width != 0,
         "unmark_count": job.unmark_count != 0,
         "deblock_disable": job.deblock_disable == 2,
         "width": job.mb_width > mb_width_max,
-        "src_address": job.src_address % 64 != 0,
-        "recon_address": job.recon_address % 64 != 0,
-        "out_address": job.out_address % 8 != 0,
+        "src_address": job.src_address % 64 != 0 or job.src_address >> 32 != 0,
+        "recon_address": job.recon_address % 64 != 0 or job.recon_address >> 32 != 0,
+        "out_address": job.out_address % 8 != 0 or job.out_address >> 32 != 0,
+        "motion_out_address": job.motion_out_address % 8 != 0 or job.motion_out_address >> 32 != 0,
     }
     return next((name for name, cannot in refused.items() if cannot), None)
 
@@ -40,6 +40,6 @@ def job_word(job: EncodeJob) -> int:
             (job.out_capacity, 32), (job.qp, 6), (job.chroma_qp_offset, 5), (job.entropy == CABAC, 1),
             (job.deblock_disable, 1), (job.deblock_alpha, 4), (job.deblock_beta, 4), (job.idr, 1), (job.nal_ref_idc, 2),
             (job.idr_pic_id, 16), (job.frame_num, 16), (job.poc_lsb, 16), (job.log2_max_frame_num, 5),
-            (job.log2_max_poc_lsb, 5),
+            (job.log2_max_poc_lsb, 5), (job.motion_out_address, 32),
         ]
     )  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from rtl_tests import simulator
 from rtl_tests.deblock import package as deblock_package
 from rtl_tests.encode_core import package as core_package
+from rtl_tests.encode_core_device import package as block_package
 from rtl_tests.entropy import package as entropy_package
 from rtl_tests.intra_prediction import package as intra_package
 from rtl_tests.transform import package as transform_package
@@ -60,7 +61,9 @@ def test_control_without_the_driver():
     assert simulator.run(simulator.BENCHES["control"], seed=1, tests="host|programs|traps") == 3
 
 
-@pytest.mark.parametrize("package", [transform_package, deblock_package, entropy_package, intra_package, core_package])
+@pytest.mark.parametrize(
+    "package", [transform_package, deblock_package, entropy_package, intra_package, core_package, block_package]
+)
 def test_generated_packages_are_current(package):
     """The RTL's constants are those of the model."""
     assert package.TARGET.read_text(encoding="utf-8") == package.render()

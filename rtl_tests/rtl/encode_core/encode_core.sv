@@ -324,6 +324,8 @@ module encode_core
       .surface_i      (recon_q),
       .out_address_i  (job_q.out_address),
       .out_capacity_i (job_q.out_capacity),
+      .motion_address_i(job_q.motion_out_address),
+      .macroblocks_i  (18'(mb_width) * 18'(mb_height)),
       .block_valid_i  (block_valid),
       .block_ready_o  (block_ready),
       .block_plane_i  (block_plane),

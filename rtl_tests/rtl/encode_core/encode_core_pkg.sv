@@ -35,6 +35,7 @@ package encode_core_pkg;
     logic [15:0]       poc_lsb;
     logic [4:0]        log2_max_frame_num;
     logic [4:0]        log2_max_poc_lsb;    // 0: pic_order_cnt_type 2
+    logic [31:0]       motion_out_address;  // 32 bytes a macroblock, a multiple of 8; 0: none
   } job_t;
 
   // Surface of a picture (asic_model.memory.surface): pitches are multiples of 64.

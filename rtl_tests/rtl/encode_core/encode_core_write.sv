@@ -1,5 +1,5 @@
-// Write stage of the encode core: deblocked blocks into the reconstruction, four bytes a write, and the bytes of the slice
-// behind a start code, eight a write. The stream goes first.
+// Write stage of the encode core: deblocked blocks into the reconstruction, four bytes a write, the bytes of the slice behind
+// a start code, eight a write, and the motion record of an intra picture. The stream goes first, motion last.
 
 `default_nettype none
 
@@ -13,6 +13,8 @@ module encode_core_write
     input  wire surface_t        surface_i,
     input  wire logic [31:0]     out_address_i,
     input  wire logic [31:0]     out_capacity_i,
+    input  wire logic [31:0]     motion_address_i,  // 0: not wanted
+    input  wire logic [17:0]     macroblocks_i,
 
     input  wire logic            block_valid_i,
     output      logic            block_ready_o,
@@ -119,13 +121,37 @@ module encode_core_write
     end
   end
 
+  // ---- motion: nothing is referred to (asic_model/cores/encode/motion.py) -------------------------------------------------
+  localparam logic [15:0] NO_PICTURE = 16'h8000;
+  logic [19:0] motion_left_q;   // words, four a macroblock
+  logic [31:0] motion_place_q;
+  logic [63:0] motion_word;
+  logic        motion_goes;
+  always_comb begin
+    unique case (motion_left_q[1:0])  // four words to go, then three ...
+      2'd2:    motion_word = {NO_PICTURE, NO_PICTURE, 32'hffff_ffff};
+      2'd1:    motion_word = {32'd0, NO_PICTURE, NO_PICTURE};
+      default: motion_word = '0;
+    endcase
+  end
+  always_ff @(posedge clk) begin
+    if (!rst_n) motion_left_q <= '0;
+    else if (start_i) motion_left_q <= motion_address_i == 0 ? '0 : {macroblocks_i, 2'd0};
+    else if (motion_goes) motion_left_q <= motion_left_q - 20'd1;
+  end
+  always_ff @(posedge clk) begin
+    if (start_i) motion_place_q <= motion_address_i;
+    else if (motion_goes) motion_place_q <= motion_place_q + 32'd8;
+  end
+
   // ---- the port ---------------------------------------------------------------------------------------------------------
   assign free      = !write_valid_o || write_ready_i;
   assign word_goes = free && ready_q;
   assign row_goes  = free && !ready_q && left_q != 0;
+  assign motion_goes = free && !ready_q && left_q == 0 && motion_left_q != 0;
   always_ff @(posedge clk) begin
     if (!rst_n) write_valid_o <= 1'b0;
-    else if (free) write_valid_o <= ready_q ? filled_q != 0 : left_q != 0;
+    else if (free) write_valid_o <= ready_q ? filled_q != 0 : left_q != 0 || motion_left_q != 0;
   end
   always_ff @(posedge clk) begin
     if (free) begin
@@ -133,14 +159,18 @@ module encode_core_write
         write_address_o <= out_address_i + {place_q, 3'd0};
         write_data_o    <= word_q;
         write_strobe_o  <= filled_q;
-      end else begin
+      end else if (left_q != 0) begin
         write_address_o <= address_q;
         write_data_o    <= {rows_q[3:0], rows_q[3:0]};
         write_strobe_o  <= odd_q ? 8'hf0 : 8'h0f;
+      end else begin
+        write_address_o <= motion_place_q;
+        write_data_o    <= motion_word;
+        write_strobe_o  <= 8'hff;
       end
     end
   end
-  assign idle_o = !write_valid_o && !ready_q && left_q == 0;
+  assign idle_o = !write_valid_o && !ready_q && left_q == 0 && motion_left_q == 0;
 
   property p_write_stable;
     @(posedge clk) disable iff (!rst_n || $time == 0) write_valid_o && !write_ready_i |=>

@@ -1,0 +1,1 @@
+"""Bench of the encode core behind its job blocks."""
