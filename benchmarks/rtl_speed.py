@@ -10,8 +10,6 @@ from pathlib import Path
 
 from benchmarks import measure
 from rtl_tests import simulator
-from rtl_tests.clips import source_name
-from rtl_tests.encode_core import speed
 
 BENCH = simulator.Bench(
     engine="encode_core_speed",
@@ -26,19 +24,18 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=2, choices=(1, 2, 3, 4), help="pictures of the clip [2]")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        memory, result, times = (Path(folder) / name for name in ("memory", "result", "times"))
-        memory.write_text(speed.memory_text(speed.pictures(arguments.pictures)[0]), encoding="ascii")
+        memory, times = Path(folder) / "memory", Path(folder) / "times"
         simulator.run(
             BENCH, seed=1, log=Path(folder) / "log", record=False,
-            plusargs=(f"+memory={memory}", f"+result={result}"),
+            plusargs=(f"+memory={memory}",),
             environment={
-                "TASIC_RTL_SPEED": str(times), "TASIC_RTL_RESULT": str(result),
+                "TASIC_RTL_SPEED": str(times), "TASIC_RTL_MEMORY": str(memory),
                 "TASIC_RTL_PICTURES": str(arguments.pictures),
             },
         )  # fmt: skip
         found = json.loads(times.read_text(encoding="utf-8"))
     print(measure.statement())
-    print(f"{source_name()}, 176x144, QP 27, CABAC, {arguments.pictures} I pictures; CPU time a picture")
+    print(f"{found['clip']}, 176x144, QP 27, CABAC, {arguments.pictures} I pictures; CPU time a picture")
     print(f"model      {1000 * found['model_s']:10.2f} ms")
     print(f"Verilator  {1000 * found['rtl_s']:10.2f} ms   {found['cycles']} cycles")
     print(f"ratio      {found['rtl_s'] / found['model_s']:10.0f}")

@@ -4,6 +4,7 @@ The model is `asic_model.cores.encode` on the `tiny` chip without trials; FFmpeg
 """
 
 import os
+import time
 from collections import deque
 
 import cocotb
@@ -409,7 +410,9 @@ async def clip(dut):
                     planes = (planes[0][:80, :96], planes[1][:40, :48], planes[2][:40, :48])
                 picture = Picture(planes, qp=qp, entropy=entropy)
                 what = f"{clips.source_name()}, {picture.job.width}x{picture.job.height}, {CODERS[entropy]}, QP {qp}"
+                began = time.process_time()
                 cycles, ends = await tb.encode(picture, what)
+                dut._log.info(f"{time.process_time() - began:.1f} s of CPU time in simulator and bench")
                 held = account(record, picture, ends)
                 total(dut, record, picture, cycles, what)
                 dut._log.info(f"{held} macroblocks waited for a bank")

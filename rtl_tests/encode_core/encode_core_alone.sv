@@ -1,7 +1,6 @@
 // The encode core with its memory in the simulator: what Verilator takes when no Python runs in a cycle.
 //
-//   +memory=FILE  words of 64 bits in hexadecimal, loaded at the start
-//   +result=FILE  written when `save_i` rises
+//   +memory=FILE  words of 64 bits in hexadecimal, loaded when `load_i` rises, written when `save_i` rises
 
 `default_nettype none
 
@@ -20,13 +19,15 @@ module encode_core_alone
     output      logic [1:0]  done_status_o,
     output      logic [31:0] done_bytes_o,
     output      logic [31:0] done_cycles_o,
+    input  wire logic        load_i,
     input  wire logic        save_i
 );
 
   logic [63:0] words_q [WORDS];
-  string       memory_file, result_file;
-  initial if ($value$plusargs("memory=%s", memory_file)) $readmemh(memory_file, words_q);
-  always @(posedge save_i) if ($value$plusargs("result=%s", result_file)) $writememh(result_file, words_q);
+  string       memory_file;
+  initial if (!$value$plusargs("memory=%s", memory_file)) $fatal(1, "encode_core_alone: no +memory=FILE");
+  always @(posedge load_i) $readmemh(memory_file, words_q);
+  always @(posedge save_i) $writememh(memory_file, words_q);
 
   logic        read_valid, data_valid_q, write_valid;
   /* verilator lint_off UNUSEDSIGNAL */  // the memory is smaller than what addresses can say

@@ -1,6 +1,7 @@
-"""QCIF I pictures through the RTL and through the model, CPU time of both in one process (benchmarks/rtl_speed.py).
+"""QCIF I pictures through the RTL and through the model, CPU time of both in one process.
 
-Verilator runs with a memory of its own (`encode_core_alone.sv`): no Python in a cycle.
+`python -m benchmarks.rtl_speed` runs this. Verilator runs with a memory of its own (`encode_core_alone.sv`): no Python
+in a cycle.
 """
 
 import json
@@ -38,10 +39,6 @@ def pictures(count):
     return before, after, jobs
 
 
-def memory_text(memory):
-    return "".join(f"{int(word):016x}\n" for word in memory.view("<u8"))
-
-
 @cocotb.test(timeout_time=1, timeout_unit="sec")
 async def speed(dut):
     """Both code the pictures to the same bytes; the times go into the file TASIC_RTL_SPEED names."""
@@ -56,8 +53,11 @@ async def speed(dut):
         model.append((time.process_time() - began) / len(jobs))
     assert np.array_equal(memory, after)
 
+    memory_file = Path(os.environ["TASIC_RTL_MEMORY"])
+    memory_file.write_text("".join(f"{int(word):016x}\n" for word in before.view("<u8")), encoding="ascii")
     bench = Bench(dut)
-    await bench.reset(("job_valid_i", "save_i"))
+    await bench.reset(("job_valid_i", "load_i", "save_i"))
+    dut.load_i.value = 1
     dut.done_ready_i.value = 1
     cycles = 0
     began = time.process_time()
@@ -73,9 +73,9 @@ async def speed(dut):
     rtl = (time.process_time() - began) / len(jobs)
     dut.save_i.value = 1
     await FallingEdge(dut.clk)
-    text = Path(os.environ["TASIC_RTL_RESULT"]).read_text(encoding="ascii")
+    text = memory_file.read_text(encoding="ascii")
     words = [int(line, 16) for line in text.split() if not line.startswith(("@", "/"))]
     found = np.array(words, "<u8").view(np.uint8)[: after.size]
     assert np.array_equal(found, after), f"byte {np.flatnonzero(found != after)[0]:#x} is not the model's"
-    times = {"model_s": min(model), "rtl_s": rtl, "cycles": cycles // len(jobs)}
+    times = {"model_s": min(model), "rtl_s": rtl, "cycles": cycles // len(jobs), "clip": clips.source_name()}
     Path(os.environ["TASIC_RTL_SPEED"]).write_text(json.dumps(times), encoding="utf-8")

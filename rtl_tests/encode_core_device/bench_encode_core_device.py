@@ -7,14 +7,13 @@ from dataclasses import asdict, replace
 
 import cocotb
 import numpy as np
-from cocotb.triggers import FallingEdge
 
 from asic_model.cores.encode.job import FIELD_NUMBER
 from asic_model.cores.result import STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL
 from asic_model.descriptors import BLOCK_BYTES, ENCODE_BLOCK, VERSION, Kind
 from rtl_tests.encode_core.bench_encode_core import Memory, Picture, compare, random_picture
 from rtl_tests.encode_core.job import refused_field
-from rtl_tests.handshake import Bench, rerun
+from rtl_tests.handshake import Bench, Source, rerun
 from tests.cores import encoding
 
 IDLE = ("start_valid_i", "read_ready_i", "read_data_valid_i", "write_ready_i", "job_i", "base_i")
@@ -38,11 +37,8 @@ class TB(Bench):
         block = ENCODE_BLOCK.pack(asdict(job), version=VERSION, kind=Kind.ENCODE, block_type=1, size=BLOCK_BYTES)
         data[BLOCK_AT : BLOCK_AT + BLOCK_BYTES] = np.frombuffer(block, np.uint8)
         dut.job_i.value, dut.base_i.value = BLOCK_AT, WINDOW_BYTES
-        dut.start_valid_i.value = 1
-        await FallingEdge(dut.clk)
-        dut.start_valid_i.value = 0
         ends = []
-        await self.run([], [memory], lambda: bool(ends), 400000, [(dut.done_o, ends)])
+        await self.run([Source(dut, "start", [{}])], [memory], lambda: bool(ends), 400000, [(dut.done_o, ends)])
         return int(dut.result_o.value), int(dut.detail_o.value), int(dut.bytes_o.value)
 
 
