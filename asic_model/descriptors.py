@@ -58,6 +58,8 @@ from typing import Any, NamedTuple
 from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, PITCH_ALIGNMENT_BYTES, surface
 
 VERSION = 1  # of all records on this page
+PLAN_ENTRIES_MOST = 64
+FIRST_PASS_SLOTS_MOST = 128
 RECORD_BYTES = 64
 BLOCK_BYTES = 256
 BLOCK_ALIGNMENT_BYTES = 256
@@ -106,6 +108,15 @@ class Kind(IntEnum):
     ENCODE = 1
     SCALE = 2
     DECODE = 3
+
+
+class EncodeMode(IntEnum):
+    """What a job of the encode core does. The first pass (docs/rate_control.md) runs on the same engines."""
+
+    ENCODE = 0
+    SHRINK = 1  # first pass: the source's luma to half size, then as LOOK
+    LOOK = 2  # first pass: what the macroblocks of a picture at half size would cost, intra and inter
+    HAND_ON = 3  # first pass: what the pictures of a plan are worth to those that refer to them; QP maps
 
 
 class Status(IntEnum):
@@ -379,6 +390,9 @@ class PictureClass(IntEnum):
 # What others refer to is coded finer, as encoders commonly do (factors of 1.4 and 1.3).
 PICTURE_QP_OFFSET = {PictureClass.I: -3, PictureClass.P: 0, PictureClass.B_REFERENCE: 1, PictureClass.B: 2}
 
+# Bits x quantiser step (1 at QP 0) of a unit of cost, Q16, by class, until the first picture came back.
+PLAN_USUAL = {PictureClass.I: 98304, PictureClass.P: 196608, PictureClass.B_REFERENCE: 196608, PictureClass.B: 196608}
+
 SESSION_BLOCK = Layout(
     "session_block",
     BLOCK_BYTES,
@@ -399,6 +413,7 @@ SESSION_BLOCK = Layout(
         _field("intra_period", "I", "pictures from one IDR to the next, as far as known; 0: unknown", 0, 1_000_000),
         _field("reserve_kilosamples", "I", "encode rate to reserve [1000 luma samples/s]; 0: as time allows"),
         _field("b_frames", "B", "most B pictures between two others", 0, 16),
+        _field("quality_qp", "B", "constant quality: base QP in quarters, 1 more; 0: none", 0, 205),
         _field("qp_min", "B", "smallest QP that rate control may use", 0, 51),
         _field("qp_max", "B", "largest", 0, 51),
         _field("watchdog_us", "I", "longest that a job may run [microseconds]; 0: by picture size", 0, 60_000_000),
@@ -483,6 +498,13 @@ ENCODE_BLOCK = Layout(
             )
             for kind in ("inter", "intra")
         ),
+        _field("mode", "B", "EncodeMode", 0, 3),
+        _field("plan_address", "Q", "mode ENCODE: the plan that rate control reads; 0: none"),
+        _field("plan_index", "B", "mode ENCODE: the picture's entry in it", 0, PLAN_ENTRIES_MOST - 1),
+        _field("plan_count", "B", "mode HAND_ON: entries of the plan at out_address", 0, PLAN_ENTRIES_MOST),
+        _field("slots", "B", "mode HAND_ON: first-pass records at recon_address", 0, FIRST_PASS_SLOTS_MOST),
+        _field("tree_strength", "B", "mode HAND_ON: QP steps for a macroblock worth twice its cost, in sixteenths"),
+        _field("aq_strength", "B", "mode HAND_ON: strength of adaptive quantisation, in sixteenths; 0: none"),
     ),
 )
 
@@ -543,6 +565,65 @@ DECODE_BLOCK = Layout(
         _field("seed", "I", ""),
     ),
 )
+
+# First pass and rate control: a plan is a header and an entry a picture, in coding order.
+PLAN_HEADER = Layout(
+    "plan_header",
+    64,
+    (),
+    (
+        *(_field(f"far_cost_{i}", "Q", f"sum of the costs of class {i} behind the entries") for i in range(4)),
+        *(_field(f"far_count_{i}", "I", "how many they are") for i in range(4)),
+        _field("count", "B", "entries", 0, PLAN_ENTRIES_MOST),
+        _field("final", "B", "1: nothing comes behind entries and far pictures", 0, 1),
+        _field("measured", "B", "1: costs are bits x quantiser step, as an earlier pass found them", 0, 1),
+    ),
+)
+PLAN_ENTRY = Layout(
+    "plan_entry",
+    16,
+    (),
+    (
+        _field("cost", "I", "of the picture; written by HAND_ON unless `measured`"),
+        _field("offset", "b", "QP offset of the whole picture; written by HAND_ON", -51, 51),
+        _field("bias", "b", "QP of the picture's class beside the base QP, in quarters"),
+        _field("picture_class", "B", "PictureClass", 0, 3),
+        _field("idr", "B", "", 0, 1),
+        _field("slot", "B", "its first-pass record"),
+        _field("ref", "B", "record of the picture that it refers to; 255: none"),
+        _field("ref_l1", "B", "of list 1; 255: none"),
+    ),
+)
+PLAN_BYTES = PLAN_HEADER.size_bytes + PLAN_ENTRIES_MOST * PLAN_ENTRY.size_bytes
+FIRST_PASS_SUMMARY_BYTES = 64
+FIRST_PASS_RECORD_BYTES = 12  # of one macroblock
+FIRST_PASS_WORTH_BYTES = 4
+
+
+class FirstPassLayout(NamedTuple):
+    """Where the parts of one picture's first-pass record stand, from its first byte on, and its size at half size."""
+
+    records: int  # FIRST_PASS_RECORD_BYTES a macroblock: costs and vectors (asic_model/engines/first_pass.py)
+    worth: int  # FIRST_PASS_WORTH_BYTES a macroblock
+    variance: int  # int8 a macroblock: QP offset of adaptive quantisation, in eighths
+    qp_map: int  # int8 a macroblock: offset from the picture's QP
+    slot_bytes: int
+    half_bytes: int  # luma at half size
+
+
+def first_pass_layout(width: int, height: int) -> FirstPassLayout:
+    """Of pictures of `width` x `height` luma samples."""
+    columns, rows = -(-width // 16), -(-height // 16)
+    count = columns * rows
+    worth = FIRST_PASS_SUMMARY_BYTES + FIRST_PASS_RECORD_BYTES * count
+    variance = worth + FIRST_PASS_WORTH_BYTES * count
+    qp_map = -(-(variance + count) // 64) * 64
+    half_columns, half_rows = -(-columns // 2) * 16, -(-rows // 2) * 16  # whole macroblocks of the search
+    half_pitch = -(-half_columns // PITCH_ALIGNMENT_BYTES) * PITCH_ALIGNMENT_BYTES
+    return FirstPassLayout(
+        FIRST_PASS_SUMMARY_BYTES, worth, variance, qp_map, -(-(qp_map + count) // 64) * 64, half_pitch * half_rows
+    )
+
 
 JOB_BLOCKS = {Kind.ENCODE: ENCODE_BLOCK, Kind.SCALE: SCALE_BLOCK, Kind.DECODE: DECODE_BLOCK}
 JOB_COMMANDS = {Command.ENCODE: Kind.ENCODE, Command.SCALE: Kind.SCALE, Command.DECODE: Kind.DECODE}
@@ -628,11 +709,15 @@ def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
     width, height = fields["width"], fields["height"]
     if kind is Kind.DECODE:
         return _decode_regions(fields)
+    if kind is Kind.ENCODE and fields["mode"] > EncodeMode.SHRINK:
+        return _first_pass_regions(fields)
     held = width, height
     if fields["src_surface_width"]:
         held = fields["src_surface_width"], fields["src_surface_height"]
     source = Region("src_address", fields["src_address"], surface(*held).size_bytes, False)
     found = [source]
+    if kind is Kind.ENCODE and fields["mode"]:
+        return [source, *_first_pass_regions(fields)]
     if kind is Kind.ENCODE:
         columns, rows = -(-width // 16), -(-height // 16)
         coded, macroblocks = surface(columns * 16, rows * 16).size_bytes, columns * rows
@@ -646,6 +731,7 @@ def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
             ("motion_in_address", macroblocks * MOTION_BYTES, False),
             ("motion_out_address", macroblocks * MOTION_BYTES, True),
             ("qp_map_address", macroblocks, False),
+            ("plan_address", PLAN_BYTES, False),
         ):
             if fields[name]:
                 found.append(Region(name, fields[name], size, write))
@@ -657,6 +743,22 @@ def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
         reference = surface(fields["ref_width"], fields["ref_height"]).size_bytes
         found.append(Region("ref_address", fields["ref_address"], reference, False))
         found.append(Region("result_address", fields["result_address"], QUALITY_RESULT_BYTES, True))
+    return found
+
+
+def _first_pass_regions(fields: Mapping[str, int]) -> list[Region]:
+    """Of an encode job of another mode than ENCODE, but for the source that SHRINK reads."""
+    layout = first_pass_layout(fields["width"], fields["height"])
+    found = [Region("out_address", fields["out_address"], fields["out_capacity"], True)]
+    if fields["mode"] == EncodeMode.HAND_ON:
+        return [*found, Region("recon_address", fields["recon_address"], fields["slots"] * layout.slot_bytes, True)]
+    if fields["mode"] == EncodeMode.SHRINK:
+        found.append(Region("recon_address", fields["recon_address"], layout.half_bytes, True))
+    else:
+        found.append(Region("src_address", fields["src_address"], layout.half_bytes, False))
+    for prefix in ("ref", "ref_l1"):
+        if fields[f"{prefix}_count"]:
+            found.append(Region(f"{prefix}_address_0", fields[f"{prefix}_address_0"], layout.half_bytes, False))
     return found
 
 
@@ -705,15 +807,21 @@ def c_header() -> str:
         f"#define PICTURE_CLASSES {len(PictureClass)}u",
         *(f"#define PICTURE_{each.name} {int(each)}u" for each in PictureClass),
         f"#define PICTURE_QP_OFFSETS {{{', '.join(str(PICTURE_QP_OFFSET[each]) for each in PictureClass)}}}",
+        *(f"#define PLAN_USUAL_{each.name} {PLAN_USUAL[each]}u" for each in PictureClass),
         f"#define PICTURE_BITS_SHARES {{{', '.join(map(str, shares))}}}",
+        f"#define PLAN_BYTES {PLAN_BYTES}u",
+        f"#define PLAN_ENTRIES_MOST {PLAN_ENTRIES_MOST}u",
+        f"#define FIRST_PASS_SUMMARY_BYTES {FIRST_PASS_SUMMARY_BYTES}u",
+        f"#define FIRST_PASS_RECORD_BYTES {FIRST_PASS_RECORD_BYTES}u",
+        f"#define FIRST_PASS_WORTH_BYTES {FIRST_PASS_WORTH_BYTES}u",
         f"#define DECODE_SLICE_BYTES {DECODE_SLICE_BYTES}u",
         f"#define DECODE_MATRICES_BYTES {DECODE_MATRICES_BYTES}u",
         f"#define DECODE_REFERENCE_BYTES {DECODE_REFERENCE_BYTES}u",
         f"#define DECODE_MOTION_BYTES {DECODE_MOTION_BYTES}u",
         "",
     ]
-    for enumeration in (Command, CommandFlag, Kind, Status, CapacityLimit, LogCode):
-        prefix = {"CommandFlag": "FLAG", "LogCode": "LOG", "CapacityLimit": "LIMIT"}.get(
+    for enumeration in (Command, CommandFlag, Kind, EncodeMode, Status, CapacityLimit, LogCode):
+        prefix = {"CommandFlag": "FLAG", "EncodeMode": "MODE", "LogCode": "LOG", "CapacityLimit": "LIMIT"}.get(
             enumeration.__name__, enumeration.__name__.upper()
         )
         lines += [f"#define {prefix}_{m.name} {int(m)}u" for m in enumeration]
@@ -731,7 +839,7 @@ def c_header() -> str:
         "};",
         "",
     ]
-    for layout in (COMMAND, COMPLETION, LOG_RECORD, SESSION_BLOCK, *JOB_BLOCKS.values()):
+    for layout in (COMMAND, COMPLETION, LOG_RECORD, SESSION_BLOCK, PLAN_HEADER, PLAN_ENTRY, *JOB_BLOCKS.values()):
         lines += _c_layout(layout)
     lines += ["#endif", ""]
     return "\n".join(lines)

@@ -25,6 +25,7 @@ ENCODE_WORK = np.dtype(
         ("deblock_edges", "u1"),  # 4-sample edge segments filtered (bS > 0), luma and chroma
         ("entropy_bins", "u2"),  # CABAC bins, or CAVLC codewords
         ("entropy_bits", "u2"),  # bits put out, before emulation prevention
+        ("first_pass_lists", "u2"),  # first pass: lists along which macroblocks of a row handed on what they are worth
     ]
 )
 

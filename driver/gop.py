@@ -106,6 +106,11 @@ class PictureOrder:
         return len(self._waiting)
 
     @property
+    def waiting_tokens(self) -> tuple[Any, ...]:
+        """Their tokens."""
+        return tuple(self._waiting)
+
+    @property
     def kept(self) -> tuple[Kept, ...]:
         """The reference pictures after the one coded last."""
         return tuple(self._kept)

@@ -36,6 +36,9 @@ PRESET_ALIASES = {
 }  # fmt: skip
 # Reference pictures by preset, unless `refs` says otherwise.
 PRESET_REFS = {"fast": 1, "medium": 2, "slow": 4}
+# Pictures that rate control looks ahead, unless `rc-lookahead` says otherwise; what the tree takes off a picture's QP.
+DEFAULT_LOOKAHEAD = 40
+TREE_QP = 5.4
 # B pictures between two others, unless `bf` says otherwise; profile baseline has none.
 DEFAULT_B_FRAMES = 3
 
@@ -234,6 +237,24 @@ class EncoderConfig(_Config):
         "none", names=("nal-hrd",), parse=str, choices=("none", "vbr", "cbr"),
         text="declare the buffer in the stream (tasic hrd checks it); cbr: filler keeps the rate constant",
     )  # fmt: skip
+    crf: float | None = option(
+        None, names=("crf",), parse=float, low=0, high=51,
+        text="constant quality, as x264's: the QP follows what pictures are worth to others; goes with maxrate",
+    )  # fmt: skip
+    rc_lookahead: int | None = option(
+        None, names=("rc-lookahead", "rc_lookahead"), low=0, high=60, unit="pictures",
+        text="pictures that rate control looks ahead (default 40 with b:v or crf); 0: none, least delay",
+    )  # fmt: skip
+    mbtree: bool = option(
+        True, names=("mbtree",), parse=_flag, text="code finer what later pictures refer to (needs rc-lookahead)"
+    )
+    aq_mode: int = option(
+        0, names=("aq-mode", "aq_mode"), low=0, high=1,
+        text="adaptive quantisation: 0 none, 1 by variance: costs PSNR, looks better (needs rc-lookahead)",
+    )  # fmt: skip
+    aq_strength: float = option(
+        1.0, names=("aq-strength", "aq_strength"), parse=float, low=0, high=3, text="strength of adaptive quantisation"
+    )
     gop_size: int = option(250, names=("g", "gop"), low=1, high=65535, unit="pictures", text="distance of IDR pictures")
     ref_count: int | None = option(None, names=("refs",), low=1, high=4, text="reference pictures (default: by preset)")
     b_count: int | None = option(
@@ -332,10 +353,26 @@ class EncoderConfig(_Config):
         if self.qp_min > self.qp_max:
             raise InvalidConfig(f"option qmin: {self.qp_min} is more than qmax {self.qp_max}", option="qmin")
         self._check_buffer()
+        self._check_rate()
         if self.slices > -(-self.height // 16):
             raise InvalidConfig(
                 f"option slices: {self.slices} is more than the {-(-self.height // 16)} macroblock rows",
                 option="slices",
+            )
+
+    def _check_rate(self) -> None:
+        """One way to say how many bits, and nothing that would have no effect."""
+        if self.crf is not None and self.bit_rate is not None:
+            raise InvalidConfig("option crf: does not go with b:v; constant quality or a bit rate", option="crf")
+        if self.rc_lookahead and self.bit_rate is None and self.crf is None:
+            raise InvalidConfig(
+                "option rc-lookahead: constant QP does not look ahead; it needs b:v or crf",
+                option="rc-lookahead",
+            )
+        if self.aq_mode and not self.lookahead:
+            raise InvalidConfig(
+                "option aq-mode: 1 needs rate control that looks ahead (b:v or crf, and rc-lookahead not 0)",
+                option="aq-mode",
             )
 
     def _check_buffer(self) -> None:
@@ -371,6 +408,36 @@ class EncoderConfig(_Config):
             raise InvalidConfig(
                 "option qp: does not go with b:v; a constant QP or a bit rate, one of the two", option="qp"
             )
+        if given.get("qp") is not None and given.get("crf") is not None:
+            raise InvalidConfig("option qp: does not go with crf; constant QP or constant quality", option="qp")
+
+    @property
+    def lookahead(self) -> int:
+        """Pictures that rate control looks ahead."""
+        if self.rc_lookahead is not None:
+            return self.rc_lookahead
+        return DEFAULT_LOOKAHEAD if self.bit_rate is not None or self.crf is not None else 0
+
+    @property
+    def held_pictures(self) -> int:
+        """Most pictures between `send_frame` and `receive_packet`."""
+        staged = self.queue_depth + self.b_frames
+        return staged + self.lookahead + 2 * self.b_frames + 5 if self.lookahead else staged
+
+    @property
+    def aq_sixteenths(self) -> int:
+        """Strength of adaptive quantisation as the job block has it."""
+        return round(16 * self.aq_strength) if self.aq_mode else 0
+
+    @property
+    def quality_qp(self) -> int:
+        """Base QP of constant quality, in quarters and 1 more, as the session block has it; 0: none.
+
+        With the macroblock tree most pictures come out finer than the base QP: it is 5.4 higher, as x264's.
+        """
+        if self.crf is None:
+            return 0
+        return 1 + min(204, round(4 * (self.crf + (TREE_QP if self.mbtree and self.lookahead else 0))))
 
     @property
     def effort(self) -> int:

@@ -22,14 +22,14 @@ from asic_model.descriptors import (
     PICTURE_QP_OFFSET,
     Command,
     Kind,
-    PictureClass,
     job_template,
     pack_job,
     pack_session,
 )
 from driver.device import Device
 from driver.errors import DeviceLost, EndOfStream, InvalidConfig, SessionClosed, TasicError, TryAgain, UnsupportedInput
-from driver.gop import LOG2_MAX_FRAME_NUM, SLICE_B, SLICE_I, Kept, PictureHeader, PictureOrder, hierarchy_depth
+from driver.first_pass import FirstPass, Looked, Plan, Planned, picture_class
+from driver.gop import LOG2_MAX_FRAME_NUM, Kept, PictureHeader, PictureOrder, hierarchy_depth
 from driver.hrd import HrdWriter, initial_bits, overhead_bits
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
@@ -242,6 +242,7 @@ class _Given:
     wait_sequence: int
     number: int  # in display order
     reconstruction: PooledSurface | None = None
+    looked: Looked | None = None  # what the first pass keeps of it
 
 
 @dataclass(slots=True)
@@ -257,6 +258,7 @@ class _Flight:
     reconstruction: PooledSurface
     references: list[PooledSurface]  # what the job reads: it may have to run again
     stream: Span
+    plan: Plan | None = None
 
 
 def fixed_fields(config: EncoderConfig) -> dict[str, int]:
@@ -312,7 +314,7 @@ class EncodeSession(Session):
         self._scene_cut = SceneCut(config.scene_cut)
         self._times: deque[int] = deque()  # display times that no decoding time was taken from yet
         self._early = hierarchy_depth(config.b_frames, config.b_ref_mode)  # decoding times before the first of them
-        self._depth = config.queue_depth + config.b_frames  # pictures between `send_frame` and `receive_packet`
+        self._depth = config.held_pictures  # pictures between `send_frame` and `receive_packet`
         self._flights: deque[_Flight] = deque()
         self._ready: deque[EncodedPacket] = deque()
         self._references: list[Kept] = []  # those whose reconstructions the session holds
@@ -322,13 +324,14 @@ class EncodeSession(Session):
         if self._vui.nal_hrd is not None:
             self._hrd = HrdWriter(self._vui, config, self._early)
         self.quality: QualityMeter | None = None
+        self._first_pass: FirstPass | None = None
         coded_width, coded_height = -(-config.width // 16) * 16, -(-config.height // 16) * 16
         try:
             self.number = self._open_firmware_session(
                 Kind.ENCODE, config.width, config.height, **self._session_fields(config)
             )
-            depth = self._depth
-            self._source_pool = self._pool(config.width, config.height, depth + 1, "source") if upload else None
+            depth = config.queue_depth + config.b_frames  # pictures that are being coded
+            self._source_pool = self._pool(config.width, config.height, self._depth + 1, "source") if upload else None
             self._uploader = Uploader(config.width, config.height) if upload else None
             self._recon_pool = self._pool(
                 coded_width, coded_height, config.buffered_references + depth + 1, "reconstruction"
@@ -340,6 +343,8 @@ class EncodeSession(Session):
             self._motion: dict[int, Span] = {}  # by the reconstruction's address
             capacity = macroblocks * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
             self._streams = deque(self._buffer(capacity, "stream buffer") for _ in range(depth))
+            if config.lookahead:
+                self._first_pass = FirstPass(self, config, self._order, self._can_code, self._code)
             if quality:
                 self.quality = QualityMeter(self, coded_width, coded_height, depth)
         except BaseException:
@@ -365,16 +370,24 @@ class EncodeSession(Session):
             "qp_max": config.qp_max,
             "reserve_kilosamples": math.ceil(config.width * config.height * rate / 1000) if config.realtime else 0,
             "b_frames": config.b_frames,
+            "quality_qp": config.quality_qp,
         }
 
     @property
     def in_flight(self) -> int:
         measuring = self.quality.in_flight if self.quality is not None else 0
-        return len(self._flights) + measuring
+        return len(self._flights) + measuring + self._looking
+
+    @property
+    def _looking(self) -> int:
+        """What the first pass has under way."""
+        return self._first_pass.in_flight if self._first_pass is not None else 0
 
     @property
     def has_room(self) -> bool:
         """Whether another picture can be submitted now."""
+        if self._first_pass is not None:
+            return len(self._flights) + len(self._ready) + self._first_pass.held < self._depth
         return (
             bool(self._streams)
             and len(self._flights) + len(self._ready) + self._order.waiting < self._depth
@@ -383,7 +396,10 @@ class EncodeSession(Session):
 
     def force_keyframe(self) -> None:
         """Make the next picture an IDR picture."""
-        self._order.force_idr()
+        if self._first_pass is not None:
+            self._first_pass.force_keyframe()
+        else:
+            self._order.force_idr()
 
     def reconfigure(self, *, bit_rate: int | None = None, qp: int | None = None) -> None:
         """Change the target of the pictures sent from now on: a bit rate, or a constant QP."""
@@ -429,10 +445,10 @@ class EncodeSession(Session):
         with self.device.lock:
             source = self._source_pool.acquire()
             self._uploader.upload(self.device.backend, source.layout, picture)
-            cut = self._scene_cut.add(picture.y)
+            cut = self._first_pass is None and self._scene_cut.add(picture.y)
             fence = self.submit(source, picture.pts, picture.duration, picture.time_base, cut=cut)
             self._sent += 1
-            if fence is not None:
+            if fence is not None or self._first_pass is not None:
                 self.queue.ring()
         return fence
 
@@ -473,27 +489,37 @@ class EncodeSession(Session):
         fence = None
         given = _Given(source, pts, duration, time_base, wait_session, wait_sequence, self._given)
         self._given += 1
+        if self._first_pass is not None:
+            self._first_pass.add(given, source.source_fields, (wait_session, wait_sequence))
+            self._first_pass.advance()
+            return None
         for header in self._order.add(given, cut):
-            fence = self._stage(header)
+            fence = self._stage(header, list(self._order.kept))
         return fence
+
+    def _can_code(self, count: int) -> bool:
+        """Whether so many pictures have their buffers; a group larger than all of them begins when none is in use."""
+        room = self.quality.room if self.quality is not None else count
+        return min(len(self._streams), room) >= count or not self._flights
+
+    def _code(self, planned: Planned, plan: Plan) -> None:
+        self._stage(planned.header, planned.kept, plan)
 
     def _drain(self) -> None:
         """No picture will come: code those that wait."""
         self._draining = True
-        if self._order.waiting:
+        if self._first_pass is not None:
+            with self.device.lock:
+                self._first_pass.end()
+        elif self._order.waiting:
             with self.device.lock:
                 for header in self._order.flush():
-                    self._stage(header)
+                    self._stage(header, list(self._order.kept))
                 self.queue.ring()
 
     def _qp_of(self, header: PictureHeader) -> int:
         """QP of a picture by its type and place."""
-        if header.slice_type == SLICE_B:
-            picture = PictureClass.B_REFERENCE if header.reference else PictureClass.B
-        else:
-            picture = PictureClass.I if header.slice_type == SLICE_I else PictureClass.P
-        offset = PICTURE_QP_OFFSET[picture]
-        return min(51, max(0, self._qp + offset))
+        return min(51, max(0, self._qp + PICTURE_QP_OFFSET[picture_class(header)]))
 
     def _decoding_time(self, given: _Given) -> int:
         """Decoding times are the display times in order, begun early enough for the reordering."""
@@ -502,7 +528,8 @@ class EncodeSession(Session):
             return self._times[0] - (self._early + 1) * max(1, given.duration)
         return self._times.popleft()
 
-    def _stage(self, header: PictureHeader) -> Fence:
+    def _stage(self, header: PictureHeader, kept_now: list[Kept], plan: Plan | None = None) -> Fence:
+        """Stage a picture's encode job. `kept_now`: the reference pictures behind it."""
         given: _Given = header.token
         source = given.source
         reconstruction = given.reconstruction = self._recon_pool.acquire()
@@ -523,18 +550,22 @@ class EncodeSession(Session):
             job["motion_in_address"] = self._motion_of(nearest[0].token.reconstruction).address
         if header.reference:
             job["motion_out_address"] = self._motion_of(reconstruction).address
+        wait = given.wait_session, given.wait_sequence
+        if plan is not None:
+            assert self._first_pass is not None
+            job |= {"qp_map_address": plan.qp_map, "plan_address": plan.span.address, "plan_index": plan.index}
+            wait = self._first_pass.number, plan.fence.sequence  # which itself waited for the source
         fence = self.queue.stage_when_free(
-            Command.ENCODE, session=self.number, block=self._template.fill(job), wait_session=given.wait_session,
-            wait_sequence=given.wait_sequence,
+            Command.ENCODE, session=self.number, block=self._template.fill(job), wait_session=wait[0],
+            wait_sequence=wait[1],
         )  # fmt: skip
         references = [kept.token.reconstruction.hold() for entries in header.lists for kept in entries]
         flight = _Flight(
             fence, self._header if header.idr else b"", header.idr, given, self._decoding_time(given), source,
-            reconstruction, references, stream,
+            reconstruction, references, stream, plan,
         )  # fmt: skip
         fence.callback = lambda completion: self._completed(flight, completion)
         self._flights.append(flight)
-        kept_now = list(self._order.kept)
         if header.reference:
             reconstruction.hold()
             self._references.append(next(kept for kept in kept_now if kept.token is given))
@@ -588,6 +619,9 @@ class EncodeSession(Session):
         self._streams.append(flight.stream)
         for surface in (flight.source, flight.reconstruction, *flight.references):
             surface.release()
+        if flight.plan is not None and self._error is None:
+            assert self._first_pass is not None
+            self._first_pass.coded(flight.given, flight.plan)
 
     # -- packets out ----------------------------------------------------------------------------------------------
 
@@ -596,10 +630,13 @@ class EncodeSession(Session):
         if self._ready:
             return self._ready.popleft()
         self._check_open()
-        if not self._flights:
+        if not self._flights and not self._looking:
             if self._draining:
                 raise EndOfStream("all packets were received")
             raise TryAgain("no picture is on its way")
+        if self._first_pass is not None:
+            with self.device.lock:
+                self._first_pass.advance()
         self.device.wait_until(lambda: bool(self._ready or self._error), timeout_us, what="a packet")
         if not self._ready:
             self._check_open()
@@ -616,7 +653,7 @@ class EncodeSession(Session):
                 yield self.receive_packet(timeout_us=None)
             self.send_frame(picture)
         self.send_frame(None)
-        while self._flights or self._ready:
+        while self._flights or self._ready or self._looking:
             yield self.receive_packet(timeout_us=None)
         self.flush()
         self._check_open()

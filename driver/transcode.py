@@ -37,9 +37,22 @@ class TranscodeSession(Session):
         self.encoders: list[EncodeSession] = []
         others = [(rung.width, rung.height) for rung in rungs if (rung.width, rung.height) != size]
         try:
-            depth = config.queue_depth + config.b_frames  # pictures that wait to become B pictures keep their surfaces
-            self._depth = depth
-            self._scene_cut = SceneCut(config.scene_cut)
+            rung_configs = []
+            for rung in rungs:
+                aspect = scaled_aspect(config.sample_aspect_ratio, *size, rung.width, rung.height)
+                rung_configs.append(
+                    config.replace(
+                        width=rung.width,
+                        height=rung.height,
+                        sample_aspect_ratio=aspect,
+                        **config.at_rate(rung.bit_rate),
+                    )
+                )
+            # Pictures that rate control looks ahead, or that wait to become B pictures, keep their surfaces.
+            depth = self._depth = max(each.held_pictures for each in rung_configs)
+            # Where all rungs look ahead, the chip finds the cuts.
+            host_looks = not all(each.lookahead for each in rung_configs)
+            self._scene_cut = SceneCut(config.scene_cut if host_looks else 0)
             self.decoder: DecodeSession | None = None
             self._source_pool: SurfacePool | None = None
             if decode:
@@ -55,11 +68,7 @@ class TranscodeSession(Session):
             if others:
                 self._scaler = LadderScaler(self, width, height, others, depth, self._siting)
             self._fitter: LadderScaler | None = None  # for pictures that are not of the first one's size
-            for rung in rungs:
-                aspect = scaled_aspect(config.sample_aspect_ratio, *size, rung.width, rung.height)
-                rung_config = config.replace(
-                    width=rung.width, height=rung.height, sample_aspect_ratio=aspect, **config.at_rate(rung.bit_rate)
-                )
+            for rung_config in rung_configs:
                 encoder = EncodeSession(device, rung_config, queue=self.queue, upload=False, quality=quality)
                 self.encoders.append(encoder)
                 self._dependents.append(encoder)

@@ -18,7 +18,7 @@ FIRMWARE_DIR = Path(__file__).resolve().parent
 IMAGE = FIRMWARE_DIR / "tasic.bin"
 DIGEST = FIRMWARE_DIR / "tasic.bin.sha256"
 SOURCES = ("start.S", "main.c", "mmio.c", "ring.c", "validate.c", "session.c", "schedule.c", "rate_control.c",
-           "log.c", "string.c")  # fmt: skip
+           "plan.c", "log.c", "string.c")  # fmt: skip
 FLAGS = (
     "-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m", "-std=c11", "-O2", "-g0", "-ffreestanding",
     "-nostdlib", "-fno-pic", "-mno-relax", "-fno-sanitize=undefined", "-ffunction-sections", "-fno-builtin",

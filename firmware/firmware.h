@@ -31,7 +31,9 @@
 #define LOG_RECORDS 256u
 #define LOG_ADDRESS 0u
 #define BLOCKS_ADDRESS (LOG_ADDRESS + LOG_RECORDS * RECORD_BYTES)
-#define AREA_BYTES (BLOCKS_ADDRESS + JOBS * BLOCK_BYTES)
+#define RATES_ADDRESS (BLOCKS_ADDRESS + JOBS * BLOCK_BYTES)
+#define RATE_BYTES 512u
+#define AREA_BYTES (RATES_ADDRESS + SESSIONS * RATE_BYTES)
 
 struct set { // of sessions
     uint32_t words[SESSIONS / 32];
@@ -61,11 +63,32 @@ struct job { // a command under way
     uint8_t qp;
     uint8_t attempts;
     uint8_t picture_class; // PICTURE_*
+    uint8_t mode;          // MODE_*
     bool idr;
     bool announced;
+    bool has_plan;         // rate control has a plan for it
+    bool by_plan;          // and chose by it
 };
 
-struct rate { // rate control of one encode session; bits unless said otherwise
+// What rate control with a plan knows of a session. QPs in quarters.
+struct plan_state {
+    uint64_t spent[PICTURE_CLASSES]; // bits x step of the last pictures, decaying,
+    uint64_t costs[PICTURE_CLASSES]; // and their costs
+    uint64_t past;                   // bits x step of the base QP, of pictures that are no I pictures, decaying
+    uint64_t intra_worth;            // the same of the last I picture
+    uint32_t past_count;             // pictures in `past`, Q8
+    int16_t base_qp;
+    uint8_t chosen;                  // pictures so far, modulo 256
+    uint8_t returned;
+    struct {
+        uint32_t cost;
+        int16_t quantiser;           // QP that its bits follow: without the plan's offset
+        int16_t base_qp;
+    } under_way[2];
+};
+
+// Rate control of one encode session; bits unless said otherwise. It is in device memory: the processor's own has no room.
+struct rate {
     uint32_t picture_bits;  // average a picture; 0: the jobs give the QP
     uint32_t inflow_bits;   // into the decoder's buffer a picture; 0: no buffer is declared
     uint32_t buffer_bits;   // its size
@@ -86,6 +109,17 @@ struct rate { // rate control of one encode session; bits unless said otherwise
     uint8_t qp_max;
     int8_t base_qp;
     bool started;           // a QP was chosen
+    uint8_t quality_qp;     // constant quality: base QP in quarters, 1 more; 0: a bit rate, or the jobs' QP
+    bool planned;           // a picture was chosen by a plan
+    struct plan_state plan;
+};
+
+_Static_assert(sizeof(struct rate) <= RATE_BYTES, "rate");
+
+struct plan { // a plan as rate control reads it, from the picture's own entry on
+    struct plan_header header;
+    struct plan_entry entries[PLAN_ENTRIES_MOST];
+    uint32_t count;
 };
 
 struct session {
@@ -106,7 +140,7 @@ struct session {
     bool any_finished;
     bool closing;               // CLOSE_SESSION was taken
     bool running;               // `first` is on a core
-    struct rate rate;
+    bool controlled;            // rate control chooses the QP of its pictures
 };
 
 struct queue {
@@ -209,11 +243,21 @@ void schedule_abort(uint32_t queue);
 
 // rate_control.c
 uint64_t divide(uint64_t dividend, uint32_t divisor);
+struct rate *rate_load(const struct session *session);
+void rate_store(const struct session *session, const struct rate *rate);
 void rate_configure(struct rate *rate, const struct session_block *block, bool fresh);
 bool rate_active(const struct rate *rate);
+int64_t rate_room(struct rate *rate, bool idr);
+void rate_settle(struct rate *rate, uint32_t planned_bits, uint32_t bits);
+void rate_take(struct rate *rate, uint32_t class, bool idr, uint32_t planned_bits);
 uint32_t rate_choose(struct rate *rate, uint32_t class, bool idr, uint32_t job_qp, uint32_t *planned_bits,
                      uint32_t *max_bits);
 void rate_update(struct rate *rate, uint32_t class, uint32_t qp, uint32_t planned_bits, uint32_t bits);
+
+// plan.c
+bool plan_read(struct plan *plan, uint64_t address, uint32_t index);
+uint32_t plan_choose(struct rate *rate, const struct plan *plan, struct job *job, uint32_t *max_bits);
+void plan_update(struct rate *rate, const struct job *job, uint32_t bits);
 
 // log.c
 void log_boot(void);

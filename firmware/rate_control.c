@@ -1,4 +1,4 @@
-// Rate control: one pass, whole pictures. Pictures come in classes: I, P, B that others refer to, other B. A class has a
+// Rate control without looking ahead (plan.c has the one that does). Pictures come in classes: I, P, B that others refer to, other B. A class has a
 // complexity, bits x quantiser step, learned from the bits that came back, and a fixed offset of its QP from the base QP;
 // the base QP is the one at which the mix of classes that was seen lately takes the average rate. A debt against the
 // average is paid back over about two seconds; what an I picture takes beyond the average counts as debt by and by, over
@@ -83,6 +83,19 @@ static void assume_classes(struct rate *rate)
         rate->complexity[PICTURE_B] = divide(rate->complexity[PICTURE_P] * 3, 8) + 1;
 }
 
+// The session's rate control, from device memory; there is one at a time, until the next call.
+struct rate *rate_load(const struct session *session)
+{
+    static struct rate rate;
+    device_read(&rate, RATES_ADDRESS + (uint64_t)(session - sessions) * RATE_BYTES, sizeof rate);
+    return &rate;
+}
+
+void rate_store(const struct session *session, const struct rate *rate)
+{
+    device_write(RATES_ADDRESS + (uint64_t)(session - sessions) * RATE_BYTES, rate, sizeof *rate);
+}
+
 // Take over the parameters of a session block. `fresh`: a new session; else what was learned is kept.
 void rate_configure(struct rate *rate, const struct session_block *block, bool fresh)
 {
@@ -93,6 +106,7 @@ void rate_configure(struct rate *rate, const struct session_block *block, bool f
     rate->period = block->intra_period ? block->intra_period : PERIOD_UNKNOWN;
     rate->overhead_bits = block->overhead_bits;
     rate->idr_overhead_bits = block->idr_overhead_bits;
+    rate->quality_qp = block->quality_qp;
     rate->picture_bits = rate->inflow_bits = 0;
     if (block->rate_numerator == 0)
         return;
@@ -125,7 +139,7 @@ void rate_configure(struct rate *rate, const struct session_block *block, bool f
 
 bool rate_active(const struct rate *rate)
 {
-    return rate->picture_bits || rate->inflow_bits;
+    return rate->picture_bits || rate->inflow_bits || rate->quality_qp;
 }
 
 // Bits x step of the mean picture, if the base QP's step is the unit.
@@ -165,6 +179,40 @@ static int64_t overhead(const struct rate *rate, bool idr)
     return idr ? rate->idr_overhead_bits : rate->overhead_bits;
 }
 
+// The next picture's time has come: what flowed in is in the buffer. Returns what it may take.
+int64_t rate_room(struct rate *rate, bool idr)
+{
+    rate->buffer_level += rate->inflow_bits;
+    if (rate->buffer_level > rate->buffer_bits)
+        rate->buffer_level = rate->buffer_bits;
+    // A little stays for what the model does not see (rounding of times, start codes), and what the picture before,
+    // still under way, may take beyond its plan.
+    int64_t room = rate->buffer_level - overhead(rate, idr) - rate->buffer_bits / 64;
+    if (rate->under_way)
+        room -= rate->reserve_bits;
+    return room < 512 ? 512 : room;
+}
+
+// The next picture is planned to take so much.
+void rate_take(struct rate *rate, uint32_t class, bool idr, uint32_t planned_bits)
+{
+    int64_t taken = (int64_t)planned_bits + overhead(rate, idr);
+    rate->under_way++;
+    rate->debt += taken - rate->picture_bits;
+    rate->buffer_level -= taken;
+    if (class == PICTURE_I) {
+        rate->credit = taken > rate->picture_bits ? taken - rate->picture_bits : 0;
+        rate->credit_step = at_most_32_bits(divide((uint64_t)rate->credit, rate->period) + 1);
+    } else {
+        rate->credit = rate->credit > rate->credit_step ? rate->credit - rate->credit_step : 0;
+        for (uint32_t c = PICTURE_P; c < PICTURE_CLASSES; c++) {
+            int32_t aim = c == class ? (int32_t)ONE : 0;
+            rate->weight[c] = (uint32_t)((int32_t)rate->weight[c] + (aim - (int32_t)rate->weight[c]) / (1 << WEIGHT_SHIFT));
+        }
+    }
+    rate->started = true;
+}
+
 // Choose the QP of the next picture of a class; `job_qp` counts where no average rate is asked for. `planned_bits` is what
 // the model expects it to take, `max_bits` what it must not exceed (0: no limit).
 uint32_t rate_choose(struct rate *rate, uint32_t class, bool idr, uint32_t job_qp, uint32_t *planned_bits,
@@ -172,18 +220,9 @@ uint32_t rate_choose(struct rate *rate, uint32_t class, bool idr, uint32_t job_q
 {
     uint32_t qp = job_qp;
     *max_bits = 0;
-    int64_t room = 0;
-    if (rate->inflow_bits) {
-        rate->buffer_level += rate->inflow_bits;
-        if (rate->buffer_level > rate->buffer_bits)
-            rate->buffer_level = rate->buffer_bits;
-        // A little stays for what the model does not see (rounding of times, start codes), and what the picture before,
-        // still under way, may take beyond its plan.
-        room = rate->buffer_level - overhead(rate, idr) - rate->buffer_bits / 64;
-        if (rate->under_way)
-            room -= rate->reserve_bits;
-        room = room < 512 ? 512 : room;
-    }
+    int64_t room = rate->inflow_bits ? rate_room(rate, idr) : 0;
+    if (rate->quality_qp)
+        qp = clip_qp(rate, (rate->quality_qp - 1) / 4 + offsets[class]);
     if (rate->picture_bits) {
         int32_t wanted = (int32_t)wanted_base(rate);
         bool known = rate->known[PICTURE_P] || rate->known[PICTURE_I];
@@ -203,27 +242,13 @@ uint32_t rate_choose(struct rate *rate, uint32_t class, bool idr, uint32_t job_q
             planned = *max_bits;
         rate->reserve_bits = *max_bits - (uint32_t)planned;
     }
-    rate->under_way++;
     *planned_bits = at_most_32_bits(planned);
-    int64_t taken = (int64_t)*planned_bits + overhead(rate, idr);
-    rate->debt += taken - rate->picture_bits;
-    rate->buffer_level -= taken;
-    if (class == PICTURE_I) {
-        rate->credit = taken > rate->picture_bits ? taken - rate->picture_bits : 0;
-        rate->credit_step = at_most_32_bits(divide((uint64_t)rate->credit, rate->period) + 1);
-    } else {
-        rate->credit = rate->credit > rate->credit_step ? rate->credit - rate->credit_step : 0;
-        for (uint32_t c = PICTURE_P; c < PICTURE_CLASSES; c++) {
-            int32_t aim = c == class ? (int32_t)ONE : 0;
-            rate->weight[c] = (uint32_t)((int32_t)rate->weight[c] + (aim - (int32_t)rate->weight[c]) / (1 << WEIGHT_SHIFT));
-        }
-    }
-    rate->started = true;
+    rate_take(rate, class, idr, *planned_bits);
     return qp;
 }
 
-// A picture came back: replace what was planned by what it took, and learn.
-void rate_update(struct rate *rate, uint32_t class, uint32_t qp, uint32_t planned_bits, uint32_t bits)
+// A picture came back: replace what was planned by what it took.
+void rate_settle(struct rate *rate, uint32_t planned_bits, uint32_t bits)
 {
     rate->under_way--;
     rate->debt += (int64_t)bits - planned_bits;
@@ -236,6 +261,12 @@ void rate_update(struct rate *rate, uint32_t class, uint32_t qp, uint32_t planne
         rate->debt = 4 * most + rate->credit;
     if (rate->buffer_level < -(int64_t)rate->buffer_bits)
         rate->buffer_level = -(int64_t)rate->buffer_bits;
+}
+
+// The same, and learn what its class takes.
+void rate_update(struct rate *rate, uint32_t class, uint32_t qp, uint32_t planned_bits, uint32_t bits)
+{
+    rate_settle(rate, planned_bits, bits);
     uint64_t measured = (uint64_t)bits * step(qp);
     rate->complexity[class] = rate->known[class] ? (rate->complexity[class] + measured) / 2 : measured;
     if (rate->complexity[class] == 0)

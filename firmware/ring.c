@@ -159,6 +159,8 @@ static struct verdict take_block(const struct command *command, const struct ses
         return verdict;
     if (command->type == COMMAND_ENCODE) {
         jobs[slot].qp = block.encode.qp;
+        jobs[slot].mode = block.encode.mode;
+        jobs[slot].has_plan = block.encode.plan_address != 0;
         jobs[slot].idr = block.encode.idr;
         jobs[slot].picture_class = block.encode.slice_type == 2   ? PICTURE_I
                                    : block.encode.slice_type == 0 ? PICTURE_P

@@ -120,20 +120,43 @@ static bool fence_announced(const struct job *job)
     return true;
 }
 
+// Whether rate control chooses the job's QP.
+static bool is_controlled(const struct job *job)
+{
+    return job->type == COMMAND_ENCODE && job->mode == MODE_ENCODE && sessions[job->session].controlled;
+}
+
+// The plan that a job's block names, from its own entry on; NULL: there is none in it.
+static const struct plan *read_plan(uint32_t slot)
+{
+    static struct plan plan;
+    struct encode_block block;
+    device_read(&block, block_copy_address(slot), sizeof block);
+    uint64_t address = queues[sessions[jobs[slot].session].queue].window_base + block.plan_address;
+    return plan_read(&plan, address, block.plan_index) ? &plan : NULL;
+}
+
 // Tell the cores of the kind that the job's block is final, so that they may fetch it ahead; false: it is not yet.
-// Under rate control the QP is final once at most one earlier picture is still under way.
+// Under rate control the QP is final once at most one earlier picture is still under way, and the plan is there.
 static bool announce(uint32_t slot)
 {
     struct job *job = &jobs[slot];
     struct session *session = &sessions[job->session];
     if (!fence_announced(job))
         return false;
-    if (job->type == COMMAND_ENCODE && rate_active(&session->rate)) {
+    if (is_controlled(job)) {
         bool near = session->first == slot || jobs[session->first].next == slot;
-        if (!near)
+        if (!near || (job->has_plan && !fence_passed(job)))
             return false;
         uint32_t max_bits;
-        job->qp = (uint8_t)rate_choose(&session->rate, job->picture_class, job->idr, job->qp, &job->planned_bits, &max_bits);
+        const struct plan *plan = job->has_plan ? read_plan(slot) : NULL;
+        struct rate *rate = rate_load(session);
+        job->by_plan = plan != NULL;
+        if (plan)
+            job->qp = (uint8_t)plan_choose(rate, plan, job, &max_bits);
+        else
+            job->qp = (uint8_t)rate_choose(rate, job->picture_class, job->idr, job->qp, &job->planned_bits, &max_bits);
+        rate_store(session, rate);
         uint64_t place = block_copy_address(slot) + offsetof(struct encode_block, qp) / 4 * 4;
         uint8_t word[4];
         device_read(word, place, sizeof word);
@@ -425,10 +448,15 @@ static void core_finished(uint32_t core)
         mmio_write(REG(jobs_failed), ++chip.failed);
         log_write(LOG_JOB_FAILED, session->number, job->sequence, job->status, job->detail);
     }
-    if (job->type == COMMAND_ENCODE && rate_active(&session->rate)) {
+    if (is_controlled(job)) {
         // A stream that did not fit says nothing but that it was too large.
         uint32_t bits = job->status == STATUS_OK ? job->output_bytes * 8 : job->planned_bits * 2;
-        rate_update(&session->rate, job->picture_class, job->qp, job->planned_bits, bits);
+        struct rate *rate = rate_load(session);
+        if (job->by_plan)
+            plan_update(rate, job, bits);
+        else
+            rate_update(rate, job->picture_class, job->qp, job->planned_bits, bits);
+        rate_store(session, rate);
     }
     session->running = false;
     finish_first(session);

@@ -39,6 +39,16 @@ static void count(uint32_t queue, uint32_t kilosamples, uint32_t opened)
     mmio_write(REG(encode_rate_left), chip.encode_rate_left);
 }
 
+static void configure_rate(struct session *session, const struct session_block *block, bool fresh)
+{
+    if (session->kind != KIND_ENCODE)
+        return;
+    struct rate *rate = rate_load(session);
+    rate_configure(rate, block, fresh);
+    session->controlled = rate_active(rate);
+    rate_store(session, rate);
+}
+
 struct verdict session_open(const struct session_block *block, uint32_t queue, uint32_t *number)
 {
     struct function *function = &functions[function_of(queue)];
@@ -68,7 +78,7 @@ struct verdict session_open(const struct session_block *block, uint32_t queue, u
         .queue = (uint8_t)queue,
     };
     set_watchdog(session, block);
-    rate_configure(&session->rate, block, true);
+    configure_rate(session, block, true);
     count(queue, block->reserve_kilosamples, 1);
     *number = session->number;
     log_write(LOG_SESSION_OPENED, session->number, queue, block->kind, (uint32_t)block->width << 16 | block->height);
@@ -78,7 +88,7 @@ struct verdict session_open(const struct session_block *block, uint32_t queue, u
 void session_reconfigure(struct session *session, const struct session_block *block)
 {
     set_watchdog(session, block);
-    rate_configure(&session->rate, block, false);
+    configure_rate(session, block, false);
 }
 
 void session_close(uint32_t slot)

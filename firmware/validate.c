@@ -274,6 +274,8 @@ struct verdict validate_session_block(const struct session_block *block)
         return bad_field(SESSION_BLOCK_NUMBER_BIT_RATE);
     if (block->max_rate && (kind != KIND_ENCODE || block->max_rate < block->bit_rate))
         return bad_field(SESSION_BLOCK_NUMBER_MAX_RATE);
+    if (block->quality_qp && (kind != KIND_ENCODE || block->bit_rate))
+        return bad_field(SESSION_BLOCK_NUMBER_QUALITY_QP);
     if (block->max_rate && block->buffer_bits == 0)
         return bad_field(SESSION_BLOCK_NUMBER_BUFFER_BITS);
     if ((block->bit_rate || block->max_rate) && block->rate_numerator == 0)
@@ -331,6 +333,62 @@ static struct verdict check_encode_syntax(const struct encode_block *block, cons
     return good;
 }
 
+// Bytes of one picture's first-pass record and of its luma at half size (descriptors.first_pass_layout).
+static void first_pass_bytes(uint32_t width, uint32_t height, uint32_t *slot, uint32_t *half)
+{
+    uint32_t columns = (width + 15) / 16, rows = (height + 15) / 16, macroblocks = columns * rows;
+    uint32_t map = FIRST_PASS_SUMMARY_BYTES + macroblocks * (FIRST_PASS_RECORD_BYTES + FIRST_PASS_WORTH_BYTES + 1u);
+    *slot = (((map + 63u) & ~63u) + macroblocks + 63u) & ~63u;
+    uint32_t pitch = ((columns + 1) / 2 * 16 + PITCH_ALIGNMENT_BYTES - 1) & ~(PITCH_ALIGNMENT_BYTES - 1);
+    *half = pitch * ((rows + 1) / 2 * 16);
+}
+
+// Sizes and addresses of an encode job that belongs to the first pass.
+static struct verdict check_first_pass(const struct encode_block *block, const struct window *source,
+                                       struct regions *regions)
+{
+    uint32_t slot, half;
+    first_pass_bytes(block->width, block->height, &slot, &half);
+    bool handing = block->mode == MODE_HAND_ON;
+    if (block->ref_count > 1)
+        return bad_field(ENCODE_BLOCK_NUMBER_REF_COUNT);
+    if (block->ref_l1_count > 1)
+        return bad_field(ENCODE_BLOCK_NUMBER_REF_L1_COUNT);
+    if (block->out_capacity < (handing ? sizeof(struct plan_header) + block->plan_count * sizeof(struct plan_entry) : slot))
+        return bad_field(ENCODE_BLOCK_NUMBER_OUT_CAPACITY);
+    if (handing ? block->src_address != 0
+                : !add(regions, block->src_address, block->mode == MODE_SHRINK ? window_bytes(source) : half,
+                       SURFACE_ALIGNMENT_BYTES, ENCODE_BLOCK_NUMBER_SRC_ADDRESS, false))
+        return bad_field(ENCODE_BLOCK_NUMBER_SRC_ADDRESS);
+    uint64_t made = handing ? (uint64_t)block->slots * slot : half;
+    if (block->mode == MODE_LOOK ? block->recon_address != 0
+                                 : !add(regions, block->recon_address, made, SURFACE_ALIGNMENT_BYTES,
+                                        ENCODE_BLOCK_NUMBER_RECON_ADDRESS, true))
+        return bad_field(ENCODE_BLOCK_NUMBER_RECON_ADDRESS);
+    if (!add(regions, block->out_address, block->out_capacity, STREAM_ALIGNMENT_BYTES, ENCODE_BLOCK_NUMBER_OUT_ADDRESS,
+             true))
+        return bad_field(ENCODE_BLOCK_NUMBER_OUT_ADDRESS);
+    if (block->ref_count ? !add(regions, block->ref_address_0, half, SURFACE_ALIGNMENT_BYTES,
+                                ENCODE_BLOCK_NUMBER_REF_ADDRESS_0, false)
+                         : block->ref_address_0 != 0)
+        return bad_field(ENCODE_BLOCK_NUMBER_REF_ADDRESS_0);
+    if (block->ref_l1_count ? !add(regions, block->ref_l1_address_0, half, SURFACE_ALIGNMENT_BYTES,
+                                   ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_0, false)
+                            : block->ref_l1_address_0 != 0)
+        return bad_field(ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_0);
+    const uint64_t unused[] = {block->ref_address_1,     block->ref_address_2,  block->ref_address_3,
+                               block->motion_in_address, block->motion_out_address, block->qp_map_address,
+                               block->ref_l1_address_1,  block->plan_address};
+    static const uint8_t numbers[] = {ENCODE_BLOCK_NUMBER_REF_ADDRESS_1,     ENCODE_BLOCK_NUMBER_REF_ADDRESS_2,
+                                      ENCODE_BLOCK_NUMBER_REF_ADDRESS_3,     ENCODE_BLOCK_NUMBER_MOTION_IN_ADDRESS,
+                                      ENCODE_BLOCK_NUMBER_MOTION_OUT_ADDRESS, ENCODE_BLOCK_NUMBER_QP_MAP_ADDRESS,
+                                      ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_1,  ENCODE_BLOCK_NUMBER_PLAN_ADDRESS};
+    for (uint32_t i = 0; i < sizeof numbers; i++)
+        if (unused[i])
+            return bad_field(numbers[i]);
+    return check_overlaps(regions);
+}
+
 static struct verdict validate_encode(const struct encode_block *block, const struct session *session)
 {
     struct verdict verdict = check_header(block, KIND_ENCODE, 1, ENCODE_BLOCK_USED_BYTES);
@@ -349,6 +407,8 @@ static struct verdict validate_encode(const struct encode_block *block, const st
     uint32_t coded = surface_bytes((block->width + 15u) & ~15u, (block->height + 15u) & ~15u);
     uint64_t references[4] = {block->ref_address_0, block->ref_address_1, block->ref_address_2, block->ref_address_3};
     struct regions regions = {.queue = &queues[session->queue]};
+    if (block->mode)
+        return check_first_pass(block, &source, &regions);
     if (!add(&regions, block->src_address, window_bytes(&source), SURFACE_ALIGNMENT_BYTES,
              ENCODE_BLOCK_NUMBER_SRC_ADDRESS, false))
         return bad_field(ENCODE_BLOCK_NUMBER_SRC_ADDRESS);
@@ -379,6 +439,9 @@ static struct verdict validate_encode(const struct encode_block *block, const st
     if (block->qp_map_address && !add(&regions, block->qp_map_address, macroblocks, STREAM_ALIGNMENT_BYTES,
                                       ENCODE_BLOCK_NUMBER_QP_MAP_ADDRESS, false))
         return bad_field(ENCODE_BLOCK_NUMBER_QP_MAP_ADDRESS);
+    if (block->plan_address && !add(&regions, block->plan_address, PLAN_BYTES, STREAM_ALIGNMENT_BYTES,
+                                    ENCODE_BLOCK_NUMBER_PLAN_ADDRESS, false))
+        return bad_field(ENCODE_BLOCK_NUMBER_PLAN_ADDRESS);
     return check_overlaps(&regions);
 }
 

@@ -3,7 +3,8 @@
 The scaler's work does not depend on pixels, so its estimate is exact. An encode job is given the mean work of natural
 720p video at medium effort (measured at QP 27 on the chip's own encode core; bits halve every 6 QP). A decode job's
 bits, picture type and references are its own; what they come to, bins, levels, edges, is the mean of six clips of
-480p to 1080p at 1 to 10 Mbit/s, CABAC and CAVLC, on the decode core. Nothing is put out.
+480p to 1080p at 1 to 10 Mbit/s, CABAC and CAVLC, on the decode core. First-pass jobs: the mean of two 720p clips.
+Nothing is put out.
 """
 
 from typing import Any
@@ -44,6 +45,10 @@ def _encode(job: Any, config: Any) -> CoreResult:
     from asic_model.cores.encode import account
     from asic_model.cores.encode.job import SLICE_B, SLICE_P
 
+    if job.mode:
+        from asic_model.cores.encode import first_pass
+
+        return first_pass.estimate(job, config)
     inter = {SLICE_P: 1, SLICE_B: 2}.get(job.slice_type, 0)
     work = encode_work(job.mb_width * job.mb_height)
     for name, values in _TYPICAL.items():

@@ -1,7 +1,8 @@
 """Playback: a recorded run once more on the chip that it was recorded on, without pixels, exact to the picosecond.
 
 The host's calls are made again in their order; firmware, fabric and memory run as they always do; only the cores' work
-comes from the trace, its cycles and memory requests made anew by the cores' own laws. So every cycle count must come
+comes from the trace, its cycles and memory requests made anew by the cores' own laws, and the plans of the first pass,
+which the firmware reads. So every cycle count must come
 out as in the full run, and is compared with it: `play` raises when one does not.
 
 A chip that differs in anything would see other times, and its host would have called otherwise: it is refused. What
@@ -69,6 +70,7 @@ class _Watcher:
     def __init__(self, trace: WorkTrace, replayer: Replayer) -> None:
         self._trace, self._replayer = trace, replayer
         self.next = 0
+        self.memory: np.ndarray | None = None  # of the chip
         self._running: dict[int, int] = {}
 
     def started(self, core: int, ticket: Ticket, at_ps: int) -> CoreResult | None:
@@ -87,6 +89,10 @@ class _Watcher:
             _differs(number, "fields of the block")
         self.next += 1
         self._running[core] = number
+        plan = self._trace.facts(number).get("plan")
+        if plan is not None and self.memory is not None:
+            address = ticket.fields["out_address"]
+            self.memory[address : address + plan.size] = plan
         return self._replayer.result(number)
 
     def ended(self, core: int, end_ps: int, _result: CoreResult) -> None:
@@ -136,6 +142,7 @@ def play(trace: WorkTrace, config: ChipConfig, *, timeline: bool = False) -> Pla
     chip = Chip(
         config, host_threads=1, seed=int(trace.meta.get("seed", 0)), trace=timeline, types=blind, watcher=watcher
     )
+    watcher.memory = chip.memory
     _make_calls(chip, trace)
     if watcher.next != len(trace) or chip.now_ps != trace.meta["end_ps"]:
         raise TraceError(

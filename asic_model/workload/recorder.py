@@ -21,7 +21,7 @@ from asic_model.config import ChipConfig
 from asic_model.cores.decode.job import FRAME
 from asic_model.cores.registry import CoreType, core_types
 from asic_model.cores.result import CoreResult
-from asic_model.descriptors import Kind, Region
+from asic_model.descriptors import EncodeMode, Kind, Region
 from asic_model.memory.frame_compression import tile_bytes
 from asic_model.memory.surface import Surface
 from asic_model.ticket import Ticket
@@ -34,7 +34,7 @@ KEPT_BYTES = 16384  # contents of longer writes are pictures and streams, which 
 def written_picture(kind: Kind, job: Any) -> Surface | None:
     """The reference picture that a job leaves in device memory, where it is stored in compressible tiles."""
     if kind is Kind.ENCODE:
-        return job.reconstruction
+        return job.reconstruction if job.mode == EncodeMode.ENCODE else None
     if kind is Kind.DECODE and job.structure == FRAME:
         return job.surface
     return None

@@ -91,7 +91,7 @@ static void move(uint32_t go)
     *reg(REG(mover_status)) = 0;
     if (write) {
         CHECK(device + bytes <= AREA_BYTES || in_a_completion_ring(device, bytes));
-        if (device >= BLOCKS_ADDRESS && device < AREA_BYTES && bytes == BLOCK_BYTES) {
+        if (device >= BLOCKS_ADDRESS && device < RATES_ADDRESS && bytes == BLOCK_BYTES) {
             // What is kept is what was read, whatever the host did to it since.
             CHECK(memcmp(local_pointer, last_block, BLOCK_BYTES) == 0);
             block_copies++;
@@ -137,7 +137,7 @@ static void start_core(uint32_t core)
     uint32_t kind = *reg(CORE_REG(core, kind));
     uint64_t job = *reg(CORE_REG(core, job_low)) | (uint64_t)*reg(CORE_REG(core, job_high)) << 32;
     CHECK(kind != KIND_NONE && core_steps[core] == 0);
-    CHECK(job >= BLOCKS_ADDRESS && job + BLOCK_BYTES <= AREA_BYTES && job % BLOCK_BYTES == 0);
+    CHECK(job >= BLOCKS_ADDRESS && job + BLOCK_BYTES <= RATES_ADDRESS && job % BLOCK_BYTES == 0);
     const struct encode_block *block = (const struct encode_block *)(memory + job);
     CHECK(block->kind == kind && block->block_type == 1);
     // What a function's job writes is inside of its window.
@@ -357,6 +357,7 @@ static void make_block(uint32_t q, uint8_t *bytes, uint32_t type)
         block->bit_rate = block->kind == KIND_ENCODE && block->rate_numerator ? random_word() % 2000000000u : 0;
         block->buffer_bits = below(3) ? 0 : random_word() % 2000000000u;
         block->intra_period = below(4) * 10;
+        block->quality_qp = block->kind == KIND_ENCODE && !block->bit_rate ? (uint8_t)below(206) : 0;
         block->qp_max = 51;
     } else if (type == COMMAND_ENCODE) {
         header->kind = KIND_ENCODE;
@@ -371,6 +372,9 @@ static void make_block(uint32_t q, uint8_t *bytes, uint32_t type)
         header->log2_max_frame_num = 4;
         header->qp = (uint8_t)below(52);
         header->slices = 1;
+        // A plan is whatever stands there: the firmware must take all of it.
+        header->plan_address = below(2) ? any_address(q, 64) : 0;
+        header->plan_index = (uint8_t)below(4);
     } else if (type == COMMAND_SCALE) {
         struct scale_block *block = (struct scale_block *)bytes;
         block->kind = KIND_SCALE;

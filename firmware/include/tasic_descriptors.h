@@ -21,7 +21,16 @@
 #define PICTURE_B_REFERENCE 2u
 #define PICTURE_B 3u
 #define PICTURE_QP_OFFSETS {-3, 0, 1, 2}
+#define PLAN_USUAL_I 98304u
+#define PLAN_USUAL_P 196608u
+#define PLAN_USUAL_B_REFERENCE 196608u
+#define PLAN_USUAL_B 196608u
 #define PICTURE_BITS_SHARES {362, 256, 228, 203}
+#define PLAN_BYTES 1088u
+#define PLAN_ENTRIES_MOST 64u
+#define FIRST_PASS_SUMMARY_BYTES 64u
+#define FIRST_PASS_RECORD_BYTES 12u
+#define FIRST_PASS_WORTH_BYTES 4u
 #define DECODE_SLICE_BYTES 930u
 #define DECODE_MATRICES_BYTES 224u
 #define DECODE_REFERENCE_BYTES 32u
@@ -41,6 +50,11 @@
 #define KIND_ENCODE 1u
 #define KIND_SCALE 2u
 #define KIND_DECODE 3u
+
+#define MODE_ENCODE 0u
+#define MODE_SHRINK 1u
+#define MODE_LOOK 2u
+#define MODE_HAND_ON 3u
 
 #define STATUS_OK 0u
 #define STATUS_BAD_FIELD 1u
@@ -232,9 +246,10 @@ struct session_block {
     uint16_t overhead_bits; // that the host adds to each picture (SEI)
     uint16_t idr_overhead_bits; // to each IDR picture (parameter sets, SEI)
     uint8_t b_frames; // most B pictures between two others
+    uint8_t quality_qp; // constant quality: base QP in quarters, 1 more; 0: none
     uint8_t qp_min; // smallest QP that rate control may use
     uint8_t qp_max; // largest
-    uint8_t reserved[201];
+    uint8_t reserved[200];
 };
 _Static_assert(sizeof(struct session_block) == 256, "session_block");
 _Static_assert(offsetof(struct session_block, version) == 0, "version");
@@ -254,10 +269,11 @@ _Static_assert(offsetof(struct session_block, idr_overhead_bits) == 50, "idr_ove
 _Static_assert(offsetof(struct session_block, intra_period) == 32, "intra_period");
 _Static_assert(offsetof(struct session_block, reserve_kilosamples) == 36, "reserve_kilosamples");
 _Static_assert(offsetof(struct session_block, b_frames) == 52, "b_frames");
-_Static_assert(offsetof(struct session_block, qp_min) == 53, "qp_min");
-_Static_assert(offsetof(struct session_block, qp_max) == 54, "qp_max");
+_Static_assert(offsetof(struct session_block, quality_qp) == 53, "quality_qp");
+_Static_assert(offsetof(struct session_block, qp_min) == 54, "qp_min");
+_Static_assert(offsetof(struct session_block, qp_max) == 55, "qp_max");
 _Static_assert(offsetof(struct session_block, watchdog_us) == 40, "watchdog_us");
-#define SESSION_BLOCK_USED_BYTES 55u
+#define SESSION_BLOCK_USED_BYTES 56u
 #define SESSION_BLOCK_NUMBER_WIDTH 0u
 #define SESSION_BLOCK_NUMBER_HEIGHT 1u
 #define SESSION_BLOCK_NUMBER_RATE_NUMERATOR 2u
@@ -271,10 +287,11 @@ _Static_assert(offsetof(struct session_block, watchdog_us) == 40, "watchdog_us")
 #define SESSION_BLOCK_NUMBER_INTRA_PERIOD 10u
 #define SESSION_BLOCK_NUMBER_RESERVE_KILOSAMPLES 11u
 #define SESSION_BLOCK_NUMBER_B_FRAMES 12u
-#define SESSION_BLOCK_NUMBER_QP_MIN 13u
-#define SESSION_BLOCK_NUMBER_QP_MAX 14u
-#define SESSION_BLOCK_NUMBER_WATCHDOG_US 15u
-#define SESSION_BLOCK_RULES 16u
+#define SESSION_BLOCK_NUMBER_QUALITY_QP 13u
+#define SESSION_BLOCK_NUMBER_QP_MIN 14u
+#define SESSION_BLOCK_NUMBER_QP_MAX 15u
+#define SESSION_BLOCK_NUMBER_WATCHDOG_US 16u
+#define SESSION_BLOCK_RULES 17u
 #define SESSION_BLOCK_RULE_TABLE { \
     {44, 0x2, 1, 16384u}, \
     {46, 0x2, 1, 16384u}, \
@@ -289,10 +306,80 @@ _Static_assert(offsetof(struct session_block, watchdog_us) == 40, "watchdog_us")
     {32, 0x4, 0, 1000000u}, \
     {36, 0x4, 0, 4294967295u}, \
     {52, 0x1, 0, 16u}, \
-    {53, 0x1, 0, 51u}, \
+    {53, 0x1, 0, 205u}, \
     {54, 0x1, 0, 51u}, \
+    {55, 0x1, 0, 51u}, \
     {40, 0x4, 0, 60000000u}, \
 }
+
+struct plan_header {
+    uint64_t far_cost_0; // sum of the costs of class 0 behind the entries
+    uint64_t far_cost_1; // sum of the costs of class 1 behind the entries
+    uint64_t far_cost_2; // sum of the costs of class 2 behind the entries
+    uint64_t far_cost_3; // sum of the costs of class 3 behind the entries
+    uint32_t far_count_0; // how many they are
+    uint32_t far_count_1; // how many they are
+    uint32_t far_count_2; // how many they are
+    uint32_t far_count_3; // how many they are
+    uint8_t count; // entries
+    uint8_t final; // 1: nothing comes behind entries and far pictures
+    uint8_t measured; // 1: costs are bits x quantiser step, as an earlier pass found them
+    uint8_t reserved[13];
+};
+_Static_assert(sizeof(struct plan_header) == 64, "plan_header");
+_Static_assert(offsetof(struct plan_header, far_cost_0) == 0, "far_cost_0");
+_Static_assert(offsetof(struct plan_header, far_cost_1) == 8, "far_cost_1");
+_Static_assert(offsetof(struct plan_header, far_cost_2) == 16, "far_cost_2");
+_Static_assert(offsetof(struct plan_header, far_cost_3) == 24, "far_cost_3");
+_Static_assert(offsetof(struct plan_header, far_count_0) == 32, "far_count_0");
+_Static_assert(offsetof(struct plan_header, far_count_1) == 36, "far_count_1");
+_Static_assert(offsetof(struct plan_header, far_count_2) == 40, "far_count_2");
+_Static_assert(offsetof(struct plan_header, far_count_3) == 44, "far_count_3");
+_Static_assert(offsetof(struct plan_header, count) == 48, "count");
+_Static_assert(offsetof(struct plan_header, final) == 49, "final");
+_Static_assert(offsetof(struct plan_header, measured) == 50, "measured");
+#define PLAN_HEADER_USED_BYTES 51u
+#define PLAN_HEADER_NUMBER_FAR_COST_0 0u
+#define PLAN_HEADER_NUMBER_FAR_COST_1 1u
+#define PLAN_HEADER_NUMBER_FAR_COST_2 2u
+#define PLAN_HEADER_NUMBER_FAR_COST_3 3u
+#define PLAN_HEADER_NUMBER_FAR_COUNT_0 4u
+#define PLAN_HEADER_NUMBER_FAR_COUNT_1 5u
+#define PLAN_HEADER_NUMBER_FAR_COUNT_2 6u
+#define PLAN_HEADER_NUMBER_FAR_COUNT_3 7u
+#define PLAN_HEADER_NUMBER_COUNT 8u
+#define PLAN_HEADER_NUMBER_FINAL 9u
+#define PLAN_HEADER_NUMBER_MEASURED 10u
+
+struct plan_entry {
+    uint32_t cost; // of the picture; written by HAND_ON unless `measured`
+    int8_t offset; // QP offset of the whole picture; written by HAND_ON
+    int8_t bias; // QP of the picture's class beside the base QP, in quarters
+    uint8_t picture_class; // PictureClass
+    uint8_t idr;
+    uint8_t slot; // its first-pass record
+    uint8_t ref; // record of the picture that it refers to; 255: none
+    uint8_t ref_l1; // of list 1; 255: none
+    uint8_t reserved[5];
+};
+_Static_assert(sizeof(struct plan_entry) == 16, "plan_entry");
+_Static_assert(offsetof(struct plan_entry, cost) == 0, "cost");
+_Static_assert(offsetof(struct plan_entry, offset) == 4, "offset");
+_Static_assert(offsetof(struct plan_entry, bias) == 5, "bias");
+_Static_assert(offsetof(struct plan_entry, picture_class) == 6, "picture_class");
+_Static_assert(offsetof(struct plan_entry, idr) == 7, "idr");
+_Static_assert(offsetof(struct plan_entry, slot) == 8, "slot");
+_Static_assert(offsetof(struct plan_entry, ref) == 9, "ref");
+_Static_assert(offsetof(struct plan_entry, ref_l1) == 10, "ref_l1");
+#define PLAN_ENTRY_USED_BYTES 11u
+#define PLAN_ENTRY_NUMBER_COST 0u
+#define PLAN_ENTRY_NUMBER_OFFSET 1u
+#define PLAN_ENTRY_NUMBER_BIAS 2u
+#define PLAN_ENTRY_NUMBER_PICTURE_CLASS 3u
+#define PLAN_ENTRY_NUMBER_IDR 4u
+#define PLAN_ENTRY_NUMBER_SLOT 5u
+#define PLAN_ENTRY_NUMBER_REF 6u
+#define PLAN_ENTRY_NUMBER_REF_L1 7u
 
 struct encode_block {
     uint16_t version; // VERSION
@@ -311,6 +398,7 @@ struct encode_block {
     uint64_t qp_map_address; // int8 QP offset a macroblock, raster order; 0: none
     uint64_t ref_l1_address_0; // reference 0 of list 1, coded size
     uint64_t ref_l1_address_1; // reference 1
+    uint64_t plan_address; // mode ENCODE: the plan that rate control reads; 0: none
     uint32_t out_capacity; // its room [bytes]
     uint32_t frame_num;
     uint32_t poc_lsb;
@@ -364,20 +452,26 @@ struct encode_block {
     uint8_t weighted; // bit 0: explicit in P, bit 1: implicit in B
     uint8_t dead_zone_inter; // levels of inter blocks: 0 by rate and distortion; else 1 + dead zone
     uint8_t dead_zone_intra; // levels of intra blocks: 0 by rate and distortion; else 1 + dead zone
-    uint8_t reserved[45];
+    uint8_t mode; // EncodeMode
+    uint8_t plan_index; // mode ENCODE: the picture's entry in it
+    uint8_t plan_count; // mode HAND_ON: entries of the plan at out_address
+    uint8_t slots; // mode HAND_ON: first-pass records at recon_address
+    uint8_t tree_strength; // mode HAND_ON: QP steps for a macroblock worth twice its cost, in sixteenths
+    uint8_t aq_strength; // mode HAND_ON: strength of adaptive quantisation, in sixteenths; 0: none
+    uint8_t reserved[31];
 };
 _Static_assert(sizeof(struct encode_block) == 256, "encode_block");
 _Static_assert(offsetof(struct encode_block, version) == 0, "version");
 _Static_assert(offsetof(struct encode_block, kind) == 2, "kind");
 _Static_assert(offsetof(struct encode_block, block_type) == 3, "block_type");
 _Static_assert(offsetof(struct encode_block, size) == 4, "size");
-_Static_assert(offsetof(struct encode_block, width) == 152, "width");
-_Static_assert(offsetof(struct encode_block, height) == 154, "height");
+_Static_assert(offsetof(struct encode_block, width) == 160, "width");
+_Static_assert(offsetof(struct encode_block, height) == 162, "height");
 _Static_assert(offsetof(struct encode_block, src_address) == 8, "src_address");
 _Static_assert(offsetof(struct encode_block, recon_address) == 16, "recon_address");
 _Static_assert(offsetof(struct encode_block, out_address) == 24, "out_address");
-_Static_assert(offsetof(struct encode_block, out_capacity) == 104, "out_capacity");
-_Static_assert(offsetof(struct encode_block, ref_count) == 188, "ref_count");
+_Static_assert(offsetof(struct encode_block, out_capacity) == 112, "out_capacity");
+_Static_assert(offsetof(struct encode_block, ref_count) == 196, "ref_count");
 _Static_assert(offsetof(struct encode_block, ref_address_0) == 32, "ref_address_0");
 _Static_assert(offsetof(struct encode_block, ref_address_1) == 40, "ref_address_1");
 _Static_assert(offsetof(struct encode_block, ref_address_2) == 48, "ref_address_2");
@@ -385,58 +479,65 @@ _Static_assert(offsetof(struct encode_block, ref_address_3) == 56, "ref_address_
 _Static_assert(offsetof(struct encode_block, motion_in_address) == 64, "motion_in_address");
 _Static_assert(offsetof(struct encode_block, motion_out_address) == 72, "motion_out_address");
 _Static_assert(offsetof(struct encode_block, qp_map_address) == 80, "qp_map_address");
-_Static_assert(offsetof(struct encode_block, slice_type) == 189, "slice_type");
-_Static_assert(offsetof(struct encode_block, idr) == 190, "idr");
-_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 191, "nal_ref_idc");
-_Static_assert(offsetof(struct encode_block, frame_num) == 108, "frame_num");
-_Static_assert(offsetof(struct encode_block, idr_pic_id) == 156, "idr_pic_id");
-_Static_assert(offsetof(struct encode_block, poc_lsb) == 112, "poc_lsb");
-_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 192, "log2_max_frame_num");
-_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 193, "log2_max_poc_lsb");
-_Static_assert(offsetof(struct encode_block, qp) == 194, "qp");
-_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 195, "chroma_qp_offset");
-_Static_assert(offsetof(struct encode_block, entropy) == 196, "entropy");
-_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 197, "cabac_init_idc");
-_Static_assert(offsetof(struct encode_block, slices) == 198, "slices");
-_Static_assert(offsetof(struct encode_block, deblock_disable) == 199, "deblock_disable");
-_Static_assert(offsetof(struct encode_block, deblock_alpha) == 200, "deblock_alpha");
-_Static_assert(offsetof(struct encode_block, deblock_beta) == 201, "deblock_beta");
-_Static_assert(offsetof(struct encode_block, effort) == 202, "effort");
-_Static_assert(offsetof(struct encode_block, transform_8x8) == 203, "transform_8x8");
-_Static_assert(offsetof(struct encode_block, seed) == 116, "seed");
-_Static_assert(offsetof(struct encode_block, src_surface_width) == 158, "src_surface_width");
-_Static_assert(offsetof(struct encode_block, src_surface_height) == 160, "src_surface_height");
-_Static_assert(offsetof(struct encode_block, src_left) == 162, "src_left");
-_Static_assert(offsetof(struct encode_block, src_top) == 164, "src_top");
-_Static_assert(offsetof(struct encode_block, ref_l1_count) == 204, "ref_l1_count");
+_Static_assert(offsetof(struct encode_block, slice_type) == 197, "slice_type");
+_Static_assert(offsetof(struct encode_block, idr) == 198, "idr");
+_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 199, "nal_ref_idc");
+_Static_assert(offsetof(struct encode_block, frame_num) == 116, "frame_num");
+_Static_assert(offsetof(struct encode_block, idr_pic_id) == 164, "idr_pic_id");
+_Static_assert(offsetof(struct encode_block, poc_lsb) == 120, "poc_lsb");
+_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 200, "log2_max_frame_num");
+_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 201, "log2_max_poc_lsb");
+_Static_assert(offsetof(struct encode_block, qp) == 202, "qp");
+_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 203, "chroma_qp_offset");
+_Static_assert(offsetof(struct encode_block, entropy) == 204, "entropy");
+_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 205, "cabac_init_idc");
+_Static_assert(offsetof(struct encode_block, slices) == 206, "slices");
+_Static_assert(offsetof(struct encode_block, deblock_disable) == 207, "deblock_disable");
+_Static_assert(offsetof(struct encode_block, deblock_alpha) == 208, "deblock_alpha");
+_Static_assert(offsetof(struct encode_block, deblock_beta) == 209, "deblock_beta");
+_Static_assert(offsetof(struct encode_block, effort) == 210, "effort");
+_Static_assert(offsetof(struct encode_block, transform_8x8) == 211, "transform_8x8");
+_Static_assert(offsetof(struct encode_block, seed) == 124, "seed");
+_Static_assert(offsetof(struct encode_block, src_surface_width) == 166, "src_surface_width");
+_Static_assert(offsetof(struct encode_block, src_surface_height) == 168, "src_surface_height");
+_Static_assert(offsetof(struct encode_block, src_left) == 170, "src_left");
+_Static_assert(offsetof(struct encode_block, src_top) == 172, "src_top");
+_Static_assert(offsetof(struct encode_block, ref_l1_count) == 212, "ref_l1_count");
 _Static_assert(offsetof(struct encode_block, ref_l1_address_0) == 88, "ref_l1_address_0");
 _Static_assert(offsetof(struct encode_block, ref_l1_address_1) == 96, "ref_l1_address_1");
-_Static_assert(offsetof(struct encode_block, poc) == 120, "poc");
-_Static_assert(offsetof(struct encode_block, ref_poc_0) == 124, "ref_poc_0");
-_Static_assert(offsetof(struct encode_block, ref_poc_1) == 128, "ref_poc_1");
-_Static_assert(offsetof(struct encode_block, ref_poc_2) == 132, "ref_poc_2");
-_Static_assert(offsetof(struct encode_block, ref_poc_3) == 136, "ref_poc_3");
-_Static_assert(offsetof(struct encode_block, ref_l1_poc_0) == 140, "ref_l1_poc_0");
-_Static_assert(offsetof(struct encode_block, ref_l1_poc_1) == 144, "ref_l1_poc_1");
-_Static_assert(offsetof(struct encode_block, modify_lists) == 205, "modify_lists");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_0) == 166, "ref_frame_num_0");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_1) == 168, "ref_frame_num_1");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_2) == 170, "ref_frame_num_2");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_3) == 172, "ref_frame_num_3");
-_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_0) == 174, "ref_l1_frame_num_0");
-_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_1) == 176, "ref_l1_frame_num_1");
-_Static_assert(offsetof(struct encode_block, unmark_count) == 206, "unmark_count");
-_Static_assert(offsetof(struct encode_block, unmark_0) == 178, "unmark_0");
-_Static_assert(offsetof(struct encode_block, unmark_1) == 180, "unmark_1");
-_Static_assert(offsetof(struct encode_block, unmark_2) == 182, "unmark_2");
-_Static_assert(offsetof(struct encode_block, unmark_3) == 184, "unmark_3");
-_Static_assert(offsetof(struct encode_block, direct_temporal) == 207, "direct_temporal");
-_Static_assert(offsetof(struct encode_block, weighted) == 208, "weighted");
-_Static_assert(offsetof(struct encode_block, tools_off) == 186, "tools_off");
-_Static_assert(offsetof(struct encode_block, max_bits) == 148, "max_bits");
-_Static_assert(offsetof(struct encode_block, dead_zone_inter) == 209, "dead_zone_inter");
-_Static_assert(offsetof(struct encode_block, dead_zone_intra) == 210, "dead_zone_intra");
-#define ENCODE_BLOCK_USED_BYTES 211u
+_Static_assert(offsetof(struct encode_block, poc) == 128, "poc");
+_Static_assert(offsetof(struct encode_block, ref_poc_0) == 132, "ref_poc_0");
+_Static_assert(offsetof(struct encode_block, ref_poc_1) == 136, "ref_poc_1");
+_Static_assert(offsetof(struct encode_block, ref_poc_2) == 140, "ref_poc_2");
+_Static_assert(offsetof(struct encode_block, ref_poc_3) == 144, "ref_poc_3");
+_Static_assert(offsetof(struct encode_block, ref_l1_poc_0) == 148, "ref_l1_poc_0");
+_Static_assert(offsetof(struct encode_block, ref_l1_poc_1) == 152, "ref_l1_poc_1");
+_Static_assert(offsetof(struct encode_block, modify_lists) == 213, "modify_lists");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_0) == 174, "ref_frame_num_0");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_1) == 176, "ref_frame_num_1");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_2) == 178, "ref_frame_num_2");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_3) == 180, "ref_frame_num_3");
+_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_0) == 182, "ref_l1_frame_num_0");
+_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_1) == 184, "ref_l1_frame_num_1");
+_Static_assert(offsetof(struct encode_block, unmark_count) == 214, "unmark_count");
+_Static_assert(offsetof(struct encode_block, unmark_0) == 186, "unmark_0");
+_Static_assert(offsetof(struct encode_block, unmark_1) == 188, "unmark_1");
+_Static_assert(offsetof(struct encode_block, unmark_2) == 190, "unmark_2");
+_Static_assert(offsetof(struct encode_block, unmark_3) == 192, "unmark_3");
+_Static_assert(offsetof(struct encode_block, direct_temporal) == 215, "direct_temporal");
+_Static_assert(offsetof(struct encode_block, weighted) == 216, "weighted");
+_Static_assert(offsetof(struct encode_block, tools_off) == 194, "tools_off");
+_Static_assert(offsetof(struct encode_block, max_bits) == 156, "max_bits");
+_Static_assert(offsetof(struct encode_block, dead_zone_inter) == 217, "dead_zone_inter");
+_Static_assert(offsetof(struct encode_block, dead_zone_intra) == 218, "dead_zone_intra");
+_Static_assert(offsetof(struct encode_block, mode) == 219, "mode");
+_Static_assert(offsetof(struct encode_block, plan_address) == 104, "plan_address");
+_Static_assert(offsetof(struct encode_block, plan_index) == 220, "plan_index");
+_Static_assert(offsetof(struct encode_block, plan_count) == 221, "plan_count");
+_Static_assert(offsetof(struct encode_block, slots) == 222, "slots");
+_Static_assert(offsetof(struct encode_block, tree_strength) == 223, "tree_strength");
+_Static_assert(offsetof(struct encode_block, aq_strength) == 224, "aq_strength");
+#define ENCODE_BLOCK_USED_BYTES 225u
 #define ENCODE_BLOCK_NUMBER_WIDTH 0u
 #define ENCODE_BLOCK_NUMBER_HEIGHT 1u
 #define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
@@ -502,15 +603,22 @@ _Static_assert(offsetof(struct encode_block, dead_zone_intra) == 210, "dead_zone
 #define ENCODE_BLOCK_NUMBER_MAX_BITS 62u
 #define ENCODE_BLOCK_NUMBER_DEAD_ZONE_INTER 63u
 #define ENCODE_BLOCK_NUMBER_DEAD_ZONE_INTRA 64u
-#define ENCODE_BLOCK_RULES 65u
+#define ENCODE_BLOCK_NUMBER_MODE 65u
+#define ENCODE_BLOCK_NUMBER_PLAN_ADDRESS 66u
+#define ENCODE_BLOCK_NUMBER_PLAN_INDEX 67u
+#define ENCODE_BLOCK_NUMBER_PLAN_COUNT 68u
+#define ENCODE_BLOCK_NUMBER_SLOTS 69u
+#define ENCODE_BLOCK_NUMBER_TREE_STRENGTH 70u
+#define ENCODE_BLOCK_NUMBER_AQ_STRENGTH 71u
+#define ENCODE_BLOCK_RULES 72u
 #define ENCODE_BLOCK_RULE_TABLE { \
-    {152, 0x2, 16, 4096u}, \
-    {154, 0x2, 16, 2304u}, \
+    {160, 0x2, 16, 4096u}, \
+    {162, 0x2, 16, 2304u}, \
     {8, 0x8, 0, 4294967295u}, \
     {16, 0x8, 0, 4294967295u}, \
     {24, 0x8, 0, 4294967295u}, \
-    {104, 0x4, 256, 268435456u}, \
-    {188, 0x1, 0, 4u}, \
+    {112, 0x4, 256, 268435456u}, \
+    {196, 0x1, 0, 4u}, \
     {32, 0x8, 0, 4294967295u}, \
     {40, 0x8, 0, 4294967295u}, \
     {48, 0x8, 0, 4294967295u}, \
@@ -518,57 +626,64 @@ _Static_assert(offsetof(struct encode_block, dead_zone_intra) == 210, "dead_zone
     {64, 0x8, 0, 4294967295u}, \
     {72, 0x8, 0, 4294967295u}, \
     {80, 0x8, 0, 4294967295u}, \
-    {189, 0x1, 0, 2u}, \
-    {190, 0x1, 0, 1u}, \
-    {191, 0x1, 0, 3u}, \
-    {108, 0x4, 0, 65535u}, \
-    {156, 0x2, 0, 65535u}, \
-    {112, 0x4, 0, 65535u}, \
-    {192, 0x1, 4, 16u}, \
-    {193, 0x1, 0, 16u}, \
-    {194, 0x1, 0, 51u}, \
-    {195, 0x81, -12, 12u}, \
-    {196, 0x1, 0, 1u}, \
     {197, 0x1, 0, 2u}, \
-    {198, 0x1, 1, 144u}, \
-    {199, 0x1, 0, 2u}, \
-    {200, 0x81, -6, 6u}, \
-    {201, 0x81, -6, 6u}, \
-    {202, 0x1, 0, 2u}, \
-    {203, 0x1, 0, 1u}, \
-    {116, 0x4, 0, 4294967295u}, \
-    {158, 0x2, 0, 16384u}, \
-    {160, 0x2, 0, 16384u}, \
-    {162, 0x2, 0, 16384u}, \
-    {164, 0x2, 0, 16384u}, \
-    {204, 0x1, 0, 2u}, \
+    {198, 0x1, 0, 1u}, \
+    {199, 0x1, 0, 3u}, \
+    {116, 0x4, 0, 65535u}, \
+    {164, 0x2, 0, 65535u}, \
+    {120, 0x4, 0, 65535u}, \
+    {200, 0x1, 4, 16u}, \
+    {201, 0x1, 0, 16u}, \
+    {202, 0x1, 0, 51u}, \
+    {203, 0x81, -12, 12u}, \
+    {204, 0x1, 0, 1u}, \
+    {205, 0x1, 0, 2u}, \
+    {206, 0x1, 1, 144u}, \
+    {207, 0x1, 0, 2u}, \
+    {208, 0x81, -6, 6u}, \
+    {209, 0x81, -6, 6u}, \
+    {210, 0x1, 0, 2u}, \
+    {211, 0x1, 0, 1u}, \
+    {124, 0x4, 0, 4294967295u}, \
+    {166, 0x2, 0, 16384u}, \
+    {168, 0x2, 0, 16384u}, \
+    {170, 0x2, 0, 16384u}, \
+    {172, 0x2, 0, 16384u}, \
+    {212, 0x1, 0, 2u}, \
     {88, 0x8, 0, 4294967295u}, \
     {96, 0x8, 0, 4294967295u}, \
-    {120, 0x84, -2147483648, 2147483647u}, \
-    {124, 0x84, -2147483648, 2147483647u}, \
     {128, 0x84, -2147483648, 2147483647u}, \
     {132, 0x84, -2147483648, 2147483647u}, \
     {136, 0x84, -2147483648, 2147483647u}, \
     {140, 0x84, -2147483648, 2147483647u}, \
     {144, 0x84, -2147483648, 2147483647u}, \
-    {205, 0x1, 0, 3u}, \
-    {166, 0x2, 0, 65535u}, \
-    {168, 0x2, 0, 65535u}, \
-    {170, 0x2, 0, 65535u}, \
-    {172, 0x2, 0, 65535u}, \
+    {148, 0x84, -2147483648, 2147483647u}, \
+    {152, 0x84, -2147483648, 2147483647u}, \
+    {213, 0x1, 0, 3u}, \
     {174, 0x2, 0, 65535u}, \
     {176, 0x2, 0, 65535u}, \
-    {206, 0x1, 0, 4u}, \
     {178, 0x2, 0, 65535u}, \
     {180, 0x2, 0, 65535u}, \
     {182, 0x2, 0, 65535u}, \
     {184, 0x2, 0, 65535u}, \
-    {207, 0x1, 0, 1u}, \
-    {208, 0x1, 0, 3u}, \
-    {186, 0x2, 0, 4095u}, \
-    {148, 0x4, 0, 4294967295u}, \
-    {209, 0x1, 0, 32u}, \
-    {210, 0x1, 0, 32u}, \
+    {214, 0x1, 0, 4u}, \
+    {186, 0x2, 0, 65535u}, \
+    {188, 0x2, 0, 65535u}, \
+    {190, 0x2, 0, 65535u}, \
+    {192, 0x2, 0, 65535u}, \
+    {215, 0x1, 0, 1u}, \
+    {216, 0x1, 0, 3u}, \
+    {194, 0x2, 0, 4095u}, \
+    {156, 0x4, 0, 4294967295u}, \
+    {217, 0x1, 0, 32u}, \
+    {218, 0x1, 0, 32u}, \
+    {219, 0x1, 0, 3u}, \
+    {104, 0x8, 0, 4294967295u}, \
+    {220, 0x1, 0, 63u}, \
+    {221, 0x1, 0, 64u}, \
+    {222, 0x1, 0, 128u}, \
+    {223, 0x1, 0, 255u}, \
+    {224, 0x1, 0, 255u}, \
 }
 
 struct scale_block {

@@ -17,7 +17,18 @@ from tests.oracle.descriptor_rules import Context, Session
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 FIRMWARE = PROJECT_DIR / "firmware"
-SOURCES = ("main", "mmio", "ring", "validate", "session", "schedule", "rate_control", "log", "host_test/host_test")
+SOURCES = (
+    "main",
+    "mmio",
+    "ring",
+    "validate",
+    "session",
+    "schedule",
+    "rate_control",
+    "plan",
+    "log",
+    "host_test/host_test",
+)
 GCC = shutil.which("gcc")
 needs_gcc = pytest.mark.skipif(GCC is None, reason="needs gcc")
 
@@ -203,6 +214,7 @@ class Generator:
                 "rate_numerator": 30, "qp_max": 51, "bit_rate": r.choice((0, 10**6)) if encode else 0,
                 "max_rate": r.choice((0, 2 * 10**6)) if encode else 0, "buffer_bits": 10**6,
                 "initial_bits": r.choice((0, 10**6)), "intra_period": r.choice((0, 30)),
+                "quality_qp": r.choice((0, 0, 0, 100)) if encode else 0,
             }  # fmt: skip
             return descriptors.SESSION_BLOCK.pack(values), descriptors.SESSION_BLOCK
         if command is Command.ENCODE:
@@ -247,9 +259,28 @@ class Generator:
             "motion_out_address": self.place(8192, 64) * r.randint(0, 1),
             "qp_map_address": self.place(256, 64) * r.randint(0, 1),
         }  # fmt: skip
+        values["plan_address"] = self.place(1088, 64) * r.randint(0, 1)
         for i in range(values["ref_count"]):
             values[f"ref_address_{i}"] = self.place(size, 4096)
+        if r.random() < 0.4:
+            values |= self.first_pass_fields(session, intra, source)
         return descriptors.ENCODE_BLOCK.pack(values)
+
+    def first_pass_fields(self, session: Session, intra: bool, source: int) -> dict[str, int]:
+        r = self.r
+        layout = descriptors.first_pass_layout(session.width, session.height)
+        mode, slots, count = r.choice((1, 2, 3)), r.randint(0, 128), r.randint(0, 64)
+        intra = intra or mode == 3
+        unused = ("motion_in_address", "motion_out_address", "qp_map_address", "plan_address")
+        values = dict.fromkeys((*unused, *(f"ref_address_{i}" for i in range(4))), 0)
+        return values | {
+            "mode": mode, "slice_type": 2 if intra else 0, "ref_count": 0 if intra else 1, "idr": 0,
+            "src_address": 0 if mode == 3 else self.place(source if mode == 1 else layout.half_bytes, 4096),
+            "recon_address": 0 if mode == 2 else self.place(slots * layout.slot_bytes, 4096),
+            "out_address": self.place(1 << 20, 64), "out_capacity": 64 + 16 * count if mode == 3 else layout.slot_bytes,
+            "ref_address_0": 0 if intra else self.place(layout.half_bytes, 4096),
+            "slots": slots if mode == 3 else 0, "plan_count": count if mode == 3 else 0,
+        }  # fmt: skip
 
     def scale_block(self, header: dict[str, int], session: Session) -> bytes:
         r = self.r

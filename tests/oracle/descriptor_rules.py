@@ -161,6 +161,7 @@ def _session_block(context: Context, block: bytes) -> dict[str, int]:
         ("height", b["height"] > context.picture[1]),
         ("bit_rate", b["bit_rate"] and not encode),
         ("max_rate", b["max_rate"] and (not encode or b["max_rate"] < b["bit_rate"])),
+        ("quality_qp", b["quality_qp"] and (not encode or b["bit_rate"])),
         ("buffer_bits", b["max_rate"] and not b["buffer_bits"]),
         ("rate_numerator", (b["bit_rate"] or b["max_rate"]) and not b["rate_numerator"]),
         ("initial_bits", b["initial_bits"] > b["buffer_bits"]),
@@ -241,7 +242,11 @@ def _encode(context: Context, session: Session, block: bytes) -> None:
     columns, rows = (b["width"] + 15) // 16, (b["height"] + 15) // 16
     r.need(b["slices"] > rows, "slices")
     coded = surface_bytes(columns * 16, rows * 16)
-    r.add("src_address", _window(r, b), 4096)
+    source = _window(r, b)
+    if b["mode"]:
+        _first_pass(r, b, columns, rows, source)
+        return
+    r.add("src_address", source, 4096)
     r.add("recon_address", coded, 4096, write=True)
     r.add("out_address", b["out_capacity"], 64, write=True)
     for i in range(4):
@@ -251,6 +256,32 @@ def _encode(context: Context, session: Session, block: bytes) -> None:
     r.add("motion_in_address", columns * rows * 32, 64, used=b["motion_in_address"] != 0)
     r.add("motion_out_address", columns * rows * 32, 64, write=True, used=b["motion_out_address"] != 0)
     r.add("qp_map_address", columns * rows, 64, used=b["qp_map_address"] != 0)
+    r.add("plan_address", 64 + 64 * 16, 64, used=b["plan_address"] != 0)
+    r.overlaps()
+
+
+def _first_pass(r: _Regions, b: dict[str, int], columns: int, rows: int, source: int) -> None:
+    """Encode jobs of modes 1 (shrink), 2 (look) and 3 (hand on)."""
+
+    def up(value: int, step: int) -> int:
+        return (value + step - 1) // step * step
+
+    slot = up(up(64 + 17 * columns * rows, 64) + columns * rows, 64)
+    half = up(up(columns, 2) * 8, 64) * up(rows, 2) * 8
+    mode = b["mode"]
+    r.need(b["ref_count"] > 1, "ref_count")
+    r.need(b["ref_l1_count"] > 1, "ref_l1_count")
+    r.need(b["out_capacity"] < (64 + 16 * b["plan_count"] if mode == 3 else slot), "out_capacity")
+    r.add("src_address", source if mode == 1 else half, 4096, used=mode != 3)
+    r.add("recon_address", slot * b["slots"] if mode == 3 else half, 4096, write=True, used=mode != 2)
+    r.add("out_address", b["out_capacity"], 64, write=True)
+    r.add("ref_address_0", half, 4096, used=b["ref_count"] == 1)
+    r.add("ref_l1_address_0", half, 4096, used=b["ref_l1_count"] == 1)
+    for name in (
+        "ref_address_1", "ref_address_2", "ref_address_3", "motion_in_address", "motion_out_address", "qp_map_address",
+        "ref_l1_address_1", "plan_address",
+    ):  # fmt: skip
+        r.need(b[name] != 0, name)
     r.overlaps()
 
 

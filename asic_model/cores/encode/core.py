@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from asic_model.codecs.h264.macroblock import Macroblocks, allocate
-from asic_model.cores.encode import motion
+from asic_model.cores.encode import first_pass, motion
 from asic_model.cores.encode.account import STAGES, EncodeCoreConfig, counters, memory_requests, stage_cycles
 from asic_model.cores.encode.effort import decision_settings, search_settings, single_pass
 from asic_model.cores.encode.job import CABAC, FIELD_NUMBER, SLICE_B, SLICE_I, EncodeJob, bad_field
@@ -119,6 +119,8 @@ def cost(
     memory: np.ndarray | KnownTiles, job: EncodeJob, cfg: EncodeCoreConfig, work: np.ndarray, _facts: Facts
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (cycles int64[n, stages], REQUEST rows) of a picture whose work record is known."""
+    if job.mode:
+        return first_pass.stage_cycles(cfg, job, work), first_pass.memory_requests(memory, cfg, job, work)
     return stage_cycles(cfg, job, work), memory_requests(memory, cfg, job, work)
 
 
@@ -132,6 +134,8 @@ def run(
     name = bad_field(job, memory.size)
     if name is not None:
         return _refused(name)
+    if job.mode:
+        return first_pass.run(memory, job, cfg)
     count = job.mb_width * job.mb_height
     inter = job.slice_type != SLICE_I
     lists = reference_lists(memory, job)

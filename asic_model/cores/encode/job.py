@@ -3,7 +3,15 @@
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from asic_model.descriptors import Tool
+from asic_model.descriptors import (
+    FIRST_PASS_SLOTS_MOST,
+    PLAN_ENTRIES_MOST,
+    PLAN_ENTRY,
+    PLAN_HEADER,
+    EncodeMode,
+    Tool,
+    first_pass_layout,
+)
 from asic_model.memory.surface import Surface, source_surface, surface, window, window_fault
 
 SLICE_P = 0
@@ -108,6 +116,13 @@ class EncodeJob:
     max_bits: int = 0  # that the picture must not exceed: macroblocks become coarser on the way; 0: no limit
     dead_zone_inter: int = 0  # 0: levels by rate and distortion; else 1 + dead zone, as `-deadzone-inter` counts it
     dead_zone_intra: int = 0
+    mode: int = EncodeMode.ENCODE
+    plan_address: int = 0  # ENCODE: read by rate control alone
+    plan_index: int = 0
+    plan_count: int = 0  # HAND_ON: entries of the plan at out_address
+    slots: int = 0  # HAND_ON: first-pass records at recon_address
+    tree_strength: int = 0  # HAND_ON, in sixteenths
+    aq_strength: int = 0  # HAND_ON, in sixteenths
 
     @property
     def coded_width(self) -> int:
@@ -187,6 +202,9 @@ _LIMITS = {
     "dead_zone_inter": (0, 32),
     "dead_zone_intra": (0, 32),
     "tools_off": (0, 2 * Tool.TRIALS - 1),
+    "mode": (EncodeMode.ENCODE, EncodeMode.HAND_ON),
+    "plan_count": (0, PLAN_ENTRIES_MOST),
+    "slots": (0, FIRST_PASS_SLOTS_MOST),
 }
 
 
@@ -212,6 +230,8 @@ def bad_field(job: EncodeJob, memory_bytes: int) -> str | None:
     outside = window_fault(job)
     if outside is not None:
         return outside
+    if job.mode:
+        return _bad_first_pass_field(job, memory_bytes)
     count = job.mb_width * job.mb_height
     regions = [
         ("src_address", job.src_address, job.source_surface.size_bytes),
@@ -225,6 +245,35 @@ def bad_field(job: EncodeJob, memory_bytes: int) -> str | None:
         for number, reference in enumerate(entries):
             place = reference.surface
             regions.append((f"{prefix}_address_{number}", place.address, place.size_bytes))
+    return _outside(regions, memory_bytes)
+
+
+def _bad_first_pass_field(job: EncodeJob, memory_bytes: int) -> str | None:
+    """As `bad_field`, of a job of another mode than ENCODE."""
+    if job.ref_count > 1:
+        return "ref_count"
+    if job.ref_l1_count > 1:
+        return "ref_l1_count"
+    layout = first_pass_layout(job.width, job.height)
+    handing = job.mode == EncodeMode.HAND_ON
+    least = PLAN_HEADER.size_bytes + job.plan_count * PLAN_ENTRY.size_bytes if handing else layout.slot_bytes
+    if job.out_capacity < least:
+        return "out_capacity"
+    regions = [("out_address", job.out_address, job.out_capacity)]
+    if handing:
+        regions.append(("recon_address", job.recon_address, job.slots * layout.slot_bytes))
+    elif job.mode == EncodeMode.SHRINK:
+        regions.append(("src_address", job.src_address, job.source_surface.size_bytes))
+        regions.append(("recon_address", job.recon_address, layout.half_bytes))
+    else:
+        regions.append(("src_address", job.src_address, layout.half_bytes))
+    for prefix, entries in zip(("ref", "ref_l1"), job.lists, strict=True):
+        if entries:
+            regions.append((f"{prefix}_address_0", entries[0].surface.address, layout.half_bytes))
+    return _outside(regions, memory_bytes)
+
+
+def _outside(regions: list[tuple[str, int, int]], memory_bytes: int) -> str | None:
     for name, address, size in regions:
         if not 0 <= address <= memory_bytes - size:
             return name

@@ -48,7 +48,8 @@ def _view(memory: np.ndarray, surface: Surface) -> np.ndarray:
     return rows.reshape(surface.height, surface.pitch)[:, : surface.width]
 
 
-def _make(memory: np.ndarray, surface: Surface) -> ReferencePicture:
+def make_reference(memory: np.ndarray, surface: Surface) -> ReferencePicture:
+    """Pad the luma that stands at `surface`, filter its half positions and shrink it."""
     width, height = surface.width, surface.height
     stride = width + 2 * PAD_PX
     plane_bytes = stride * (height + 2 * PAD_PX)
@@ -98,7 +99,7 @@ def reference_picture(memory: np.ndarray, surface: Surface) -> ReferencePicture:
                 if key in _kept:
                     _kept.move_to_end(key)
             return kept
-    made = _make(memory, surface)
+    made = make_reference(memory, surface)
     with _lock:
         _kept[key] = made
         _kept.move_to_end(key)

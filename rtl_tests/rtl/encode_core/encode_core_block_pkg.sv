@@ -2,7 +2,13 @@
 /* verilator lint_off UNUSEDPARAM */  // each engine uses the tables that it needs
 package encode_core_block_pkg;
   typedef struct packed {
-    logic [359:0] reserved;
+    logic [247:0] reserved;
+    logic [7:0] aq_strength;
+    logic [7:0] tree_strength;
+    logic [7:0] slots;
+    logic [7:0] plan_count;
+    logic [7:0] plan_index;
+    logic [7:0] mode;
     logic [7:0] dead_zone_intra;
     logic [7:0] dead_zone_inter;
     logic [7:0] weighted;
@@ -56,6 +62,7 @@ package encode_core_block_pkg;
     logic [31:0] poc_lsb;
     logic [31:0] frame_num;
     logic [31:0] out_capacity;
+    logic [63:0] plan_address;
     logic [63:0] ref_l1_address_1;
     logic [63:0] ref_l1_address_0;
     logic [63:0] qp_map_address;
@@ -139,6 +146,13 @@ package encode_core_block_pkg;
   localparam int unsigned FIELD_MAX_BITS = 62;
   localparam int unsigned FIELD_DEAD_ZONE_INTER = 63;
   localparam int unsigned FIELD_DEAD_ZONE_INTRA = 64;
+  localparam int unsigned FIELD_MODE = 65;
+  localparam int unsigned FIELD_PLAN_ADDRESS = 66;
+  localparam int unsigned FIELD_PLAN_INDEX = 67;
+  localparam int unsigned FIELD_PLAN_COUNT = 68;
+  localparam int unsigned FIELD_SLOTS = 69;
+  localparam int unsigned FIELD_TREE_STRENGTH = 70;
+  localparam int unsigned FIELD_AQ_STRENGTH = 71;
   localparam int unsigned STATUS_BAD_FIELD = 1;
   localparam int unsigned KIND_ENCODE = 1;
   localparam int unsigned TRIALS = 2048;

@@ -1,0 +1,335 @@
+"""The first pass of a session under rate control: pictures are looked at in half size before they are coded.
+
+Every picture is shrunk and compared with the one before it (SHRINK); from that follow scene cuts. When its place in
+the stream is known, it is compared with the pictures that it will refer to (LOOK). When enough pictures are known,
+those that come next are planned (HAND_ON): the chip hands costs back along references and leaves QP maps and a plan,
+by which the firmware chooses QPs. All of it are jobs of the chip's encode cores, in a firmware session of its own. What
+is decided here (types, order) is decided by counts and results alone, never by when they came.
+"""
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from asic_model.descriptors import (
+    PICTURE_QP_OFFSET,
+    PLAN_BYTES,
+    PLAN_ENTRY,
+    PLAN_HEADER,
+    Command,
+    EncodeMode,
+    Kind,
+    PictureClass,
+    first_pass_layout,
+    pack_job,
+)
+from driver.gop import SLICE_B, SLICE_I, SLICE_P, Kept, PictureHeader, PictureOrder
+from driver.options import EncoderConfig
+from driver.queue import Fence
+from driver.surfaces import Span
+
+if TYPE_CHECKING:
+    from driver.session import Session
+
+# QP at which vectors are weighed against SATD: costs at half size do not know the picture's own.
+_SEARCH_QP = 18
+_NO_SLOT = 255
+_MOST_STAGED = 32  # commands that one step stages at most: a group of eight pictures, each with its comparison
+# Quarter steps of QP by class, with the macroblock tree and without.
+TREE_BIAS = {PictureClass.I: -4, PictureClass.P: 0, PictureClass.B_REFERENCE: 4, PictureClass.B: 8}
+PLAIN_BIAS = {kind: 4 * offset for kind, offset in PICTURE_QP_OFFSET.items()}
+TREE_STRENGTH = 32  # two steps of QP for a macroblock worth twice its cost: x264's 5 * (1 - qcompress)
+_SUMMARY = struct.Struct("<QQII")
+_JUMP = 1.5  # a scene cut is so much worse predicted than the picture before
+
+
+def picture_class(header: PictureHeader) -> PictureClass:
+    if header.slice_type == SLICE_B:
+        return PictureClass.B_REFERENCE if header.reference else PictureClass.B
+    return PictureClass.I if header.slice_type == SLICE_I else PictureClass.P
+
+
+@dataclass(slots=True, eq=False)
+class Looked:
+    """One picture in the first pass; `given` is the session's."""
+
+    given: Any
+    half: Span | None
+    slot: int
+    forced: bool  # to be an IDR picture
+    fence: Fence | None = None
+    summary: tuple[int, int] | None = None  # sums of intra and of best costs
+
+
+@dataclass(slots=True)
+class Planned:
+    """A picture whose place is known."""
+
+    header: PictureHeader
+    kept: list[Kept]  # reference pictures behind it
+
+
+@dataclass(slots=True)
+class Plan:
+    """Where a picture stands in a plan of the chip, for its encode job."""
+
+    span: Span
+    index: int
+    qp_map: int  # address
+    fence: Fence
+
+
+class FirstPass:
+    """Takes pictures in display order; gives groups of them back in coding order, planned.
+
+    owner : the session, whose queue and memory are used
+    order : decides types and places; tokens are the session's, with an attribute `looked`
+    begin : whether so many pictures can be coded now
+    code  : is called with each picture that can be coded
+    """
+
+    def __init__(
+        self, owner: "Session", config: EncoderConfig, order: PictureOrder, begin: Callable[[int], bool],
+        code: Callable[[Planned, Plan], None],
+    ) -> None:  # fmt: skip
+        self._owner, self._config, self._order = owner, config, order
+        self._begin, self._code = begin, code
+        self.depth = config.lookahead
+        self._share = (100 - config.scene_cut) / 100 if config.scene_cut else None
+        self._ratio = 0.0  # of best costs to intra costs, of the picture before
+        self._layout = first_pass_layout(config.width, config.height)
+        self.number = owner._open_firmware_session(Kind.ENCODE, config.width, config.height)
+        held = config.held_pictures
+        self._slots = deque(range(held + 1))
+        self._slot_count = held + 1
+        self._area = owner._buffer(self._slot_count * self._layout.slot_bytes, "first-pass records")
+        halves = held + config.buffered_references + 1
+        self._halves = deque(owner._buffer(self._layout.half_bytes, "half-size picture") for _ in range(halves))
+        self._plans = deque(owner._buffer(PLAN_BYTES, "a plan") for _ in range(held + 1))
+        self._waiting: deque[Looked] = deque()  # in display order, looked at or under way
+        self._holding: list[Looked] = []  # those whose half-size pictures are kept
+        self._last: Looked | None = None
+        self._known: deque[Planned] = deque()  # in coding order
+        self._forced = False
+        self._ended = False
+        self._jobs = 0  # under way
+        self._users: dict[int, int] = {}  # pictures that a plan is kept for, by its address
+        self._advancing = False
+
+    @property
+    def held(self) -> int:
+        """Pictures that were given and are not being coded."""
+        return len(self._waiting) + self._order.waiting + len(self._known)
+
+    @property
+    def in_flight(self) -> int:
+        """What must be waited for: jobs, and at the end all pictures."""
+        return self._jobs + (self.held if self._ended else 0)
+
+    def force_keyframe(self) -> None:
+        self._forced = True
+
+    # -- jobs -----------------------------------------------------------------------------------------------------
+
+    def _stage(self, fields: dict[str, int], wait: tuple[int, int] = (0, 0)) -> Fence:
+        size = {"width": self._config.width, "height": self._config.height}
+        job = size | {"log2_max_frame_num": 4, "slices": 1} | fields
+        fence = self._owner.queue.stage_when_free(
+            Command.ENCODE, session=self.number, block=pack_job(Kind.ENCODE, job), wait_session=wait[0],
+            wait_sequence=wait[1],
+        )  # fmt: skip
+        self._jobs += 1
+        return fence
+
+    def _slot_address(self, slot: int) -> int:
+        return self._area.address + slot * self._layout.slot_bytes
+
+    def _record_fields(self, looked: Looked) -> dict[str, int]:
+        return {
+            "qp": _SEARCH_QP,
+            "out_address": self._slot_address(looked.slot),
+            "out_capacity": self._layout.slot_bytes,
+        }
+
+    def add(self, given: Any, source: dict[str, int], wait: tuple[int, int]) -> None:
+        """Stage the first look at the next picture (the caller rings). `source`: fields that say where it is."""
+        looked = Looked(given, self._halves.popleft(), self._slots.popleft(), self._forced)
+        assert looked.half is not None
+        given.looked = looked
+        self._forced = False
+        fields = source | self._record_fields(looked) | {
+            "mode": EncodeMode.SHRINK,
+            "recon_address": looked.half.address,
+            "slice_type": SLICE_I,
+        }  # fmt: skip
+        if self._last is not None:
+            assert self._last.half is not None
+            fields |= {"slice_type": SLICE_P, "ref_count": 1, "ref_address_0": self._last.half.address}
+        looked.fence = self._stage(fields, wait)
+        looked.fence.callback = lambda completion: self._looked_at(looked, completion)
+        self._last = looked
+        self._waiting.append(looked)
+        self._holding.append(looked)
+
+    def _looked_at(self, looked: Looked, completion: dict[str, int]) -> None:
+        self._jobs -= 1
+        if self._owner._failed(completion, Kind.ENCODE):
+            return
+        record = self._owner.device.backend.memory_read(self._slot_address(looked.slot), _SUMMARY.size)
+        looked.summary = _SUMMARY.unpack(record)[:2]
+        self.advance()
+
+    def _done(self, completion: dict[str, int]) -> None:
+        self._jobs -= 1
+        if not self._owner._failed(completion, Kind.ENCODE):
+            self.advance()
+
+    def _is_cut(self, summary: tuple[int, int]) -> bool:
+        """Whether a picture has little in common with the one before: predicted hardly better from it than within."""
+        intra, best = summary
+        ratio = best / intra if intra else 0.0
+        last, self._ratio = self._ratio, ratio
+        return self._share is not None and ratio > self._share and ratio > _JUMP * last
+
+    # -- decisions ------------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """No picture will come."""
+        self._ended = True
+        self.advance()
+
+    def advance(self) -> None:
+        """Go as far as what is known allows: order, plans, coding; then ring."""
+        if self._advancing:
+            return
+        self._advancing, moved = True, False
+        try:
+            while self._step():
+                moved = True
+        finally:
+            self._advancing = False
+        if moved:
+            self._owner.queue.ring()
+
+    def _step(self) -> bool:
+        # From a completion's callback nobody can wait for slots: the next completion or picture tries again.
+        if self._owner.queue.room < _MOST_STAGED:
+            return False
+        if self._ready_group():
+            return True
+        if len(self._known) > self.depth:
+            return False  # a group waits for its buffers
+        if self._waiting and self._waiting[0].summary is not None:
+            looked = self._waiting.popleft()
+            if looked.forced:
+                self._order.force_idr()
+            assert looked.summary is not None
+            first = looked.given.number == 0
+            for header in self._order.add(looked.given, not first and self._is_cut(looked.summary)):
+                self._place(header)
+            self._release_halves()
+            return True
+        if self._ended and not self._waiting and self._order.waiting:
+            for header in self._order.flush():
+                self._place(header)
+            return True
+        return False
+
+    def _place(self, header: PictureHeader) -> None:
+        """A picture's place is known: look at it with the pictures that it will refer to."""
+        self._known.append(Planned(header, list(self._order.kept)))
+        looked: Looked = header.token.looked
+        if header.slice_type == SLICE_I:
+            return
+        references = [entries[0].token.looked for entries in header.lists if entries]
+        before = header.token.number - 1
+        if len(references) == 1 and references[0].given.number == before:
+            return  # it was compared with that one already
+        assert looked.half is not None
+        fields = self._record_fields(looked) | {
+            "mode": EncodeMode.LOOK,
+            "src_address": looked.half.address,
+            "slice_type": SLICE_B if len(references) > 1 else SLICE_P,
+        }
+        for name, reference in zip(("ref", "ref_l1"), references, strict=False):
+            fields |= {f"{name}_count": 1, f"{name}_address_0": reference.half.address}
+        self._stage(fields).callback = self._done
+
+    def _release_halves(self) -> None:
+        """Jobs run in order: a half-size picture that no job to come needs is free for the next one."""
+        needed = {id(self._last), *(id(looked) for looked in self._waiting)}
+        needed.update(id(kept.token.looked) for kept in self._order.kept)
+        needed.update(id(token.looked) for token in self._order.waiting_tokens)
+        for looked in [one for one in self._holding if id(one) not in needed]:
+            assert looked.half is not None
+            self._halves.append(looked.half)
+            looked.half = None
+            self._holding.remove(looked)
+
+    def _ready_group(self) -> bool:
+        """Plan and code the next pictures, up to the next one that is no B picture, if all is there; True when so."""
+        complete = self._ended and not self._waiting and not self._order.waiting
+        if not self._known or (len(self._known) <= self.depth and not complete):
+            return False
+        size = 1
+        while size < len(self._known) and self._known[size].header.slice_type == SLICE_B:
+            size += 1
+        if not self._begin(size):
+            return False
+        window = [self._known[number] for number in range(min(self.depth, len(self._known)))]
+        size = min(size, len(window))
+        final = complete and len(self._known) <= self.depth
+        for planned, plan in zip(window, self._plan(window, size, final), strict=False):
+            self._known.popleft()
+            self._code(planned, plan)
+        return True
+
+    def _plan(self, window: list[Planned], size: int, final: bool) -> Iterator[Plan]:
+        """Stage the HAND_ON job of a window; yield the places of its first `size` pictures."""
+        tree = self._config.mbtree
+        bias = TREE_BIAS if tree else PLAIN_BIAS
+        slots = {id(planned.header.token): planned.header.token.looked.slot for planned in window}
+        entries = b""
+        for planned in window:
+            header = planned.header
+            found = [
+                slots.get(id(entries[0].token), _NO_SLOT) if entries else _NO_SLOT for entries in header.lists
+            ]  # fmt: skip
+            kind = picture_class(header)
+            entries += PLAN_ENTRY.pack(
+                bias=bias[kind], picture_class=int(kind), idr=int(header.idr), slot=header.token.looked.slot,
+                ref=found[0], ref_l1=found[1],
+            )  # fmt: skip
+        span = self._plans.popleft()
+        self._owner.device.backend.memory_write(
+            span.address, PLAN_HEADER.pack(count=len(window), final=int(final)) + entries
+        )
+        fence = self._stage(
+            {
+                "mode": EncodeMode.HAND_ON,
+                "slice_type": SLICE_I,
+                "recon_address": self._area.address,
+                "slots": self._slot_count,
+                "out_address": span.address,
+                "out_capacity": PLAN_BYTES,
+                "plan_count": len(window),
+                "tree_strength": TREE_STRENGTH if tree else 0,
+                "aq_strength": self._config.aq_sixteenths,
+            }
+        )
+        fence.callback = self._done
+        self._users[span.address] = size
+        for index in range(size):
+            slot = window[index].header.token.looked.slot
+            yield Plan(span, index, self._slot_address(slot) + self._layout.qp_map, fence)
+
+    def coded(self, given: Any, plan: Plan) -> None:
+        """A picture's encode job is done: its record is free, and its plan when it was the last one's."""
+        self._slots.append(given.looked.slot)
+        self._users[plan.span.address] -= 1
+        if not self._users[plan.span.address]:
+            del self._users[plan.span.address]
+            self._plans.append(plan.span)
+        self.advance()

@@ -1,0 +1,147 @@
+"""Rate control that looks ahead, through driver, firmware and cores: rates, buffers, scene cuts, constant quality.
+
+Rates count whole streams; buffers are judged by the checker of Annex C.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from asic_model.codecs.h264 import hrd
+from driver.device import Device
+from driver.errors import InvalidConfig
+from driver.options import EncoderConfig
+from driver.session import EncodeSession
+
+WIDTH, HEIGHT, RATE = 128, 96, Fraction(25)
+
+
+def content(kind: str, count: int) -> list[np.ndarray]:
+    """Planar pictures: motion; still; one scene after the other, much unlike; still with a scene that moves."""
+    rng = np.random.default_rng(11)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    frames = []
+    for t in range(count):
+        scene = {"moving": 0, "still": 0, "scenes": t // 20}[kind]
+        shift = 0 if kind == "still" else 2 * t
+        angle = 0.4 + scene
+        across = (x + shift) * np.cos(angle) + y * np.sin(angle)
+        luma = 128 + 50 * np.sin(across / (4 + scene % 3)) + 30 * np.cos((y - shift) / 7)
+        luma = luma + rng.normal(0, 1 if kind == "still" else 3, luma.shape)
+        planes = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
+        planes[:HEIGHT] = luma.clip(0, 255)
+        frames.append(planes)
+    return frames
+
+
+def coded(frames: list[np.ndarray], chip: str = "tiny", **options: object) -> tuple[bytes, list]:
+    config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, **{"preset": "fast", **options})
+    with Device.open(f"model:{chip}", host_threads=1) as device, EncodeSession(device, config) as session:
+        packets = list(session.encode(frames))
+    return b"".join(packet.data for packet in packets), packets
+
+
+def rate_error(stream: bytes, count: int, rate: int) -> float:
+    return len(stream) * 8 / (rate * float(count / RATE)) - 1
+
+
+@pytest.mark.parametrize("kind", ["moving", "scenes"])
+@pytest.mark.parametrize("count", [25, 100])
+def test_rate_is_met_on_short_clips(kind: str, count: int) -> None:
+    """One and four seconds: the last pictures see the end come, so the sum is right: within 2 %, of one second 4 %."""
+    stream, _ = coded(content(kind, count), bit_rate=300_000)
+    assert abs(rate_error(stream, count, 300_000)) < (0.02 if count > 25 else 0.04)
+
+
+def test_still_content_stays_below() -> None:
+    """What needs no bits gets none: QP ends at its least, the rate far below, no buffer in the way."""
+    still = [content("still", 1)[0]] * 60
+    stream, packets = coded(still, bit_rate=500_000)
+    assert -1 < rate_error(stream, 60, 500_000) < 0.01
+    assert len(packets) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("average", {"bit_rate": 200_000, "max_rate": 300_000, "buffer_size": 300_000, "nal_hrd": "vbr"}),
+        ("capped average", {"bit_rate": 250_000, "max_rate": 250_000, "buffer_size": 250_000, "nal_hrd": "vbr"}),
+        ("constant rate", {"bit_rate": 250_000, "max_rate": 250_000, "buffer_size": 250_000, "nal_hrd": "cbr"}),
+        ("capped quality", {"crf": 12, "max_rate": 250_000, "buffer_size": 250_000, "nal_hrd": "vbr"}),
+        ("no delay", {"bit_rate": 250_000, "buffer_size": 250_000, "nal_hrd": "vbr", "rc_lookahead": 0}),
+    ],
+)  # fmt: skip
+def test_buffer_of_a_second_is_kept(name: str, options: dict) -> None:
+    """Every mode, a new scene each 20 pictures, a buffer that its rate fills in a second."""
+    stream, _ = coded(content("scenes", 75), **options)
+    verdict = hrd.check(hrd.split_access_units(stream))
+    assert verdict.problems == [], name
+
+
+def test_scene_cuts_come_from_the_chip() -> None:
+    """No picture is looked at by the host (`submit`, as from the decoder): I pictures stand where scenes begin."""
+    config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=500_000, gop_size=40)
+    with Device.open("model:tiny", host_threads=1) as device, EncodeSession(device, config) as session:
+        session._scene_cut = None  # type: ignore[assignment]  # asked, it would fail
+        packets = list(session.encode(content("scenes", 75)))
+    sizes = {packet.pts: len(packet.data) for packet in packets}
+    assert [packet.pts for packet in packets if packet.is_keyframe] == [0, 20, 40, 60]
+    assert len(sizes) == 75
+    with (
+        Device.open("model:tiny", host_threads=1) as device,
+        EncodeSession(device, config.replace(scene_cut=0)) as session,
+    ):
+        packets = list(session.encode(content("scenes", 75)))
+    assert [packet.pts for packet in packets if packet.is_keyframe] == [0, 40]
+
+
+def test_constant_quality_follows_worth() -> None:
+    """crf: 6 more is half the bits or less; without the tree P pictures stand at the very figure, I 3 below."""
+    moving = content("moving", 50)
+    sizes = [len(coded(moving, crf=crf)[0]) for crf in (20, 26)]
+    assert 1.5 < sizes[0] / sizes[1] < 6
+    without = coded(moving, crf=20, mbtree=False)[1]
+    assert {packet.qp for packet in without} == {17, 20, 21, 22}
+
+
+def test_the_stream_does_not_depend_on_threads() -> None:
+    frames = content("scenes", 50)
+    first = coded(frames, "vcu", bit_rate=300_000, aq_mode=1)[0]
+    config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=300_000, aq_mode=1)
+    with Device.open("model:vcu", host_threads=3) as device, EncodeSession(device, config) as session:
+        assert b"".join(packet.data for packet in session.encode(frames)) == first
+
+
+def test_forced_pictures_are_the_ones_named() -> None:
+    config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=300_000)
+    packets = []
+    with Device.open("model:tiny", host_threads=1) as device, EncodeSession(device, config) as session:
+        for number, frame in enumerate(content("moving", 30)):
+            if number == 13:
+                session.force_keyframe()
+            session.send_frame(frame)
+        session.send_frame(None)
+        packets = list(session.encode([]))
+    assert [packet.pts for packet in packets if packet.is_keyframe] == [0, 13]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"crf": 20, "bit_rate": 10**6}, "option crf: does not go with b:v"),
+        ({"rc_lookahead": 10}, "option rc-lookahead: constant QP does not look ahead"),
+        ({"aq_mode": 1}, "option aq-mode: 1 needs rate control that looks ahead"),
+        ({"aq_mode": 1, "bit_rate": 10**6, "rc_lookahead": 0}, "option aq-mode: 1 needs rate control"),
+        ({"aq_mode": 2, "bit_rate": 10**6}, "option aq-mode: 2 is outside 0..1"),
+        ({"crf": 60}, "option crf: 60.0 is outside 0..51"),
+    ],
+)
+def test_contradictions_are_named(options: dict, words: str) -> None:
+    with pytest.raises(InvalidConfig, match=words):
+        EncoderConfig(width=WIDTH, height=HEIGHT, **options)
+
+
+def test_constant_qp_and_quality_contradict() -> None:
+    with pytest.raises(InvalidConfig, match="option qp: does not go with crf"):
+        EncoderConfig.from_options({"width": 64, "height": 64, "qp": 20, "crf": 20})
