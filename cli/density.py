@@ -103,6 +103,8 @@ def run(options: dict[str, Any]) -> None:
         raise InvalidConfig(str(error)) from None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted: what was measured is kept in {store.folder}") from None
+    finally:
+        store.tidy()
     if not options["repeat_check"]:
         density_report.write(result, reports)
         return

@@ -90,8 +90,7 @@ def capacity(clip: SourceClip, rungs: Sequence[PlannedRung], chip: str, preset: 
     known = store.get(key)
     if known is None:
         trace, decoded = _record(clip, rungs, chip, preset, qp)
-        store.folder.mkdir(parents=True, exist_ok=True)
-        file = store.path(key).with_suffix(".trace")  # of a run that was killed, the next one takes the place
+        file = store.scratch(key)
         try:
             with file.open("wb") as out:
                 trace.write(out)

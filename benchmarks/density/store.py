@@ -27,6 +27,15 @@ class Store:
         text = json.dumps({"format": FORMAT, **key}, sort_keys=True)
         return self.folder / f"{key['what']}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
 
+    def scratch(self, key: dict[str, Any]) -> Path:
+        """Where this process may put a file while it works on `key`; `tidy` removes what an interruption left there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.path(key).with_suffix(f".{os.getpid()}.scratch")
+
+    def tidy(self) -> None:
+        for file in self.folder.glob(f"*.{os.getpid()}.scratch"):
+            file.unlink(missing_ok=True)
+
     def get(self, key: dict[str, Any]) -> Any:
         """Return what was stored under `key`, None where nothing was."""
         if self._fresh:

@@ -47,6 +47,16 @@ def test_quick_study_of_generated_content(tmp_path: Path, capfd: pytest.CaptureF
     servers = assumed["chips_per_server"] * speeds["chip_mpix_per_s"]
     servers /= assumed["cpu_server_cores"] * assumed["cpu_server_scaling"] * speeds["core_mpix_per_s"]
     assert found["results"]["servers_replaced"]["value"] == pytest.approx(servers)
+    # vbench's ratios: the whole chip against the slowest preset on one core, both at QP 27.
+    reference, new = (
+        next(point for point in clip[curves]["medium"] if point["qp"] == 27) for curves in ("curves", "chip_curves")
+    )
+    capacity = clip["capacity"]["medium"]
+    scored = next(row for row in clip["vbench"]["medium"] if row["transcoder"] == "edge medium")
+    assert scored["s"] == pytest.approx(capacity["mpix_per_s"] / clip["speeds"]["medium"]["mpix_per_s"])
+    assert scored["b"] == pytest.approx(reference["kbit_per_s"] / new["kbit_per_s"])
+    assert scored["q"] == pytest.approx(new["psnr"] / reference["psnr"])
+    assert scored["upload"] == pytest.approx(scored["s"] * scored["q"])
     rows = list(csv.DictReader(files[2].open()))
     assert len(rows) == 4 * 3
     found_bits = {row["transcoder"]: float(row["bd_percent against edge medium"]) for row in rows}
@@ -63,7 +73,6 @@ def test_quick_study_of_generated_content(tmp_path: Path, capfd: pytest.CaptureF
     assert "<script" not in page
     assert not re.search(r"(src|href)=|url\(|@import", page)  # self-contained: nothing is fetched
     low, high = found["chip_over_core_range"]
-    capacity = clip["capacity"]["medium"]
     assert low == pytest.approx(found["chip_over_core"] * (1 + capacity["low"]) / (1 + speeds["core_error"]))
     assert high == pytest.approx(found["chip_over_core"] * (1 + capacity["high"]) / (1 - speeds["core_error"]))
     assert capacity["terms"][0]["why"]
