@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from asic_model.config import PowerConfig
 
+# The part that encode_pj_per_stage_cycle comes from has so many gates and stages: what a gate takes in a busy cycle.
+ISLPED18_GATES, ISLPED18_STAGES = 2_880_000, 5
 # Area of published parts, for orientation only; nothing is computed from it. mm2 as published, node in nm.
 PUBLISHED_AREA = {
     "HEVC encoder 4K30, 5 stages, 117 KB SRAM": (1.96, 28, "ISLPED18"),
@@ -26,19 +28,23 @@ def energy(
     link_bytes: int,
     control_cycles: int,
     elapsed_ps: int,
+    encode_gates: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """Return joules by part.
 
     stage_cycles  {"encode": {"motion_search": busy cycles, ...}, ...}
     memory        Fabric.memory(): bytes read and written on the buses, row misses and conflicts
+    encode_gates  of stages whose RTL was counted (area.py): they take energy by the gate, not an equal share
     """
     per_cycle = {
         "encode": power.encode_pj_per_stage_cycle,
         "decode": power.decode_pj_per_stage_cycle,
         "scale": power.scale_pj_per_stage_cycle,
     }
+    per_gate = power.encode_pj_per_stage_cycle * ISLPED18_STAGES / ISLPED18_GATES
+    counted = {("encode", stage): gates * per_gate for stage, gates in (encode_gates or {}).items()}
     parts = {
-        f"{kind}.{stage}": 1e-12 * cycles * per_cycle[kind]
+        f"{kind}.{stage}": 1e-12 * cycles * counted.get((kind, stage), per_cycle[kind])
         for kind, stages in stage_cycles.items()
         for stage, cycles in stages.items()
     }

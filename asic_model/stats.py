@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from asic_model import error_bars, power
+from asic_model import area, error_bars, power
 from asic_model.config import ChipConfig, load_chip
 from asic_model.cores.fabric import KINDS, Fabric, StageStats
 from asic_model.memory.dram import fast
@@ -45,7 +45,7 @@ class Metric(NamedTuple):
 
 _FABRIC = "fabric: cycle laws of the engines, memory model, FIFOs"
 _CLOCK = "chip description, clocks"
-_CONSTANTS = "counted events times the constants of the chip description, power"
+_CONSTANTS = "counted events times the constants of the chip description, power; stages in `area` by their RTL's gates"
 
 # Keys are paths into the report; `*` stands for any key or list entry.
 METRICS: dict[str, Metric] = {
@@ -133,8 +133,10 @@ def report(
         _limit_by_memory(kind, section, memory)
     control = _control(config, counted.get("control", {}), elapsed_ps)
     link = dict(counted.get("host_link", {}))
+    areas = area.encode_stages(config)
     joules = power.energy(
         config.power,
+        encode_gates={stage: found.gates for stage, found in areas.items()},
         stage_cycles=_stage_cycles(fabric),
         memory=fabric.memory(),
         link_bytes=sum(value for name, value in link.items() if name.endswith("_bytes")),
@@ -159,6 +161,10 @@ def report(
         "host_link": link,
         "control": control,
         "energy": _energy(joules, cores, elapsed_ps),
+        "area": {
+            "gates": {f"encode.{stage}": found.gates for stage, found in areas.items()},
+            "sram_bits": {f"encode.{stage}": found.sram_bits for stage, found in areas.items()},
+        },
         "metrics": {path: metric._asdict() for path, metric in METRICS.items()},
     }
 

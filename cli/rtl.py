@@ -111,12 +111,16 @@ def schema() -> None:
 
 @rtl.command(cls=Command)
 @click.argument("engines", nargs=-1, metavar="[ENGINE]...")
-def area(engines: tuple[str, ...]) -> None:
+@click.option("--record", is_flag=True, help="Enter the counts in the table that the model's energy is made from.")
+def area(engines: tuple[str, ...], record: bool) -> None:
     """Gate counts, SRAM bits and logic depth of the engines, by Yosys, beside published gate counts."""
     with _faults():
-        from rtl_tests.area import table
+        from asic_model.area import TABLE
+        from rtl_tests import area as counting
 
-        click.echo(table(engines))
+        click.echo(counting.table(engines))
+        if record:
+            counting.record(engines, TABLE)
 
 
 @rtl.command(cls=Command)

@@ -6,6 +6,7 @@ below. Memories in modules called `sram_*` count as SRAM bits, all others become
 in `sim_build/area/`.
 """
 
+import importlib.metadata
 import importlib.util
 import json
 import re
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rtl_tests.campaign import chosen
@@ -129,6 +131,20 @@ def count(cells: Mapping[str, int]) -> tuple[float, int]:
         elif "sram" not in name and family not in ("scopeinfo", "print", "check"):
             raise BenchFault(f"Yosys left {number} cells of type {name}, which have no weight")
     return gates, flip_flops
+
+
+def record(engines: Sequence[str], path: Path) -> None:
+    """Enter the counts of the named engines (all) in the table that the model reads."""
+    known = json.loads(path.read_text(encoding="utf-8"))["engines"] if path.exists() else {}
+    for bench in chosen(engines):
+        known[bench.engine] = {name: value for name, value in asdict(measure(bench)).items() if name != "engine"}
+    found = {
+        "made_by": "tasic rtl area --record",
+        "tool": f"pyosys {importlib.metadata.version('pyosys')}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "engines": dict(sorted(known.items())),
+    }
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def table(engines: Sequence[str]) -> str:

@@ -41,7 +41,17 @@ KERNELS = {
 # Engines whose RTL is seeded: those with a bench of their own.
 SEEDED = (*KERNELS, "transform_8x8")
 # Benches that look at these kernels besides the engine's own.
-ALSO_BY = {"transform": ("transform_8x8",)}
+ALSO_BY = {
+    "transform": ("transform_8x8",),
+    "motion_search": ("fractional_search",),
+    "fractional_search": ("motion_search",),
+}
+# Changes without effect that a campaign met: (file, before, after) as far as they differ, and why nobody can see them.
+EQUIVALENT = {
+    ("engines/entropy/cavlc.py", "(level < 0)", "(level <= 0)"): "a coded level is never 0",
+    ("engines/motion_search.py", "VECTOR_BITS[VECTOR_SPAN + ", "VECTOR_BITS[VECTOR_SPAN - "): "se(v) is as long for -v",
+    ("engines/transform/blocks.py", "(value + 32768)", "(value - 32768)"): "the same modulo 65536",
+}
 # Kernels of these files that no RTL has a twin of, so that no bench compares them with anything.
 WITHOUT_TWIN = {
     "engines/deblock/edges.py": ("filter_samples",),  # left edges of MBAFF pairs
@@ -69,7 +79,7 @@ _RTL_CHANGES = (
     ("sign", r"(?<=[=(?:] )-(?=[\w(])", ("",)),
     ("sign", r"\$signed\((\w+(?:\[[^\]]*\])*)\)", (r"\1",)),
     ("clip", r"(?<== )(\w+(?:\[[^\]]*\])*) < 0 \? [^:]+ : ", ("",)),
-    ("operands", r"(\w+(?:\[[^\]]*\])*) - (\w+(?:\[[^\]]*\])*)", (r"\2 - \1",)),
+    ("operands", r"(?<![\w'.])(\w+(?:\[[^\]]*\])*) - (\w+(?:\[[^\]]*\])*)(?![\w'(.\[])", (r"\2 - \1",)),
 )  # fmt: skip
 _MODEL_CHANGES = (
     ("operator", r"(?<=[\w\])]) \+ (?=[\w(])", (" - ",)),
@@ -104,6 +114,14 @@ class Fault:
     kind: str
     before: str
     after: str
+
+
+def equivalent(fault: Fault) -> str | None:
+    """Why the change has no effect, where that is known."""
+    for (file, before, after), reason in EQUIVALENT.items():
+        if fault.file == file and fault.before.replace(before, after, 1) == fault.after:
+            return reason
+    return None
 
 
 def _plus(text: str) -> str:
@@ -261,13 +279,16 @@ def campaign(engines: Sequence[str], *, faults: int, side: str, seed: int) -> It
         share = _shares(faults, len(benches))
         for bench, count in zip(benches, share, strict=True):
             for fault, found in _engine(bench, which, count, seed):
-                total += 1
+                reason = equivalent(fault) if found is None else None
+                total += reason is None
                 caught += found is not None
                 where = f"{fault.file}:{fault.line}"
                 change = f"{fault.before[:50]}  ->  {fault.after[:50]}"
+                verdict = found or ("no effect" if reason else "NOT CAUGHT")
                 yield (
-                    f"{which:6}{bench.engine:18}{fault.kind:12}{where:44}{found or 'NOT CAUGHT':34}{change}",
-                    caught / total,
+                    f"{which:6}{bench.engine:18}{fault.kind:12}{where:44}{verdict:34}"
+                    f"{change}{f'  ({reason})' if reason else ''}",
+                    caught / max(1, total),
                 )
     yield f"{caught} of {total} caught, {caught / max(1, total):.1%}", caught / max(1, total)
 

@@ -64,6 +64,23 @@ _PROCESSOR = (
     "control_processor/control_processor.sv",
 )
 
+_CONTROL = (
+    *_PROCESSOR,
+    "common/handshake_check.sv",
+    "common/fifo.sv",
+    "control/register_map_pkg.sv",
+    "control/host_access_pkg.sv",
+    "control/tasic_registers_pkg.sv",
+    "control/tasic_registers.sv",
+    "control/register_bus.sv",
+    "control/processor_port.sv",
+    "control/host_bridge.sv",
+    "control/mover.sv",
+    "control/core_port.sv",
+    "control/boot.sv",
+    "control/control.sv",
+)
+
 _ENTROPY = (
     "common/sram_1r1w.sv",
     "common/fifo.sv",
@@ -165,22 +182,7 @@ BENCHES: dict[str, Bench] = {
         Bench(
             engine="control",
             top="control",
-            sources=(
-                *_PROCESSOR,
-                "common/handshake_check.sv",
-                "common/fifo.sv",
-                "control/register_map_pkg.sv",
-                "control/host_access_pkg.sv",
-                "control/tasic_registers_pkg.sv",
-                "control/tasic_registers.sv",
-                "control/register_bus.sv",
-                "control/processor_port.sv",
-                "control/host_bridge.sv",
-                "control/mover.sv",
-                "control/core_port.sv",
-                "control/boot.sv",
-                "control/control.sv",
-            ),
+            sources=_CONTROL,
             module="rtl_tests.control.bench_control",
         ),
         Bench(
@@ -350,9 +352,9 @@ def run(
         with _entered({**tool_environment(), accuracy.FOLDER_VARIABLE: str(place), **(environment or {})}):
             runner = _runner(bench, [*filter(None, [package_path]), str(ROOT.parent), *sys.path])
             runner.parameters, runner.build_dir = bench.parameters, folder
-            with contextlib.suppress(
-                SystemExit
-            ):  # inside pytest the runner exits when a test fails; the file says which
+            # Inside pytest the runner exits when a test fails; when the simulation itself ends badly, it raises. The
+            # file says which test failed, or is not there.
+            with contextlib.suppress(SystemExit, RuntimeError):
                 runner.test(
                     hdl_toplevel=bench.top,
                     hdl_toplevel_lang="verilog",

@@ -1,10 +1,10 @@
 """Cores at the control RTL's ports, served by the model: its answer, and its time by the model's clock of the cores.
 
 This side of the core ports is not RTL. A job's pixels are computed when it starts, its end comes when the fabric of
-the model (pipeline, network, memory, contention of the cores) says so.
+the model (pipeline, network, memory, contention of the cores) says so. Jobs that an `Engine` takes are its own: RTL.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import cocotb
 import numpy as np
@@ -14,9 +14,9 @@ from cocotb.utils import get_sim_time
 from asic_model.bus import WINDOW_UNIT_BYTES
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import Fabric
-from asic_model.cores.registry import core_types
+from asic_model.cores.registry import build_job, core_types
 from asic_model.cores.result import CoreResult
-from asic_model.descriptors import BLOCK_BYTES, Status
+from asic_model.descriptors import BLOCK_BYTES, Status, unpack_job
 from asic_model.executor import Executor, Window, failed_result
 
 
@@ -24,13 +24,29 @@ def now_ps() -> int:
     return int(get_sim_time("ps"))
 
 
+class Engine(Protocol):
+    """A core that is RTL, for the jobs that it can do."""
+
+    def takes(self, job: Any) -> bool: ...
+
+    async def run(self, job: Any) -> CoreResult:
+        """Status, detail and bytes count."""
+
+
 class ServedCores:
-    """All cores of a chip. `served` counts jobs by kind; `hang` holds cores whose next job never ends."""
+    """All cores of a chip.
+
+    served  : jobs by kind that the model answered
+    engines : RTL by core
+    on_rtl  : jobs by kind that went there
+    hang    : cores whose next job never ends
+    """
 
     def __init__(self, dut: Any, config: ChipConfig, memory: np.ndarray, windows: Any) -> None:
         """windows : function number -> (base, size) of its window, in the registers' units"""
         self._dut, self._memory, self._windows = dut, memory, windows
-        self._executor = Executor(memory, core_types(config), threads=1)
+        self._types = core_types(config)
+        self._executor = Executor(memory, self._types, threads=1)
         self.fabric = Fabric(config)
         self._running: dict[int, CoreResult] = {}
         self._ended: list[tuple[int, CoreResult]] = []
@@ -38,6 +54,8 @@ class ServedCores:
         self.hang: set[int] = set()
         self._hung: set[int] = set()
         self.served: dict[str, int] = {}
+        self.engines: dict[int, Engine] = {}
+        self.on_rtl: dict[str, int] = {}
 
     def idle(self) -> None:
         """Inputs of the control RTL while no job ends."""
@@ -75,15 +93,26 @@ class ServedCores:
         else:
             base, size = 0, self._memory.size
         kind = self.fabric.cores[core].kind
+        assert address + BLOCK_BYTES <= self._memory.size
+        if core in self.engines:
+            number, fields = unpack_job(self._memory[address : address + BLOCK_BYTES].tobytes())
+            job = build_job(self._types[number], fields)
+            if self.engines[core].takes(job):
+                self.on_rtl[kind] = self.on_rtl.get(kind, 0) + 1
+                cocotb.start_soon(self._on_engine(core, job))
+                return
         self.served[kind] = self.served.get(kind, 0) + 1
         if core in self.hang:
             self.hang.remove(core)
             self._hung.add(core)
             return
-        assert address + BLOCK_BYTES <= self._memory.size
         result = self._executor.take(address, Window(base, size)).result()
         self._running[core] = result
         self.fabric.start(core, result, now_ps())
+        self._changed.set()
+
+    async def _on_engine(self, core: int, job: Any) -> None:
+        self._ended.append((core, await self.engines[core].run(job)))
         self._changed.set()
 
     async def _reset(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge
 
+from asic_model.codecs.h264.macroblock import I_4X4, I_16X16, INTER_16X16
 from asic_model.codecs.h264.tables import ZIGZAG_4X4
 from asic_model.engines.transform import (
     INTER_Y,
@@ -25,8 +26,10 @@ from asic_model.engines.transform import (
 )
 from asic_model.engines.transform.blocks import scale_offset_4x4
 from asic_model.engines.transform.timing import TransformConfig
+from asic_model.engines.transform.timing import cycles as transform_cycles
 from asic_model.kernel_cache import kernel
 from asic_model.simd.transforms import forward_4x4, inverse_4x4_add, scale_16
+from asic_model.work import encode_work
 from rtl_tests.accuracy import Record
 
 OP_BLOCK, OP_AC, OP_LUMA_DC, OP_CHROMA_DC, OP_INVERSE = range(5)
@@ -100,9 +103,10 @@ def residual_vector(op, qp, inter, source, prediction):
     return Vector(op, qp, inter, source, prediction, source.astype(np.int16) - prediction, 0)
 
 
-def random_vector(rng):
-    """A legal transaction: what an encoder at this QP can meet, all operations and QPs."""
-    op, qp, inter = int(rng.integers(5)), int(rng.integers(52)), int(rng.integers(2))
+def random_vector(rng, op=None):
+    """A legal transaction: what an encoder at this QP can meet, all operations (or one) and QPs."""
+    op = int(rng.integers(5)) if op is None else op
+    qp, inter = int(rng.integers(52)), int(rng.integers(2))
     spread = int(rng.choice([1, 4, 32, 255]))
     prediction = rng.integers(0, 256, 16, dtype=np.uint8)
     noise = rng.integers(-spread, spread + 1, 16)
@@ -217,6 +221,37 @@ class TB:
             assert cycle < 50 * len(vectors) + 100, f"no progress: {sent} blocks in, {taken} out"
         return last - first
 
+    async def run_steps(self, steps):
+        """Pass one random block for each of `steps` (operation, what must have left); return the cycles of all.
+
+        In each cycle the first that may enters.
+        """
+        dut = self.dut
+        left, entered, waiting, cycle, last = {}, [], list(range(len(steps))), 0, 0
+        vectors = []
+        dut.out_ready_i.value = 1
+        while len(left) < len(steps):
+            await FallingEdge(dut.clk)
+            ready = (n for n in waiting if all(left.get(need, cycle) < cycle for need in steps[n][1]))
+            number = next(ready, None)
+            dut.in_valid_i.value = int(number is not None)
+            if number is not None:
+                waiting.remove(number)
+                entered.append(number)
+                vectors.append(random_vector(self.rng, steps[number][0]))
+                self._drive(vectors[-1])
+            await cocotb.triggers.ReadWrite()
+            assert int(dut.in_ready_o.value)
+            if int(dut.out_valid_o.value):
+                self._check(len(left), vectors[len(left)])
+                last = cycle
+                left[entered[len(left)]] = cycle
+            cycle += 1
+            assert cycle < 1000, f"no progress: {len(entered)} blocks in, {len(left)} out"
+        await FallingEdge(dut.clk)
+        dut.in_valid_i.value = 0
+        return last
+
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def corners(dut):
@@ -250,6 +285,58 @@ async def one_block_a_cycle(dut):
         expected = -(-blocks // config.blocks_per_cycle) - 1 + config.latency_cycles
         record.cycles(model=expected, rtl=cycles)
         assert cycles == expected, f"{blocks} blocks took {cycles} cycles, the model says {expected}"
+    record.write()
+
+
+def macroblock_operations(kind, trials):
+    """Operations of one macroblock: (operation, numbers of those that must have left), the most urgent first."""
+    steps = [(OP_BLOCK, ()) for _ in range(trials)]
+
+    def add(operation, count, needs):
+        begin = len(steps)
+        for n in range(count):
+            steps.append((operation, needs(begin, n)))
+        return tuple(range(begin, len(steps)))
+
+    def chroma():
+        planes = [add(OP_AC, 4, lambda *_: ()) for _ in range(2)]
+        dcs = [add(OP_CHROMA_DC, 1, lambda *_, plane=plane: plane) for plane in planes]
+        return lambda: [add(OP_INVERSE, 4, lambda *_, dc=dc: dc) for dc in dcs]
+
+    if kind == "intra_16x16":
+        luma = add(OP_AC, 16, lambda *_: ())
+        second = chroma()
+        dc = add(OP_LUMA_DC, 1, lambda *_: luma)
+        add(OP_INVERSE, 16, lambda *_: dc)
+        second()
+    elif kind == "intra_4x4":  # each block needs the samples of the one before
+        add(OP_BLOCK, 16, lambda begin, n: (begin + n - 1,) if n else ())
+        chroma()()
+    else:
+        chroma()()
+        add(OP_BLOCK, 16, lambda *_: ())
+    return steps
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def macroblocks(dut):
+    """Whole macroblocks, each block entering when what it needs has left: the model's law, to the cycle."""
+    tb = TB(dut)
+    await tb.reset()
+    record = Record("transform", "macroblocks")
+    types = {"streamed": INTER_16X16, "intra_16x16": I_16X16, "intra_4x4": I_4X4}
+    record.bins("macroblock", types)
+    for kind, mb_type in types.items():
+        for trials in (0, 1, 50):
+            steps = macroblock_operations(kind, trials)
+            work = encode_work(1)
+            work["mb_type"], own = mb_type, 27 if kind == "intra_16x16" else 26
+            work["transform_blocks"] = trials + own
+            expected = int(transform_cycles(TransformConfig(), work)[0])
+            found = await tb.run_steps(steps)
+            record.hit("macroblock", kind)
+            record.cycles(model=expected, rtl=found)
+            assert found == expected, f"{kind} behind {trials} trials took {found} cycles, the model says {expected}"
     record.write()
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from asic_model.codecs.h264.macroblock import (
     I_4X4,
+    I_16X16,
     INTER_16X16,
     LEVELS_CB_AC,
     LEVELS_CB_DC,
@@ -16,6 +17,7 @@ from asic_model.codecs.h264.macroblock import (
     LEVELS_CR_DC,
     LEVELS_LUMA_DC,
     LEVELS_ROWS,
+    P_SKIP,
 )
 from asic_model.engines import transform
 from asic_model.work import encode_work
@@ -304,10 +306,13 @@ def test_chroma_qp() -> None:
 
 
 def test_cycles() -> None:
-    work = encode_work(3)
-    work["mb_type"] = [INTER_16X16, I_4X4, INTER_16X16]
-    work["transform_blocks"] = [24, 160, 0]
-    work["transform_coded_blocks"] = [10, 24, 0]
+    """Two blocks a cycle, latency 10. Inter: 8 chroma blocks enter until cycle 3, their DC at 14, its second pass at 25
+    and 26, out at 36 (34 passes need 17 entries: fewer). Intra4x4: 134 trials in 67 cycles, 15 blocks wait 11 each."""
+    work = encode_work(5)
+    work["mb_type"] = [INTER_16X16, I_4X4, INTER_16X16, I_16X16, P_SKIP]
+    work["transform_blocks"] = [26, 160, 0, 27, 30]
+    work["transform_coded_blocks"] = [10, 24, 0, 20, 0]
     cfg = transform.TransformConfig(blocks_per_cycle=2, latency_cycles=10, dc_cycles=3)
-    assert transform.cycles(cfg, work).tolist() == [12 + 10 + 3, 80 + 160 + 3, 0]
-    assert transform.inverse_cycles(cfg, work).tolist() == [5 + 13, 12 + 13, 0]
+    # Intra16x16: 16 luma blocks until 7, DC at 18, second pass of 24 from 29 to 40, out at 50
+    assert transform.cycles(cfg, work).tolist() == [36, 67 + 15 * 11 + 10, 0, 50, 15 - 1 + 10]
+    assert transform.inverse_cycles(cfg, work).tolist() == [5 + 13, 12 + 13, 0, 10 + 13, 0]

@@ -3,39 +3,73 @@
 import numpy as np
 from pydantic import Field
 
-from asic_model.codecs.h264.macroblock import I_4X4, I_8X8
+from asic_model.codecs.h264.macroblock import B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP
 from asic_model.section import Section
 
 
 class TransformConfig(Section):
-    """Forward and inverse pipelines, side by side, both fed with 4x4 blocks (an 8x8 block counts as four)."""
+    """One pipeline from residual to reconstruction, fed with 4x4 blocks (an 8x8 block counts as four)."""
 
-    blocks_per_cycle: int = Field(1, ge=1, le=16, description="4x4 blocks that each pipeline accepts in a cycle")
+    blocks_per_cycle: int = Field(1, ge=1, le=16, description="4x4 blocks that the pipeline accepts in a cycle")
     latency_cycles: int = Field(9, ge=1, le=64, description="residual in to reconstructed samples out, one block")
     latency_8x8_cycles: int = Field(
         17, ge=1, le=64, description="the same of an 8x8 block, from its first sample to its last"
     )
-    dc_cycles: int = Field(4, ge=0, le=32, description="cycles that a macroblock's DC blocks add (Intra16x16, chroma)")
+    dc_cycles: int = Field(4, ge=0, le=32, description="decode: cycles that a macroblock's DC blocks add")
 
 
 def _pipelined(blocks: np.ndarray, blocks_per_cycle: int) -> np.ndarray:
     return -(-blocks.astype(np.int64) // blocks_per_cycle)
 
 
+# Blocks of a macroblock that are no trials: luma, eight of chroma, DC blocks.
+_OWN_INTRA_16X16 = 16 + 8 + 3
+_OWN = 16 + 8 + 2
+
+
+def _last_pass_cycles(cfg: TransformConfig) -> dict[str, int]:
+    """Cycles from the first block of the chosen mode to its last reconstructed one, by kind of macroblock.
+
+    A block enters the cycle after what it needs has left. Blocks whose DC is coded apart (chroma, Intra16x16) pass
+    twice, the DC block between; what waits leaves its place to others.
+    """
+
+    def last(blocks: int) -> int:
+        """When the last of `blocks` enters, the first at 0."""
+        return -(-blocks // cfg.blocks_per_cycle) - 1
+
+    latency, step = cfg.latency_cycles, cfg.latency_cycles + 1
+    chroma = last(8) + 2 * step + last(4)  # first pass, DC, second pass of the second plane: the last entry
+    return {
+        "streamed": max(last(16 + 8 + 2 + 8), chroma) + latency,
+        "intra_16x16": last(16) + 2 * step + last(16 + 8) + latency,
+        "intra_4x4": 15 * step + latency,
+        "intra_8x8": max(3 * (cfg.latency_8x8_cycles + 1) + cfg.latency_8x8_cycles, chroma + latency),
+    }
+
+
 def cycles(cfg: TransformConfig, work: np.ndarray) -> np.ndarray:
     """Encode: int64[n] cycles from the first residual block to the last reconstructed one.
 
-    Blocks stream through the forward pipeline while the inverse pipeline works behind it, so the longer of the two
-    counts, plus the latency of one block and the DC blocks. In Intra4x4 (Intra8x8) each of 16 (4) luma blocks needs
-    its neighbour's reconstruction: the latency is paid block by block, and only trials and chroma stream.
+    Trials stream ahead of the mode that is chosen. Its own blocks stream too, but for Intra4x4 (Intra8x8), where each
+    of 16 (4) luma blocks needs its neighbour's reconstruction, and for DC blocks, which need all of theirs; chroma
+    fills the gaps. A macroblock that is skipped (or I_PCM) has trials only.
     """
-    mb_type = work["mb_type"]
-    forward = _pipelined(work["transform_blocks"], cfg.blocks_per_cycle)
-    inverse = _pipelined(work["transform_coded_blocks"], cfg.blocks_per_cycle)
-    waits = np.where(mb_type == I_4X4, 16 * cfg.latency_cycles, cfg.latency_cycles)
-    waits = np.where(mb_type == I_8X8, 4 * cfg.latency_8x8_cycles, waits)
-    busy = np.maximum(forward, inverse) + waits + cfg.dc_cycles
-    return np.where(work["transform_blocks"] > 0, busy, 0).astype(np.int64)
+    mb_type, blocks = work["mb_type"], work["transform_blocks"].astype(np.int64)
+    law = _last_pass_cycles(cfg)
+    own = np.where(mb_type == I_16X16, _OWN_INTRA_16X16, _OWN)
+    whole = np.select(
+        [mb_type == I_4X4, mb_type == I_8X8, mb_type == I_16X16],
+        [law["intra_4x4"], law["intra_8x8"], law["intra_16x16"]],
+        law["streamed"],
+    )
+    without = np.isin(mb_type, (P_SKIP, B_SKIP, I_PCM)) | (blocks < own)
+    busy = np.where(
+        without,
+        _pipelined(blocks, cfg.blocks_per_cycle) - 1 + cfg.latency_cycles,
+        _pipelined(np.maximum(blocks - own, 0), cfg.blocks_per_cycle) + whole,
+    )
+    return np.where(blocks > 0, busy, 0).astype(np.int64)
 
 
 def inverse_cycles(cfg: TransformConfig, work: np.ndarray) -> np.ndarray:
