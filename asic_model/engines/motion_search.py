@@ -180,7 +180,9 @@ def search_row(
                 bits = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)])
                 column_rates[dx] = rate_lambda * bits if dx < columns_here else never
             for dy in range(rows_here):
-                row_rates[dy] = rate_lambda * VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)]
+                row_rates[dy] = rate_lambda * np.int64(
+                    VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)]
+                )
             # a 4x4 average stands for 16 samples
             add_rates(coarse, groups, rows_here, column_rates, row_rates, MOTION_LAMBDA_BITS + 4)
             work[mb].motion_search_coarse += rows_here * columns_here
