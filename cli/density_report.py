@@ -311,9 +311,24 @@ def _money(preset: str, found: Record) -> Iterator[Chapter]:
     ]
     yield Chapter(
         f"What would make 95 % true, {preset}",
-        [Table(("assumption", "must be"), even, frozenset((1,)))],
+        [Table(("assumption", "must be"), even, frozenset((1,))), Words(_software_words(found["break_even_software"]))],
         "Each alone, all others at their values; core_speed in Mpix/s: a slower codec or preset at equal compression.",
     )
+
+
+def _software_words(found: Record | None) -> list[str]:
+    """Which preset, which codec would make it true."""
+    from benchmarks.density.claims import load_published
+
+    if found is None:
+        return ["No speed of the software makes it true."]
+    vp9 = load_published()["software_vp9_servers"].value
+    reaches = "would do" if vp9 >= found["times_slower"] else "would not do"
+    return [
+        f"Preset: a chip that compresses as {found['presets']}, and is as fast. Codec: one whose software is "
+        f"{found['times_slower']:.1f} times slower than the preset compared with, as fast on the chip; VP9, {vp9:g} "
+        f"times as published, {reaches}."
+    ]
 
 
 def _figure(name: str, value: float) -> str:

@@ -310,6 +310,7 @@ def _preset_result(plan: Plan, rows: Sequence[dict[str, Any]], assumptions: Assu
     speeds = Speeds(chip_speed, core_speed, low, high, core_error)
     ratio = chip_speed / core_speed
     kinds = {row["match"][preset]["kind"] for row in rows}
+    even = {name: cost.break_even(assumptions, speeds, name, "cost_saved", TARGET_SAVING) for name in BREAK_EVENS}
     return {
         "speeds": asdict(speeds),
         "equal_compression": kinds == {"between"},
@@ -320,10 +321,26 @@ def _preset_result(plan: Plan, rows: Sequence[dict[str, Any]], assumptions: Assu
         "tornado": [
             {**asdict(swing), "width": swing.width} for swing in cost.tornado(assumptions, speeds, "cost_saved")
         ],
-        "break_even": {
-            name: cost.break_even(assumptions, speeds, name, "cost_saved", TARGET_SAVING) for name in BREAK_EVENS
-        },
+        "break_even": even,
+        "break_even_software": _break_even_software(rows, even["core_speed"], core_speed),
     }
+
+
+def _break_even_software(rows: Sequence[dict[str, Any]], needed: float | None, matched: float) -> dict[str, Any] | None:
+    """The software that would make the saving true: its speed in words of the presets measured, and how many times
+    slower than the matching one that is; None where no speed does."""
+    if needed is None:
+        return None
+    speeds = {preset: _geometric([row["speeds"][preset]["mpix_per_s"] for row in rows]) for preset in rows[0]["speeds"]}
+    order = sorted(speeds, key=lambda preset: -speeds[preset])
+    slower = [preset for preset in order if speeds[preset] < needed]
+    if slower == order:
+        words = f"any preset measured does ({order[0]} and slower)"
+    elif slower:
+        words = f"{slower[0]} or slower ones do"
+    else:
+        words = f"none measured does: one slower than {order[-1]} ({speeds[order[-1]]:.1f} Mpix/s)"
+    return {"mpix_per_s": needed, "times_slower": matched / needed, "presets": words}
 
 
 def _geometric(values: Sequence[float]) -> float:

@@ -199,6 +199,26 @@ def test_unequal_compression_is_said_and_by_how_much(
     assert ("Not at equal compression" in said) == (chip_rate != 900)
 
 
+def test_what_software_makes_95_percent_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """95 % is 20 times the performance per TCO; that grows as the software slows down, all else equal."""
+    fake_study(monkeypatch, chip_psnr=0, chip_rate=900)
+    (tmp_path / "dear.yaml").write_text("cpu_server_price: 100000")
+    for prices, presets in (
+        ([], "none measured does: one slower than medium (50.0 Mpix/s)"),
+        (["dear.yaml"], "medium or slower ones do"),
+    ):
+        arguments = ["density", "--cpu-presets", "superfast,medium", "--cache", str(tmp_path)]
+        for name in prices:
+            arguments += ["--assumptions", str(tmp_path / name)]
+        assert run([*arguments, "--report", str(tmp_path / "d.json"), "--report", str(tmp_path / "d.txt")]) == 0
+        found = json.loads((tmp_path / "d.json").read_text())["presets"]["medium"]
+        slower = found["break_even_software"]["times_slower"]
+        assert slower == pytest.approx(20 / found["results"]["perf_per_tco"]["value"], rel=1e-6)
+        said = " ".join((tmp_path / "d.txt").read_text().split())
+        assert f"Preset: a chip that compresses as {presets}, and is as fast." in said
+        assert f"is {slower:.1f} times slower" in said
+
+
 @pytest.mark.parametrize(
     ("second", "verdict", "code"), [(51.0, "agree within 5 %", 0), (58.0, "do not agree within 5 %", 1)]
 )
