@@ -30,7 +30,7 @@ UNCHECKED = 0.15
 # of published simulators.
 MEMORY_USUAL, MEMORY_OTHER = (-0.09, 0.0), (-0.15, 0.20)
 CONTROLLER = 0.05
-GROUPED = 0.034  # what grouped playback carries too much where memory binds (docs/throughput.md)
+GROUPED = 0.08  # what grouped playback carries too much where memory binds (docs/throughput.md)
 FIRMWARE = 0.05  # counts of cycles a job beside what is assumed: `python -m benchmarks.firmware_cost`
 
 

@@ -1,6 +1,9 @@
 """record, simulate, capacity, sweep, fleet, explain, compare: what users see, good and bad."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from cli.main import run
 from tests.driver.clips import write_clip
 
+PROJECT = Path(__file__).resolve().parent.parent.parent
 WORKLOAD = (
     "sessions:\n  - {count: 3, source: {width: 160, height: 96, fps: 30}, ladder: [160x96@200k, 80x48@60k], gop: 4}\n"
 )
@@ -85,6 +89,61 @@ def test_a_sweep_and_a_fleet_from_files(folder: Path, capsys: pytest.CaptureFixt
     (folder / "f.yaml").write_text("demand: [{workload: w.yaml, per_hour: 50}]\nhours: 3\n")
     assert run(["fleet", str(folder / "f.yaml"), "-o", str(folder / "day.json"), "-q"]) == 0
     assert json.loads((folder / "day.json").read_text())["rejected"] == 0
+
+
+_EVERYTHING = """
+import sys
+from cli.main import run
+jobs = sys.argv[1]
+options = ["--duration", "0.05", "-q"]
+assert run(["simulate", "w.yaml", *options, "--report", "simulate.json"]) == 0
+assert run(["simulate", "w.yaml", *options, "--chips", "2", "--jobs", jobs, "--report", "host.json"]) == 0
+assert run(["capacity", "--scenario", "w.yaml", "--chip", "tiny", *options, "--report", "capacity.json"]) == 0
+assert run(["sweep", "s.yaml", "-o", "sweep.json", "--jobs", jobs, "-q"]) == 0
+assert run(["fleet", "f.yaml", "-o", "fleet.json", "--jobs", jobs, "-q"]) == 0
+"""
+
+
+@pytest.mark.slow
+def test_every_command_writes_the_same_bytes_whatever_runs_it(tmp_path: Path) -> None:
+    """Two runs in two folders, with other hash seeds and numbers of processes."""
+    written = []
+    for name, hash_seed, jobs in (("a", "1", "1"), ("deeper/b", "999", "2")):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        (folder / "w.yaml").write_text(WORKLOAD)
+        (folder / "s.yaml").write_text(
+            "workload: w.yaml\naxes: {encode.cores: [1, 2]}\nmeasure: {kind: simulate, streams: 3, duration_s: 0.05}\n"
+        )
+        (folder / "f.yaml").write_text("demand: [{workload: w.yaml, per_hour: 50}]\nhours: 3\nverify: 1\n")
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(PROJECT)}
+        command = [sys.executable, "-c", _EVERYTHING, jobs]
+        subprocess.run(command, cwd=folder, env=environment, check=True, timeout=300)
+        written.append({path.name: path.read_bytes() for path in folder.glob("*.json")})
+    assert sorted(written[0]) == ["capacity.json", "fleet.json", "host.json", "simulate.json", "sweep.json"]
+    for name, content in written[0].items():
+        assert content == written[1][name], name
+
+
+@pytest.mark.parametrize("what", ["preset", "deadline", "outputs"])
+def test_capacity_as_a_table(folder: Path, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every preset, deadlines from 20 to 500 ms, several outputs against one: a row each, in the report too."""
+    report = str(folder / f"{what}.json")
+    options = ["--chip", "tiny", "--duration", "0.05", "--vary", what, "--report", report]
+    assert run(["capacity", "--scenario", str(folder / "w.yaml"), *options]) == 0
+    rows = json.loads(Path(report).read_text())["capacity"]["rows"]
+    names = {
+        "preset": ["fast", "medium", "slow"],
+        "deadline": ["20 ms", "33 ms", "50 ms", "100 ms", "200 ms", "500 ms"],
+        "outputs": ["several outputs", "one output"],
+    }
+    assert [row["name"] for row in rows] == names[what]
+    held = [row["streams"] for row in rows]
+    assert held == sorted(held, reverse=what == "preset") or what == "outputs"  # slower holds less, later holds more
+    assert all(row["error"]["low"] <= 0 <= row["error"]["high"] for row in rows)
+    said = capsys.readouterr().out
+    assert all(name in said for name in names[what])
+    assert ("times the samples" in said) == (what == "outputs")
 
 
 @pytest.mark.parametrize(
