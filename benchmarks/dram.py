@@ -194,12 +194,14 @@ def main() -> int:
     print(f"{head}{'fast':>8}{'':>8}{'ns':>5}")
     misses = 0
     traces: dict[tuple[str, int], tuple[np.ndarray, np.ndarray]] = {}
-    errors = []
+    errors, costs = [], []
     for case, said in published(folder).items():
         key = case.trace, case.timing.burst_bytes
         if key not in traces:
             traces[key] = trace(folder, *key, options.limit)
+        began = time.process_time()
         result = play(case, *traces[key])
+        costs.append((time.process_time() - began) / traces[key][0].size * 1e9)
         value, waited = efficiency(case, result), latency_ns(case, result)
         away, late = distance(value, said.efficiency), distance(waited, said.latency_ns)
         bad = abs(away) > EFFICIENCY_TOLERANCE or abs(late) > LATENCY_TOLERANCE
@@ -212,6 +214,10 @@ def main() -> int:
             f"{'  <-- outside' if bad else ''}"
         )
     print(f"\n{misses} outside {EFFICIENCY_TOLERANCE:.0%} efficiency or {LATENCY_TOLERANCE:.0%} latency")
+    print(
+        f"controller: {min(costs[1:]):.0f} to {max(costs[1:]):.0f} ns of host time a burst, mean {np.mean(costs[1:]):.0f}; "
+        "the first case, which loads kernels, left out"
+    )
     print(f"fast model: mean error {np.mean(np.abs(errors)):.1%}, largest {max(errors, key=abs):+.1%}")
     return int(misses > 0)
 

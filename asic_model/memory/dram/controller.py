@@ -112,15 +112,15 @@ def _next_command(bank, row, write):
 
 
 @kernel
-def _may_issue(c, command, bank, group, rank, now):
-    """Whether all distances to former commands have passed."""
+def _earliest(c, command, bank, group, rank):
+    """The clock from which on all distances to former commands have passed."""
     if command == ACTIVATE:
-        return now >= max(max(bank[B_ACT], group[G_ACT]), max(rank[R_ACT], rank[R_FAW] + c.FAW))
+        return max(max(bank[B_ACT], group[G_ACT]), max(rank[R_ACT], rank[R_FAW] + c.FAW))
     if command == PRECHARGE:
-        return now >= bank[B_PRE]
+        return bank[B_PRE]
     if command == READ:
-        return now >= max(bank[B_COL], max(group[G_READ], rank[R_READ]))
-    return now >= max(bank[B_COL], max(group[G_WRITE], rank[R_WRITE]))
+        return max(bank[B_COL], max(group[G_READ], rank[R_READ]))
+    return max(bank[B_COL], max(group[G_WRITE], rank[R_WRITE]))
 
 
 @kernel
@@ -189,26 +189,33 @@ def _append(queue, count, entry):
 
 
 @kernel
-def _oldest_ready(c, p, queue, count, banks, groups, ranks, now, guard):
-    """Oldest entry whose next command may be issued; -1 if none. `guard`: do not close rows opened for others."""
+def _oldest_ready(c, p, queue, count, banks, groups, ranks, now, guard, wake):
+    """Oldest entry whose next command may be issued; -1 if none. `guard`: do not close rows opened for others.
+
+    `wake` int64[1]: lowered to the clock from which on an entry that was looked at could go, if that is earlier.
+    """
     for i in range(count):
         b = queue[i, Q_BANK]
         command = _next_command(banks[b], queue[i, Q_ROW], queue[i, Q_WRITE])
         if guard and command == PRECHARGE and banks[b, B_ACTIVE] > 0:
             continue
         g = b // p.banks
-        if _may_issue(c, command, banks[b], groups[g], ranks[g // p.groups], now):
+        clock = _earliest(c, command, banks[b], groups[g], ranks[g // p.groups])
+        if clock <= now:
             return i
+        wake[0] = min(wake[0], clock)
     return -1
 
 
 @kernel
-def _first_in_bank_queue(c, p, queue, count, b, banks, groups, ranks, now):
-    """First entry of a bank's queue that may go on; -1 if none."""
+def _first_in_bank_queue(c, p, queue, count, b, banks, groups, ranks, now, wake):
+    """First entry of a bank's queue that may go on; -1 if none. `wake` as in `_oldest_ready`."""
     g = b // p.banks
     for i in range(count):
         command = _next_command(banks[b], queue[i, Q_ROW], queue[i, Q_WRITE])
-        if not _may_issue(c, command, banks[b], groups[g], ranks[g // p.groups], now):
+        clock = _earliest(c, command, banks[b], groups[g], ranks[g // p.groups])
+        if clock > now:
+            wake[0] = min(wake[0], clock)
             continue
         if command == PRECHARGE:
             if i:
@@ -308,8 +315,15 @@ def simulate(c, p, channel, bank, row, key, is_write):
     served = 0
     now = np.int64(0)
     last = np.int64(0)
+    # Per bank: nothing in its queue can go before. Commands to other banks only make it later.
+    bank_wake = np.zeros((p.channels, all_banks), np.int64)
+    own = np.zeros(1, np.int64)
+    wake = np.zeros(1, np.int64)
+    quiet = False  # nothing happened in the last clock: nothing will, before `wake`
     while served < total:
-        now += 1
+        now = max(now + 1, wake[0]) if quiet else now + 1
+        quiet = not c.AAD
+        wake[0] = FAR
         # The requester.
         for _ in range(OFFERS_PER_CLOCK):
             if offered == total:
@@ -339,15 +353,18 @@ def simulate(c, p, channel, bank, row, key, is_write):
                     break
                 n_reads[ch] = _append(reads[ch], n_reads[ch], entry)
             offered += 1
+            quiet = False
         for ch in range(p.channels):
             if p.refresh:
                 for r in range(p.ranks):
+                    wake[0] = min(wake[0], ranks[ch, r, R_REFRESH])
                     if now >= ranks[ch, r, R_REFRESH]:
                         ranks[ch, r, R_REFRESH] += c.REFI
                         ranks[ch, r, R_DUE] += 1
             due = False
             for r in range(p.ranks):
                 due = due or ranks[ch, r, R_DUE] > 0
+            quiet = quiet and not due
             if p.bank_depth:
                 # Move one transaction into its bank's queue.
                 idle = n_in_banks[ch] == 0
@@ -356,6 +373,7 @@ def simulate(c, p, channel, bank, row, key, is_write):
                     n_writes[ch] >= p.write_depth or (idle and (n_writes[ch] > WRITE_IDLE_DRAIN or ending))
                 ):
                     draining[ch] = n_writes[ch]
+                    quiet = False
                 is_draining = draining[ch] > 0
                 source = writes[ch] if is_draining else reads[ch]
                 held = n_writes[ch] if is_draining else n_reads[ch]
@@ -364,6 +382,8 @@ def simulate(c, p, channel, bank, row, key, is_write):
                     if n_waiting[ch, b] < p.bank_depth:
                         n_waiting[ch, b] = _append(waiting[ch, b], n_waiting[ch, b], source[i])
                         n_in_banks[ch] += 1
+                        bank_wake[ch, b] = 0
+                        quiet = False
                         if is_draining:
                             n_writes[ch] = _remove(writes[ch], held, i)
                             draining[ch] -= 1
@@ -379,9 +399,10 @@ def simulate(c, p, channel, bank, row, key, is_write):
             chosen = -1
             b = np.int64(0)
             if not p.bank_depth:
-                chosen = _oldest_ready(c, p, queue, count, banks[ch], groups[ch], ranks[ch], now, False)
+                chosen = _oldest_ready(c, p, queue, count, banks[ch], groups[ch], ranks[ch], now, False, wake)
             if chosen < 0 and due:
                 step = _refresh(c, p, banks[ch], ranks[ch], now)
+                bank_wake[ch] = 0
                 out[8] += step == 2
                 if step or not p.bank_depth:
                     if not step and c.AAD:
@@ -391,12 +412,14 @@ def simulate(c, p, channel, bank, row, key, is_write):
                 if write_mode[ch]:
                     if n_writes[ch] < p.write_low and n_reads[ch]:
                         write_mode[ch] = 0
+                        quiet = False
                 elif n_writes[ch] > p.write_high or n_reads[ch] == 0:
                     write_mode[ch] = 1
+                    quiet = False
                 place = 2 if write_mode[ch] else 1
                 queue = writes[ch] if write_mode[ch] else reads[ch]
                 count = n_writes[ch] if write_mode[ch] else n_reads[ch]
-                chosen = _oldest_ready(c, p, queue, count, banks[ch], groups[ch], ranks[ch], now, True)
+                chosen = _oldest_ready(c, p, queue, count, banks[ch], groups[ch], ranks[ch], now, True, wake)
             if p.bank_depth:
                 place = 3
                 for _ in range(all_banks):
@@ -404,15 +427,25 @@ def simulate(c, p, channel, bank, row, key, is_write):
                     b = turn[ch]
                     if n_waiting[ch, b] == 0 or ranks[ch, b // (p.groups * p.banks), R_DUE] > 0:
                         continue
+                    if now < bank_wake[ch, b]:
+                        wake[0] = min(wake[0], bank_wake[ch, b])
+                        continue
                     queue = waiting[ch, b]
                     count = n_waiting[ch, b]
-                    chosen = _first_in_bank_queue(c, p, queue, count, b, banks[ch], groups[ch], ranks[ch], now)
+                    own[0] = FAR
+                    chosen = _first_in_bank_queue(
+                        c, p, queue, count, b, banks[ch], groups[ch], ranks[ch], now, own
+                    )  # fmt: skip
+                    if chosen < 0:
+                        bank_wake[ch, b] = own[0]
+                        wake[0] = min(wake[0], own[0])
                     if chosen >= 0:
                         break
             if chosen < 0:
                 if c.AAD:
                     _second_half(banks[ch], now, False)
                 continue
+            quiet = False
             for k in range(Q_FIELDS):
                 entry[k] = queue[chosen, k]
             b = entry[Q_BANK]
@@ -422,6 +455,7 @@ def simulate(c, p, channel, bank, row, key, is_write):
                 entry[Q_COUNTED] = 1
                 out[5 if command == ACTIVATE else (6 if command == PRECHARGE else 4)] += 1
             _issue(c, p, command, entry[Q_ROW], b, banks[ch], groups[ch], ranks[ch], now)
+            bank_wake[ch, b] = 0
             if command in (READ, WRITE):
                 served += 1
                 out[7] += c.BL
