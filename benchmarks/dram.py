@@ -215,8 +215,8 @@ def main() -> int:
         )
     print(f"\n{misses} outside {EFFICIENCY_TOLERANCE:.0%} efficiency or {LATENCY_TOLERANCE:.0%} latency")
     print(
-        f"controller: {min(costs[1:]):.0f} to {max(costs[1:]):.0f} ns of host time a burst, mean {np.mean(costs[1:]):.0f}; "
-        "the first case, which loads kernels, left out"
+        f"controller: {min(costs[1:]):.0f} to {max(costs[1:]):.0f} ns of host time a burst, "
+        f"mean {np.mean(costs[1:]):.0f}; the first case, which loads kernels, left out"
     )
     print(f"fast model: mean error {np.mean(np.abs(errors)):.1%}, largest {max(errors, key=abs):+.1%}")
     return int(misses > 0)

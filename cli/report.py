@@ -406,7 +406,7 @@ def _streams(record: Record) -> Chapter | None:
     blocks: list[Any] = []
     if "error" in part:
         error = part["error"]
-        says.append(f"What this chip carries of such streams is known to {_span(error)} of itself.")
+        says.append(f"What this chip carries of such streams may be off by {_span(error)}.")
         terms = [
             [LIMIT_WORDS.get(t["name"], t["name"]), f"{t['low']:+.1%}", f"{t['high']:+.1%}", t["why"]]
             for t in error["terms"] if t["low"] or t["high"]

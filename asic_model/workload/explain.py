@@ -76,7 +76,7 @@ def _limits(record: Record) -> Iterator[str]:
             yield "That limit is a figure of the chip's description: it has no error bar."
             return
         yield (
-            f"What the chip carries is known to {error['low']:+.0%} to {error['high']:+.0%}; most uncertain of what "
+            f"What the chip carries may be off by {error['low']:+.0%} to {error['high']:+.0%}; most uncertain of what "
             f"limits it: {WORDS[error['terms'][0]['name']]} ({error['terms'][0]['why']})."
         )
 

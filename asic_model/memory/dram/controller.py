@@ -315,7 +315,8 @@ def simulate(c, p, channel, bank, row, key, is_write):
     served = 0
     now = np.int64(0)
     last = np.int64(0)
-    # Per bank: nothing in its queue can go before. Commands to other banks only make it later.
+    # Per bank: nothing in its queue can go before. Commands to other banks only make it later; an ACT-2 (AAD) may make
+    # it earlier, so memories that have it look at every clock.
     bank_wake = np.zeros((p.channels, all_banks), np.int64)
     own = np.zeros(1, np.int64)
     wake = np.zeros(1, np.int64)
@@ -427,7 +428,7 @@ def simulate(c, p, channel, bank, row, key, is_write):
                     b = turn[ch]
                     if n_waiting[ch, b] == 0 or ranks[ch, b // (p.groups * p.banks), R_DUE] > 0:
                         continue
-                    if now < bank_wake[ch, b]:
+                    if not c.AAD and now < bank_wake[ch, b]:
                         wake[0] = min(wake[0], bank_wake[ch, b])
                         continue
                     queue = waiting[ch, b]
