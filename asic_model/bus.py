@@ -79,6 +79,17 @@ _EVENT_WORDS = [(regs.EVENT_STATUS >> 2, regs.EVENT_ENABLE >> 2)] + [
     (function_register(n, regs.FUNCTIONS_EVENT_STATUS) >> 2, function_register(n, regs.FUNCTIONS_EVENT_ENABLE) >> 2)
     for n in range(1, regs.FUNCTIONS_COUNT + 1)
 ]
+# Places of a core's registers among the words.
+_CORE_WORDS = regs.CORES_STRIDE >> 2
+_STATUS, _DETAIL, _OUTPUT_BYTES, _STARTED, _FINISHED, _BUSY_TICKS, _DONE = (
+    address >> 2
+    for address in (
+        regs.CORES_STATUS, regs.CORES_DETAIL, regs.CORES_OUTPUT_BYTES, regs.CORES_STARTED_LOW, regs.CORES_FINISHED_LOW,
+        regs.CORES_BUSY_TICKS, regs.CORES_DONE,
+    )
+)  # fmt: skip
+assert regs.CORES_STARTED_HIGH == regs.CORES_STARTED_LOW + 4
+assert regs.CORES_FINISHED_HIGH == regs.CORES_FINISHED_LOW + 4
 # Reading these computes something; reads of those in `Bus.VOLATILE` first let the cores catch up.
 _COMPUTED = (
     regs.WAIT_PENDING, regs.INSTRUCTIONS_LOW, regs.INSTRUCTIONS_HIGH, regs.MEMORY_READ_KIB, regs.MEMORY_WRITE_KIB,
@@ -356,25 +367,20 @@ class Bus:
         return self.word(regs.CORES_JOB_LOW + base) | self.word(regs.CORES_JOB_HIGH + base) << 32
 
     def core_started(self, core: int, at_ps: int) -> None:
-        base, ticks = core * regs.CORES_STRIDE, at_ps // self._tick_ps
-        self.set_word(regs.CORES_STATUS + base, regs.CORES_STATUS_BUSY.put(1))
-        self.set_word(regs.CORES_STARTED_LOW + base, ticks)
-        self.set_word(regs.CORES_STARTED_HIGH + base, ticks >> 32)
+        words, at, ticks = self._words, core * _CORE_WORDS, at_ps // self._tick_ps
+        words[_STATUS + at] = regs.CORES_STATUS_BUSY.mask
+        words[_STARTED + at], words[_STARTED + 1 + at] = ticks & MASK32, ticks >> 32
 
     def core_ended(self, core: int, end_ps: int, result: CoreResult) -> None:
-        base, word = core * regs.CORES_STRIDE, self.word
+        words, at = self._words, core * _CORE_WORDS
         ticks = -(-end_ps // self._tick_ps)  # seen with the next edge of the control clock
-        started = word(regs.CORES_STARTED_LOW + base) | word(regs.CORES_STARTED_HIGH + base) << 32
-        for address, value in (
-            (regs.CORES_STATUS, regs.CORES_STATUS_RESULT.put(result.status)),
-            (regs.CORES_DETAIL, result.detail),
-            (regs.CORES_OUTPUT_BYTES, result.output_bytes),
-            (regs.CORES_FINISHED_LOW, ticks),
-            (regs.CORES_FINISHED_HIGH, ticks >> 32),
-            (regs.CORES_BUSY_TICKS, word(regs.CORES_BUSY_TICKS + base) + ticks - started),
-        ):
-            self.set_word(address + base, value)
-        self.set_word(regs.CORES_DONE, word(regs.CORES_DONE) | 1 << core)
+        started = words[_STARTED + at] | words[_STARTED + 1 + at] << 32
+        words[_STATUS + at] = regs.CORES_STATUS_RESULT.put(result.status)
+        words[_DETAIL + at] = result.detail & MASK32
+        words[_OUTPUT_BYTES + at] = result.output_bytes & MASK32
+        words[_FINISHED + at], words[_FINISHED + 1 + at] = ticks & MASK32, ticks >> 32
+        words[_BUSY_TICKS + at] = words[_BUSY_TICKS + at] + ticks - started & MASK32
+        words[_DONE] |= 1 << core
         self._set_pending(regs.PENDING_CORE.mask, end_ps)
 
     def count_up(self, address: int, by: int = 1) -> None:

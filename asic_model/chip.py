@@ -63,6 +63,8 @@ HOST, CONTROL = CLIENTS.index("host"), CLIENTS.index("control")
 POSTED_MOST = 10_000  # register writes before the chip catches up anyway
 RESET_STEP_PS = 100 * PS_PER_US
 NEVER_PS = 1 << 62
+# Registers that neither firmware nor cores change: the chip need not be played up to the moment of reading them.
+STANDING = frozenset((regs.LINK_DROPS, regs.ID, regs.INTERFACE_VERSION, regs.CLOCK_PERIOD))
 ALL_ONES = 0xFFFFFFFF  # what a read gives when nobody answers
 NOWHERE = 0xFFFFFFFC  # an address that the control processor cannot fetch from
 _MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
@@ -183,7 +185,8 @@ class Chip:
         _check_register(address)
         self._counts["host_reads"] += 1
         self.now_ps += 2 * self._mmio_ps
-        self._catch_up()
+        if address not in STANDING or self._looks_often:
+            self._catch_up()
         if self._link_down_until_ps > self.now_ps:
             return ALL_ONES
         return self._bus.read(address, self.now_ps // self._tick_ps, self._processor.instructions)
@@ -220,7 +223,9 @@ class Chip:
         self._transfer(self.now_ps, HOST, address, size, False, duration_ps)
         self._executor.settle(address, size, False)
         data = self.memory[address : address + size].tobytes()
-        self._pass(latency_ps + duration_ps)
+        self.now_ps += latency_ps + duration_ps
+        if self._looks_often:
+            self._catch_up()
         return data
 
     def memory_write(self, address: int, data: Any) -> None:
@@ -256,7 +261,9 @@ class Chip:
             self.now_ps = max(self.now_ps, limit_ps)
             return False
         raised_ps = self._bus.event_ps[function] + self._link_latency_ps
-        self._pass(max(0, raised_ps - self.now_ps))
+        self.now_ps = max(self.now_ps, raised_ps)
+        if self._looks_often:
+            self._catch_up()
         return True
 
     def wait_any(self, timeout_us: float, functions: Sequence[int]) -> None:
@@ -379,6 +386,12 @@ class Chip:
             raise ChipError(f"host link: {moved} bytes served of {asked} asked for")
 
     # ------------------------------------------------------------------------------------------------------- time
+
+    @property
+    def _looks_often(self) -> bool:
+        """Whether the chip is played at every point of the host's time, and not only where that can show: a fault may
+        strike the link meanwhile, and the timeline shows how far the control processor was played."""
+        return self.timeline is not None or self.faults.any_armed
 
     def _pass(self, duration_ps: int) -> None:
         """The host spends `duration_ps`; the chip goes on meanwhile."""
@@ -522,7 +535,8 @@ class Chip:
                 macroblocks //= 2
             floor_ps += macroblocks * FLOOR_CYCLES * self.config.clocks.core_ps
         faults = tuple(self.faults.of_job(core))
-        self._running[core] = _Running(ticket, self._altered(ticket, faults), at_ps, floor_ps, address, faults)
+        altered = self._altered(ticket, faults) if faults or self._poisoned else None
+        self._running[core] = _Running(ticket, altered, at_ps, floor_ps, address, faults)
         self._bus.core_started(core, at_ps)
         if self.timeline is not None:
             self.timeline.started(core, ticket.kind.name.lower(), address, at_ps)
@@ -619,11 +633,13 @@ class Chip:
             self._resetting.remove(core)
             self._executor.give_back(running.address, running.ticket)
             result = failed_result(Status.CORE_RESET, 0)
-        elif any(fault.kind == "engine_hang" for fault in running.faults):
-            self._hung[core] = running
-            return
-        elif any(fault.kind == "wrong_result" for fault in running.faults):
-            self._spoil(running.ticket, result)
+        elif running.faults:
+            kinds = {fault.kind for fault in running.faults}
+            if "engine_hang" in kinds:
+                self._hung[core] = running
+                return
+            if "wrong_result" in kinds:
+                self._spoil(running.ticket, result)
         if result.status == Status.ACCESS_VIOLATION:
             self._bus.count_up(regs.CORE_VIOLATIONS)
             if function := self._bus.core_function(core):

@@ -49,7 +49,7 @@ ignored, the completion says which one was used); otherwise the job's own `qp` h
 """
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import cached_property
@@ -290,23 +290,23 @@ class Template:
     def __init__(self, layout: Layout, values: Mapping[str, int]) -> None:
         layout.check(values)
         self._layout = layout
-        self._record = layout.pack(values)
-        self._places = {
-            field.name: (field.low, field.high, struct.Struct(f"<{field.code}").pack_into, layout.offsets[field.name])
-            for field in layout.fields
-        }
+        whole, names = layout.whole
+        self._pack = whole.pack
+        self._values = [values.get(name, 0) for name in names]
+        ranges = {field.name: (field.low, field.high) for field in layout.fields}
+        self._places = {name: (place, *ranges[name]) for place, name in enumerate(names)}
 
     def fill(self, values: Mapping[str, int]) -> bytes:
         """Return the record with these fields instead. Raises ValueError as `Layout.check` and `pack`."""
-        record, places = bytearray(self._record), self._places
+        filled, places = self._values.copy(), self._places
         for name, value in values.items():
-            low, high, pack_into, offset = places[name] if name in places else self._no_field(name)
+            place, low, high = places[name] if name in places else self._no_field(name)
             if not low <= value <= high:
                 raise ValueError(f"{self._layout.name}.{name}: {value} is not in {low}..{high}")
-            pack_into(record, offset, value)
-        return bytes(record)
+            filled[place] = value
+        return self._pack(*filled)
 
-    def _no_field(self, name: str) -> tuple[int, int, Callable[..., None], int]:
+    def _no_field(self, name: str) -> tuple[int, int, int]:
         raise ValueError(f"{self._layout.name} has no field {name}")
 
 

@@ -276,9 +276,12 @@ class Device:
         """Take all completions that are there; return how many."""
         with self.lock:
             self.backend.write32(regs.EVENT_STATUS, 1 << regs.EVENT_STATUS_COMPLETION.low)
-            if any(queue.outstanding for queue in self.queues.values()):
+            busy = [queue for queue in self.queues.values() if queue.outstanding]
+            if busy:
                 self._raise_if_link_down()  # before anything that came over it is believed
-            found = sum(queue.collect() for queue in self.queues.values() if queue.outstanding)
+            found = 0
+            for queue in busy:
+                found += queue.collect()
             if found:
                 self._resets_in_a_row = 0
             return found

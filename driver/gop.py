@@ -13,6 +13,11 @@ from typing import Any
 SLICE_P, SLICE_B, SLICE_I = range(3)
 LOG2_MAX_FRAME_NUM = 8
 LOG2_MAX_POC_LSB = 8
+# Fields of the job block for each entry of list 0 and list 1: its order count, its frame_num.
+_REFERENCE_FIELDS = tuple(
+    tuple((f"{prefix}_poc_{number}", f"{prefix}_frame_num_{number}") for number in range(most))
+    for prefix, most in (("ref", 4), ("ref_l1", 2))
+)
 B_REF_MODES = ("disabled", "middle", "each")
 
 
@@ -61,11 +66,11 @@ class PictureHeader:
             "modify_lists": self.modify,
             "unmark_count": len(self.unmark),
         }
-        found |= {f"unmark_{number}": value for number, value in enumerate(self.unmark)}
-        for prefix, entries in zip(("ref", "ref_l1"), self.lists, strict=True):
-            for number, kept in enumerate(entries):
-                found[f"{prefix}_poc_{number}"] = kept.poc
-                found[f"{prefix}_frame_num_{number}"] = kept.frame_num
+        if self.unmark:
+            found |= {f"unmark_{number}": value for number, value in enumerate(self.unmark)}
+        for names, entries in zip(_REFERENCE_FIELDS, self.lists, strict=True):
+            for (poc, frame_num), kept in zip(names, entries, strict=False):
+                found[poc], found[frame_num] = kept.poc, kept.frame_num
         return found
 
 

@@ -46,6 +46,9 @@ from driver.surfaces import PooledSurface, Span, SurfacePool, Uploader, download
 STREAM_BYTES_PER_MB = 600
 STREAM_BYTES_MORE = 8192
 MAX_SCALE_OUTPUTS = 4
+_REFERENCE_ADDRESSES = tuple(
+    tuple(f"{prefix}_address_{number}" for number in range(most)) for prefix, most in (("ref", 4), ("ref_l1", 2))
+)
 ARRAY_RATE = Fraction(25)  # frames/s of bare arrays in a session that has no rate
 
 
@@ -542,9 +545,11 @@ class EncodeSession(Session):
             "qp": self._qp_of(header),
             **header.fields,
         }
-        for prefix, entries in zip(("ref", "ref_l1"), header.lists, strict=True):
-            for number, kept in enumerate(entries):
-                job[f"{prefix}_address_{number}"] = kept.token.reconstruction.layout.address
+        references: list[PooledSurface] = []
+        for names, entries in zip(_REFERENCE_ADDRESSES, header.lists, strict=True):
+            for name, kept in zip(names, entries, strict=False):
+                references.append(kept.token.reconstruction.hold())
+                job[name] = references[-1].layout.address
         nearest = header.lists[1] or header.lists[0]
         if nearest:
             job["motion_in_address"] = self._motion_of(nearest[0].token.reconstruction).address
@@ -559,7 +564,6 @@ class EncodeSession(Session):
             Command.ENCODE, session=self.number, block=self._template.fill(job), wait_session=wait[0],
             wait_sequence=wait[1],
         )  # fmt: skip
-        references = [kept.token.reconstruction.hold() for entries in header.lists for kept in entries]
         flight = _Flight(
             fence, self._header if header.idr else b"", header.idr, given, self._decoding_time(given), source,
             reconstruction, references, stream, plan,

@@ -7,19 +7,19 @@ from asic_model import descriptors
 from asic_model.config import load_chip
 from asic_model.mcu import MMIO_BASE, Processor, Stop
 from asic_model.registers import map as regs
-from tests.control.scripted_chip import IMAGE_MEMORY, ScriptedChip
+from tests.control.scripted_chip import IMAGE_MEMORY, BusyChip, ScriptedChip
 
 unicorn = pytest.importorskip("unicorn")
 
 
-def on_model(image: bytes) -> tuple[ScriptedChip, bytes]:
+def on_model(image: bytes, scripted: type[ScriptedChip] = ScriptedChip) -> tuple[ScriptedChip, bytes]:
     processor = Processor(load_chip("tiny").control)
     processor.load(image)
 
     def write(address: int, data: bytes) -> None:
         assert processor.write(address, data)
 
-    chip = ScriptedChip(lambda address, size: processor.read(address, size) or b"", write)
+    chip = scripted(lambda address, size: processor.read(address, size) or b"", write)
     while not chip.finished:
         stop = processor.run(processor.cycles + 10_000_000)
         offset, value = processor.access
@@ -33,13 +33,13 @@ def on_model(image: bytes) -> tuple[ScriptedChip, bytes]:
     return chip, processor.memory[: IMAGE_MEMORY // 4].astype(np.uint32).tobytes()
 
 
-def on_unicorn(image: bytes) -> tuple[ScriptedChip, bytes]:
+def on_unicorn(image: bytes, scripted: type[ScriptedChip]) -> tuple[ScriptedChip, bytes]:
     from unicorn.riscv_const import UC_RISCV_REG_PC
 
     uc = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
     uc.mem_map(0, IMAGE_MEMORY)
     uc.mem_write(0, image)
-    chip = ScriptedChip(lambda address, size: bytes(uc.mem_read(address, size)), lambda a, data: uc.mem_write(a, data))
+    chip = scripted(lambda address, size: bytes(uc.mem_read(address, size)), lambda a, data: uc.mem_write(a, data))
     frozen: list[bytes] = []
 
     def read(_uc, offset, _size, _data):
@@ -62,16 +62,34 @@ def on_unicorn(image: bytes) -> tuple[ScriptedChip, bytes]:
     return chip, frozen[0]
 
 
-def test_same_trace_on_model_and_unicorn():
+def same_on_both(scripted: type[ScriptedChip]) -> ScriptedChip:
+    """Run the image on both processors; accesses and memories must be equal."""
     from asic_model.chip import FIRMWARE_IMAGE
 
     image = FIRMWARE_IMAGE.read_bytes()
-    ours, our_memory = on_model(image)
-    theirs, their_memory = on_unicorn(image)
+    ours, our_memory = on_model(image, scripted)
+    theirs, their_memory = on_unicorn(image, scripted)
     for n, (one, other) in enumerate(zip(ours.trace, theirs.trace, strict=False)):
         assert one == other, f"access {n}: model {one}, Unicorn {other}"
     assert len(ours.trace) == len(theirs.trace) > 500
     assert ours.memory == theirs.memory
     assert our_memory == their_memory
+    return ours
+
+
+def test_same_trace_on_model_and_unicorn():
+    ours = same_on_both(ScriptedChip)
     statuses = [ours.completion(n)["status"] for n in range(8)]
     assert sorted(statuses) == [0, 0, 0, 0, 0, 0, 0, descriptors.Status.BAD_VERSION]
+
+
+def test_same_trace_of_a_busy_chip():
+    """Rate control, priorities, fences, refusals, watchdog, a client's window, a queue that is stopped."""
+    ours = same_on_both(BusyChip)
+    assert len(ours.trace) > 6_000
+    for name, least in (
+        ("JOBS_FINISHED", 60), ("COMMANDS_REJECTED", 8), ("ACCESS_VIOLATIONS", 4), ("JOBS_RETRIED", 2),
+        ("JOBS_TIMED_OUT", 2), ("DEADLINES_MISSED", 4),
+    ):  # fmt: skip
+        assert ours.words[getattr(regs, name)] >= least, name
+    assert ours.words[regs.QUEUES_STATUS + regs.QUEUES_STRIDE] == regs.QueueState.STOPPED
