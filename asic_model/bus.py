@@ -23,8 +23,6 @@ from asic_model.mcu import (
     MV_SIZE_MASK,
     MV_STATUS,
     MV_TICK_PS,
-    MV_WIDTH_BITS,
-    MV_WORD_PS,
     MV_WRITE_BIT,
     PLAIN_READ,
     PLAIN_WRITE,
@@ -151,7 +149,7 @@ class Bus:
 
     def let_move(self, memory: np.ndarray, latency_ps: int) -> None:
         """Let the control processor's model do the mover's work itself, in `memory`: nobody else must see it first."""
-        config, mover = self._config, self.file.mover
+        mover = self.file.mover
         for at, value in (
             (MV_DEVICE_LOW, regs.MOVER_DEVICE_LOW >> 2),
             (MV_DEVICE_HIGH, regs.MOVER_DEVICE_HIGH >> 2),
@@ -160,8 +158,6 @@ class Bus:
             (MV_SIZE_MASK, regs.MOVER_GO_BYTES.mask),
             (MV_WRITE_BIT, regs.MOVER_GO_WRITE.low),
             (MV_LATENCY_PS, latency_ps),
-            (MV_WIDTH_BITS, config.noc.width_bits),
-            (MV_WORD_PS, config.clocks.noc_ps),
             (MV_TICK_PS, self._tick_ps),
         ):
             mover[at] = value

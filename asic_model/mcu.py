@@ -49,8 +49,8 @@ MOVE = 64  # writing starts the mover, whose work is done here as far as it is i
 
 # The mover as `execute` does it, int64[MOVER_WORDS]: numbers of its registers; how its command word is read; times.
 MV_DEVICE_LOW, MV_DEVICE_HIGH, MV_LOCAL, MV_STATUS, MV_PENDING = range(5)
-MV_SIZE_MASK, MV_WRITE_BIT, MV_LATENCY_PS, MV_WIDTH_BITS, MV_WORD_PS, MV_TICK_PS = range(5, 11)
-MOVER_WORDS = 11
+MV_SIZE_MASK, MV_WRITE_BIT, MV_LATENCY_PS, MV_TICK_PS = range(5, 9)
+MOVER_WORDS = 9
 MOVES_MOST = 64  # between two stops
 
 
@@ -124,8 +124,10 @@ def _move(state: Any, memory: Any, words: Any, mover: Any, device: Any, moves: A
     made = moves[state[42]]
     made[0], made[1], made[2], made[3] = cycles, place, size, write
     state[42] += 1
-    done_ps = cycles * mover[10] + mover[7] + (size * 8 + mover[8] - 1) // mover[8] * mover[9]
-    return max(cycles, (done_ps + mover[10] - 1) // mover[10])
+    if size == 0:
+        return cycles
+    # one port of 32 bits: a word a tick
+    return cycles + (mover[7] + mover[8] - 1) // mover[8] + (size >> 2)
 
 
 @kernel
