@@ -305,3 +305,28 @@ def test_without_pixels_work_is_estimated(kind):
     stats = host.chip.stats()
     assert stats["traffic"][f"{kind.name.lower()}0"]["source"]["read"] >= 128 * 96
     assert stats["jobs"][kind.name.lower()]["output_bytes"] == 0
+
+
+def test_the_processor_may_stop_at_every_access_or_at_few(monkeypatch):
+    """The same completions, clocks and counters whether its model clears bits, looks at what is pending and moves by
+    itself, or stops for the chip at each register access."""
+    from asic_model.bus import Bus
+    from driver.device import Device
+    from driver.media.picture import blank_picture
+    from driver.options import EncoderConfig, PlannedRung
+
+    config = EncoderConfig(width=160, height=96, queue_depth=3, bit_rate=300_000)
+    rungs = [PlannedRung("96p", 160, 96, 300_000), PlannedRung("48p", 80, 48, None)]
+
+    def run() -> tuple[object, ...]:
+        with Device.open("null:edge") as device:
+            with device.open_transcoder(config, rungs, width=160, height=96) as session:
+                packets = list(session.transcode(blank_picture(160, 96) for _ in range(12)))
+            found = [(rung, packet.qp, packet.latency_ps) for rung, packet in packets]
+            return found, device.backend.chip.stats(), device.now_ps()  # type: ignore[attr-defined]
+
+    few = run()
+    monkeypatch.setattr(Bus, "let_move", lambda *_arguments: None)
+    without_moves = run()
+    monkeypatch.setattr(Bus, "let_run_on", lambda _self: None)
+    assert few == without_moves == run()
