@@ -159,12 +159,16 @@ class ControlConfig(Section):
 
     memory_kib: int = Figure(16, 4096, "its own code and data memory [KiB]")
     alu_cycles: int = Figure(1, 100, "add, logic, compare, lui, auipc [cycles]")
-    shift_cycles: int = Figure(1, 100, "shifts [cycles]")
+    shift_cycles: int = Figure(1, 100, "shifts, by no bits where they are done in steps [cycles]")
+    shift_stride: int = Figure(
+        0, 32, "a shift moves so many bits a cycle, the last ones one by one; 0: all at once [bits]", default=0
+    )
     load_cycles: int = Figure(1, 100, "load from its own memory [cycles]")
     store_cycles: int = Figure(1, 100, "store to its own memory [cycles]")
     branch_cycles: int = Figure(1, 100, "branch, not taken [cycles]")
     branch_taken_cycles: int = Figure(1, 100, "branch, taken [cycles]")
-    jump_cycles: int = Figure(1, 100, "jal, jalr [cycles]")
+    jump_cycles: int = Figure(1, 100, "jal [cycles]")
+    jump_register_cycles: int = Figure(0, 100, "jalr; 0: as jal [cycles]", default=0)
     multiply_cycles: int = Figure(1, 100, "multiply [cycles]")
     divide_cycles: int = Figure(1, 200, "divide, remainder [cycles]")
     system_cycles: int = Figure(1, 100, "csr access, fence, traps [cycles]")

@@ -91,8 +91,12 @@ COST_FIELDS = (
     "divide_cycles",
     "system_cycles",
     "mmio_cycles",
+    "jump_register_cycles",
+    "shift_stride",
 )
-ALU, SHIFT, LOAD, STORE, BRANCH, TAKEN, JUMP, MULTIPLY, DIVIDE, SYSTEM, MMIO = range(len(COST_FIELDS))
+ALU, SHIFT, LOAD, STORE, BRANCH, TAKEN, JUMP, MULTIPLY, DIVIDE, SYSTEM, MMIO, JUMP_REGISTER, STRIDE = range(
+    len(COST_FIELDS)
+)
 
 _STOP_LIMIT, _STOP_MMIO_LOAD, _STOP_MMIO_STORE, _STOP_WAIT, _STOP_TRAP = (int(stop) for stop in Stop)
 _STOPS = tuple(Stop)
@@ -139,7 +143,7 @@ def execute(
 
     state  : int64[STATE_WORDS]  registers 0..31 (as unsigned), then as named above
     memory : uint32[words]       the processor's own memory, little-endian words
-    costs  : int64[11]           cycles by class, order of COST_FIELDS
+    costs  : int64[13]           cycles by class, order of COST_FIELDS
     words  : uint32[1024]        the chip's registers, stored words
     access : uint8[1024]         what may be done with each here: PLAIN_READ, ... MOVE
     masks  : uint32[1024]        bits that a write changes
@@ -171,6 +175,7 @@ def execute(
         writes = True
         legal = True
         moving = False
+        steps = np.int64(0)  # of a shift that is not done at once
 
         if opcode == 0x13 or opcode == 0x33:  # OP-IMM, OP
             funct7 = word >> 25
@@ -189,6 +194,7 @@ def execute(
                 elif funct3 == 1:
                     result = a << (b & 31)
                     cost = SHIFT
+                    steps = b & 31
                 elif funct3 == 2:
                     result = np.int64((a ^ 0x80000000) < (b ^ 0x80000000))
                 elif funct3 == 3:
@@ -197,6 +203,7 @@ def execute(
                     result = a ^ b
                 elif funct3 == 5:
                     cost = SHIFT
+                    steps = b & 31
                     result = (a - ((a & 0x80000000) << 1) if funct7 else a) >> (b & 31)
                 elif funct3 == 6:
                     result = a | b
@@ -333,7 +340,7 @@ def execute(
         elif opcode == 0x67 and funct3 == 0:  # JALR
             result = next_pc
             next_pc = (a + (signed_word >> 20)) & 0xFFFFFFFE
-            cost = JUMP
+            cost = JUMP_REGISTER
         elif opcode == 0x0F and funct3 < 2:  # FENCE, FENCE.I: memory is in order and not cached
             writes = False
             cost = SYSTEM
@@ -360,6 +367,8 @@ def execute(
             state[rd] = result & _MASK
         pc = next_pc
         cycles += costs[cost]
+        if steps and costs[STRIDE]:
+            cycles += steps // costs[STRIDE] + steps % costs[STRIDE]
         instructions += 1
         if moving:
             cycles = _move(state, memory, words, mover, device, moves, b, cycles)
@@ -405,6 +414,8 @@ class Processor:
         self._at = self.state.data  # reading a word of it is faster than of an array
         self._byte_view = self.memory.view(np.uint8).data
         self.costs = np.array([getattr(config, name) for name in COST_FIELDS], np.int64)
+        if not self.costs[JUMP_REGISTER]:
+            self.costs[JUMP_REGISTER] = self.costs[JUMP]
 
     @property
     def cycles(self) -> int:

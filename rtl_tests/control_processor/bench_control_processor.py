@@ -92,7 +92,7 @@ async def as_on_the_model(dut, scripted):
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def image_runs_as_on_the_model(dut):
-    """The script that the costs of `tiny` were fitted to."""
+    """A few sessions and jobs."""
     cycles, model_cycles = await as_on_the_model(dut, ScriptedChip)
     if path := os.environ.get("TASIC_BENCH_OUT"):
         with open(path, "w", encoding="utf-8") as out:
@@ -101,7 +101,7 @@ async def image_runs_as_on_the_model(dut):
 
 
 @cocotb.test(timeout_time=40, timeout_unit="ms")
-async def image_takes_as_long_on_work_that_was_not_fitted(dut):
-    """Sessions under rate control, faults, refusals: the model's cycles are within 5 % of the RTL's."""
+async def image_runs_as_on_the_model_when_busy(dut):
+    """Sessions under rate control, faults, refusals."""
     cycles, model_cycles = await as_on_the_model(dut, BusyChip)
-    assert 0.95 < model_cycles / cycles < 1.05
+    assert 0.97 < model_cycles / cycles < 1.03

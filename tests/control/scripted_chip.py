@@ -118,9 +118,9 @@ class ScriptedChip:
 
 
 class BusyChip(ScriptedChip):
-    """Another script, which no processor's cycle costs were fitted to: five sessions on three queues of different
-    priority, one of them a client's, under rate control with B pictures and a buffer; fences, deadlines, commands that
-    are refused, accesses outside of the window, cores that hang and are reset, a queue that is stopped half-way."""
+    """A busier script: five sessions on three queues of different priority, one of them a client's, under rate control
+    with B pictures and a buffer; fences, deadlines, commands that are refused, accesses outside of the window, cores
+    that hang and are reset, a queue that is stopped half-way."""
 
     QUEUES = (0, 1, 4)  # queue 4 is function 1's
     WINDOW, WINDOW_BYTES = 1 << 20, 1 << 20

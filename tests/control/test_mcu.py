@@ -6,7 +6,7 @@ import time
 import pytest
 
 from asic_model.config import load_chip
-from asic_model.mcu import MMIO_BASE, Cause, Processor, Stop
+from asic_model.mcu import MMIO_BASE, STRIDE, Cause, Processor, Stop
 from tests.control.assembler import (
     EBREAK,
     ECALL,
@@ -84,6 +84,7 @@ def step(config, words, registers, count, data=b""):
     if data:
         processor.write(DATA, data)
     processor.costs[:] = 1
+    processor.costs[STRIDE] = 0
     assert processor.run(count) is Stop.LIMIT
     assert processor.instructions == count
     return [int(word) for word in processor.state[:32]], int(processor.state[32]), processor
@@ -292,7 +293,7 @@ def test_cost_of_each_class(config):
         i_type(1, 0, 0, 1),  # alu
         FENCE,  # system
         FENCE_I,  # system
-        shift(0, 1, 1, 1, 2),  # shift
+        shift(0, 1, 1, 1, 2),  # shift, by one bit
         load(0, 0, 2, 3),  # load
         s_type(256, 0, 0, 2),  # store
         b_type(8, 0, 1, 0),  # 1 == 0: not taken
@@ -308,6 +309,7 @@ def test_cost_of_each_class(config):
         config.alu_cycles
         + 3 * config.system_cycles
         + config.shift_cycles
+        + (1 if config.shift_stride else 0)  # by one bit
         + config.load_cycles
         + config.store_cycles
         + config.branch_cycles
@@ -317,6 +319,18 @@ def test_cost_of_each_class(config):
         + config.divide_cycles
     )
     assert processor.cycles == expected
+
+
+def test_shifts_in_steps_and_jumps_to_registers():
+    """As PicoRV32's README has it: a shift takes 4 cycles to 14, by its amount; jal 3, jalr 6."""
+    config = load_chip("tiny").control
+    for amount, cycles in ((0, 4), (1, 5), (3, 7), (4, 5), (7, 8), (16, 8), (31, 14)):
+        processor = processor_with(config, [shift(0, amount, 1, 1, 1), WFI])
+        assert processor.run(1000) is Stop.WAIT
+        assert processor.cycles - config.system_cycles == cycles
+    processor = processor_with(config, [i_type(8, 0, 0, 1), 0x00008067, WFI])  # addi x1, x0, 8; jalr x0, x1
+    assert processor.run(1000) is Stop.WAIT
+    assert processor.cycles - config.system_cycles == config.alu_cycles + 6
 
 
 def test_memory_from_outside_is_checked(config):
@@ -343,6 +357,7 @@ def test_speed(config):
     ]
     processor = processor_with(config, loop, {2: 1})
     processor.costs[:] = 1
+    processor.costs[STRIDE] = 0
     processor.run(1000)
     best = 0.0
     for _ in range(5):
