@@ -15,9 +15,9 @@ FROM_SOURCE = frozenset((
 ))  # fmt: skip
 # FFmpeg options that people try here, and what to use instead.
 ELSEWHERE = {
-    "crf": "use -qp or -b:v", "vf": "use --ladder or -s", "filter:v": "use --ladder or -s",
+    "vf": "use --ladder or -s", "filter:v": "use --ladder or -s",
     "r": "the rate is the input's",
-    "bf": "no B pictures are coded", "an": "audio is always carried over", "c:a": "audio is always carried over",
+    "an": "audio is always carried over", "c:a": "audio is always carried over",
     "acodec": "audio is always carried over", "tune": "there is one tuning", "ss": "the whole input is taken",
     "t": "use -frames:v", "hwaccel": "use --decode chip",
 }  # fmt: skip

@@ -36,6 +36,9 @@ from cli.options import (
     "--frames", "-frames:v", "--frames:v", "frames", type=click.IntRange(1), metavar="N", help="Stop after N."
 )
 @click.option("--quality/--no-quality", default=False, help="PSNR and SSIM of every picture, computed on the chip.")
+@click.option(
+    "--two-pass", is_flag=True, help="Read the input twice: first to learn what its pictures take. Needs -b:v."
+)
 @timing_option
 @threads_option
 @click.option(
@@ -51,7 +54,37 @@ def transcode(input_option: str | None, files: tuple[str, ...], overwrite: bool,
     paths = [*([input_option] if input_option is not None else []), *files]
     if len(paths) != 2:
         raise click.UsageError(f"one input and one output are needed, {len(paths)} file(s) given")
-    run(paths[0], paths[1], options)
+    if options.pop("two_pass"):
+        run_twice(paths[0], paths[1], options)
+    else:
+        run(paths[0], paths[1], options)
+
+
+def run_twice(source_path: str, output: str, options: dict[str, Any]) -> None:
+    """Both passes, with a log and outputs of the first one that nobody sees."""
+    import tempfile
+    from pathlib import Path
+
+    from cli.console import note
+    from driver.errors import InvalidConfig
+
+    for name in ("pass_number", "passlogfile"):
+        if options[name] is not None:
+            shown = name.partition("_")[0]
+            raise InvalidConfig(f"option {shown}: does not go with --two-pass, which sees to both passes", option=shown)
+    if "://" in source_path or source_path == "-":
+        raise InvalidConfig(f"option two-pass: {source_path} cannot be read twice", option="two-pass")
+    with tempfile.TemporaryDirectory() as folder:
+        first = {
+            **options, "pass_number": "1", "passlogfile": str(Path(folder) / "pass"), "report": (), "trace": None,
+            "quality": False,
+        }  # fmt: skip
+        if not options["quiet"]:
+            note("first pass of two")
+        run(source_path, str(Path(folder) / f"first{Path(output).suffix}"), first)
+        run(source_path, output, first | {name: options[name] for name in ("report", "trace", "quality")} | {
+            "pass_number": "2"
+        })  # fmt: skip
 
 
 def run(source_path: str, output: str, options: dict[str, Any]) -> None:
@@ -99,7 +132,7 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
                 note(f"decoding on the host: {why}")
             if on_chip:
                 source.use_chip()
-                if values.get("scene_cut") not in (None, "0"):
+                if values.get("scene_cut") not in (None, "0") and not config.lookahead:
                     warnings.append("option sc_threshold: no effect, the driver does not see what the chip decodes")
             warner([*source.warnings, *warnings])
             try:

@@ -29,6 +29,7 @@ from driver.gop import SLICE_B, SLICE_I, SLICE_P, Kept, PictureHeader, PictureOr
 from driver.options import EncoderConfig
 from driver.queue import Fence
 from driver.surfaces import Span
+from driver.two_pass import PassedPicture, PassLog, write_log
 
 if TYPE_CHECKING:
     from driver.session import Session
@@ -117,6 +118,9 @@ class FirstPass:
         self._jobs = 0  # under way
         self._users: dict[int, int] = {}  # pictures that a plan is kept for, by its address
         self._advancing = False
+        self._position = 0  # pictures planned so far, in coding order
+        self._log = PassLog(config) if config.pass_number == 2 else None
+        self._passed: list[PassedPicture] = []
 
     @property
     def held(self) -> int:
@@ -215,7 +219,7 @@ class FirstPass:
 
     def _step(self) -> bool:
         # From a completion's callback nobody can wait for slots: the next completion or picture tries again.
-        if self._owner.queue.room < _MOST_STAGED:
+        if self._owner.queue.room_for(_MOST_STAGED) < _MOST_STAGED:
             return False
         if self._ready_group():
             return True
@@ -290,22 +294,25 @@ class FirstPass:
         """Stage the HAND_ON job of a window; yield the places of its first `size` pictures."""
         tree = self._config.mbtree
         bias = TREE_BIAS if tree else PLAIN_BIAS
+        fields = {"final": int(final)}
+        if self._log is not None:
+            fields = self._log.header_fields(self._position + len(window))
         slots = {id(planned.header.token): planned.header.token.looked.slot for planned in window}
         entries = b""
-        for planned in window:
+        for number, planned in enumerate(window):
             header = planned.header
             found = [
                 slots.get(id(entries[0].token), _NO_SLOT) if entries else _NO_SLOT for entries in header.lists
             ]  # fmt: skip
             kind = picture_class(header)
+            cost = self._log.picture(self._position + number, kind).cost if self._log is not None else 0
             entries += PLAN_ENTRY.pack(
+                cost=cost,
                 bias=bias[kind], picture_class=int(kind), idr=int(header.idr), slot=header.token.looked.slot,
                 ref=found[0], ref_l1=found[1],
             )  # fmt: skip
         span = self._plans.popleft()
-        self._owner.device.backend.memory_write(
-            span.address, PLAN_HEADER.pack(count=len(window), final=int(final)) + entries
-        )
+        self._owner.device.backend.memory_write(span.address, PLAN_HEADER.pack(fields, count=len(window)) + entries)
         fence = self._stage(
             {
                 "mode": EncodeMode.HAND_ON,
@@ -321,12 +328,24 @@ class FirstPass:
         )
         fence.callback = self._done
         self._users[span.address] = size
+        self._position += size
         for index in range(size):
             slot = window[index].header.token.looked.slot
             yield Plan(span, index, self._slot_address(slot) + self._layout.qp_map, fence)
 
-    def coded(self, given: Any, plan: Plan) -> None:
+    def coded(self, given: Any, plan: Plan, completion: dict[str, int]) -> None:
         """A picture's encode job is done: its record is free, and its plan when it was the last one's."""
+        if self._config.pass_number == 1:
+            at = plan.span.address + PLAN_HEADER.size_bytes + plan.index * PLAN_ENTRY.size_bytes
+            entry = PLAN_ENTRY.unpack(self._owner.device.backend.memory_read(at, PLAN_ENTRY.size_bytes))
+            self._passed.append(
+                PassedPicture(
+                    entry["picture_class"], completion["qp"], entry["offset"], entry["bias"],
+                    8 * completion["output_bytes"],
+                )
+            )  # fmt: skip
+            if self._ended and not self.held and len(self._slots) == self._slot_count - 1:
+                write_log(self._config, self._passed)
         self._slots.append(given.looked.slot)
         self._users[plan.span.address] -= 1
         if not self._users[plan.span.address]:

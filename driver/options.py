@@ -255,6 +255,13 @@ class EncoderConfig(_Config):
     aq_strength: float = option(
         1.0, names=("aq-strength", "aq_strength"), parse=float, low=0, high=3, text="strength of adaptive quantisation"
     )
+    pass_number: int | None = option(
+        None, names=("pass",), low=1, high=2,
+        text="1: write what each picture took to passlogfile; 2: plan by it; both with the same options",
+    )  # fmt: skip
+    passlogfile: str = option(
+        "tasic2pass", names=("passlogfile",), parse=str, text="beginning of the log's name; -WxH.log is added"
+    )
     gop_size: int = option(250, names=("g", "gop"), low=1, high=65535, unit="pictures", text="distance of IDR pictures")
     ref_count: int | None = option(None, names=("refs",), low=1, high=4, text="reference pictures (default: by preset)")
     b_count: int | None = option(
@@ -368,6 +375,10 @@ class EncoderConfig(_Config):
             raise InvalidConfig(
                 "option rc-lookahead: constant QP does not look ahead; it needs b:v or crf",
                 option="rc-lookahead",
+            )
+        if self.pass_number is not None and (self.bit_rate is None or not self.lookahead):
+            raise InvalidConfig(
+                f"option pass: {self.pass_number} needs a mean bit rate (b:v), and rc-lookahead not 0", option="pass"
             )
         if self.aq_mode and not self.lookahead:
             raise InvalidConfig(

@@ -153,9 +153,13 @@ class Queue:
 
     @property
     def room(self) -> int:
-        """Free command slots; asks the device only when none is known to be free."""
+        """Free command slots, one at least if there is any: asks the device only when none is known to be free."""
+        return self.room_for(1)
+
+    def room_for(self, count: int) -> int:
+        """Free command slots; asks the device when fewer than `count` are known to be free."""
         free = self.size - (self._tail - self._head & MASK32)
-        if free <= 0:
+        if free < count:
             self._head = self._backend.read32(self.register(regs.QUEUES_HEAD))
             free = self.size - (self._tail - self._head & MASK32)
         # a completion slot is kept for every command, so the completion ring cannot stop the queue

@@ -625,7 +625,7 @@ class EncodeSession(Session):
             surface.release()
         if flight.plan is not None and self._error is None:
             assert self._first_pass is not None
-            self._first_pass.coded(flight.given, flight.plan)
+            self._first_pass.coded(flight.given, flight.plan, completion)
 
     # -- packets out ----------------------------------------------------------------------------------------------
 

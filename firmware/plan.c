@@ -18,6 +18,7 @@
 #define QP_MOST 324             // quarters
 #define BASE_MOST 204
 #define MOVE_MOST 8             // quarters that the base QP moves a picture
+#define END_PICTURES 12u
 #define PAST_SHIFT 7            // the past counts as about 128 pictures
 #define RUN_LOW 8u              // of the buffer's parts that are kept: one
 
@@ -138,6 +139,12 @@ static void look_ahead(const struct plan_state *state, const struct plan *plan, 
     }
 }
 
+// The last pictures: what is left over for them is not worth a leap.
+static bool is_end(const struct plan *plan, const struct ahead *ahead)
+{
+    return plan->header.final && ahead->intra_count + ahead->inter_count < END_PICTURES;
+}
+
 // The base QP that the average rate asks for, quarters.
 static int32_t wanted_qp(const struct rate *rate, const struct plan_state *state, const struct plan *plan,
                          const struct ahead *ahead)
@@ -203,7 +210,7 @@ uint32_t plan_choose(struct rate *rate, const struct plan *plan, struct job *job
     if (rate->picture_bits) {
         base = wanted_qp(rate, state, plan, &ahead);
         if (rate->planned && !(job->picture_class == PICTURE_I && !job->idr))
-            base = within(base, state->base_qp - MOVE_MOST, state->base_qp + MOVE_MOST);
+            base = within(base, state->base_qp - (is_end(plan, &ahead) ? 1 : MOVE_MOST), state->base_qp + MOVE_MOST);
         state->base_qp = (int16_t)base;
         rate->planned = true;
     }
