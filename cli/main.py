@@ -59,7 +59,8 @@ for command in (
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends like Ctrl-C: unfinished files are removed on the way out."""
+    """SIGTERM ends like Ctrl-C: unfinished files are removed on the way out, which a second one does not disturb."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.write(2, b"tasic: terminated: no unfinished file is left under a final name\n")  # print may be under way
     raise SystemExit(EXIT_SIGNAL + signal.SIGTERM)
 

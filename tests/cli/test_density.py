@@ -259,6 +259,8 @@ def test_stopped_while_measuring_ends_in_one_line_and_keeps_what_was_measured(tm
         time.sleep(0.05)
     time.sleep(1)  # the workers are loading or at work
     os.killpg(process.pid, number)
+    if number == signal.SIGTERM:  # timeout(1) sends it to the command and to its group
+        os.killpg(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     (line,) = said.strip().splitlines()  # click ends the terminal's line first
