@@ -106,6 +106,8 @@ class Attacker:
             self.statuses[done["status"]] += 1
             if done["type"] == Command.OPEN_SESSION and done["status"] == Status.OK:
                 self.sessions[done["session"]] = self._opening.get(done["user_data"], Kind.ENCODE)
+            elif done["status"] == Status.BAD_SEQUENCE:  # one with a spoilt number was accepted: go on behind it
+                self._sequence = done["detail"]
             elif done["type"] == Command.CLOSE_SESSION and done["status"] == Status.OK:
                 self.sessions.pop(done["session"], None)
         self._taken = tail
@@ -146,7 +148,7 @@ class Attacker:
         kind = KINDS.get(command) or r.choice((Kind.ENCODE, Kind.SCALE, Kind.DECODE))
         fitting = [number for number, of in self.sessions.items() if of is kind]
         session = r.choice(fitting) if fitting else 0
-        self._sequence += 1
+        self._sequence = self._sequence + 1 & 0xFFFFFFFF
         header = {"version": descriptors.VERSION, "size": BLOCK_BYTES, "kind": int(kind)}
         block = bytes(BLOCK_BYTES)
         if command in (Command.OPEN_SESSION, Command.RECONFIGURE):
@@ -162,7 +164,7 @@ class Attacker:
         if len(self._opening) > 4096:
             self._opening.clear()
         record = {
-            "version": descriptors.VERSION, "type": int(command), "sequence": self._sequence & 0xFFFFFFFF,
+            "version": descriptors.VERSION, "type": int(command), "sequence": self._sequence,
             "session": 0 if command is Command.OPEN_SESSION else session, "user_data": self._sequence,
             "block_address": 0 if command in (Command.NOP, Command.CLOSE_SESSION) else block_address,
         }  # fmt: skip
