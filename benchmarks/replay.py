@@ -177,7 +177,7 @@ def timing(clip: str, chip: str, frames: int) -> None:
     fabric.start, fabric.advance, fabric.transfer = (timed("fabric", each) for each in kept[1:4])
     processor.run = timed("firmware", kept[4])
     try:
-        from driver.session import EncodeSession
+        from driver.encode_session import EncodeSession
 
         config = load_chip(chip)
         types = {kind: core._replace(run=timed("core", core.run)) for kind, core in core_types(config).items()}

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import measure, model
 from benchmarks.measure import Clip, Stopwatch
 from driver.device import Device
-from driver.session import EncodeSession
+from driver.encode_session import EncodeSession
 
 CLIP = "sam2_01_dog"
 

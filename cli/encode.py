@@ -41,12 +41,12 @@ def encode(source_path: str, output: str, **options: Any) -> None:
     from cli import job, report_files
     from cli.console import Progress, Warner
     from driver.device import Device
+    from driver.encode_session import EncodeSession
     from driver.errors import InvalidConfig
     from driver.media.planar import PlanarWriter, check_suffix
     from driver.media.sink import Sink
     from driver.media.source import Source
     from driver.options import PlannedRung
-    from driver.session import EncodeSession
 
     values = encoder_values(options)
     quiet, recon, warner = options["quiet"], options["recon"], Warner()

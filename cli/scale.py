@@ -34,7 +34,7 @@ def scale(source_path: str, output: str, sizes: tuple[str, ...], **options: Any)
     from driver.media.planar import PlanarWriter, check_suffix
     from driver.media.source import Source
     from driver.options import ScalerConfig, parse_size
-    from driver.session import scaled_aspect
+    from driver.scale_session import scaled_aspect
 
     try:
         wanted = tuple(parse_size(size) for size in sizes)

@@ -33,8 +33,9 @@ from driver.surfaces import Allocator, SurfacePool
 
 if TYPE_CHECKING:
     from driver.decode_session import DecodeSession
+    from driver.encode_session import EncodeSession
     from driver.options import EncoderConfig, PlannedRung, ScalerConfig
-    from driver.session import EncodeSession, ScaleSession
+    from driver.scale_session import ScaleSession
     from driver.transcode import TranscodeSession
 
 INTERFACE_MAJOR = 1
@@ -540,7 +541,7 @@ class Device:
 
     def open_encoder(self, config: "EncoderConfig") -> "EncodeSession":
         """Return a session that codes pictures of one size."""
-        from driver.session import EncodeSession
+        from driver.encode_session import EncodeSession
 
         return EncodeSession(self, config)
 
@@ -552,7 +553,7 @@ class Device:
 
     def open_scaler(self, config: "ScalerConfig") -> "ScaleSession":
         """Return a session that scales pictures of one size to one or several others."""
-        from driver.session import ScaleSession
+        from driver.scale_session import ScaleSession
 
         return ScaleSession(self, config)
 

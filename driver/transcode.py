@@ -9,12 +9,14 @@ import numpy as np
 
 from driver.decode_session import DecodedPicture, DecodeSession
 from driver.device import Device
+from driver.encode_session import EncodeSession
 from driver.errors import EndOfStream, InvalidConfig, TryAgain, UnsupportedInput
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
 from driver.options import EncoderConfig, PlannedRung
+from driver.scale_session import LadderScaler, scaled_aspect
 from driver.scene_cut import SceneCut
-from driver.session import EncodeSession, LadderScaler, Session, check_limits, scaled_aspect
+from driver.session import Session, check_limits
 from driver.surfaces import PooledSurface, SurfacePool, Uploader
 
 

@@ -107,7 +107,7 @@ def _at_least(name: str, measured: float, unit: str, least: float, wrong: str = 
 
 def _transcode(device: "Device", limits: tuple[float, float]) -> list[Check]:
     """Code a clip, decode what came out: the decoder's pictures are the encoder's to the bit, and both in time."""
-    from driver.session import EncodeSession
+    from driver.encode_session import EncodeSession
 
     capabilities = device.capabilities
     width, height = min(WIDTH, capabilities.max_width // 16 * 16), min(HEIGHT, capabilities.max_height // 16 * 16)

@@ -29,7 +29,7 @@ FIRST_ADDRESS = 1 << 20
 PAGE = 4096
 OUTPUTS_A_JOB = 4
 SOURCE_GROUP = 4  # pictures of a source from one P picture to the next
-# As the driver sizes its buffers (driver/session.py): the worst picture of a stream.
+# As the driver sizes its buffers (driver/encode_session.py): the worst picture of a stream.
 STREAM_BYTES_PER_MB, STREAM_BYTES_MORE = 600, 8192
 DEFAULT_BITS_PER_PIXEL = 0.08
 

@@ -9,11 +9,11 @@ import pytest
 
 import driver
 from driver.device import Device
+from driver.encode_session import EncodeSession
 from driver.enumeration import devices
 from driver.errors import InvalidConfig, NoSuchDevice
 from driver.media.picture import Picture
 from driver.options import EncoderConfig
-from driver.session import EncodeSession
 from tests.driver.clips import samples
 
 

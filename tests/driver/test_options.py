@@ -19,7 +19,7 @@ from driver.options import (
     plan_ladder,
     share_rate,
 )
-from driver.session import scaled_aspect
+from driver.scale_session import scaled_aspect
 
 
 def test_ffmpeg_line() -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from asic_model.codecs.h264 import hrd
 from driver.device import Device
+from driver.encode_session import EncodeSession
 from driver.errors import InvalidConfig
 from driver.options import EncoderConfig
-from driver.session import EncodeSession
 
 WIDTH, HEIGHT, RATE = 128, 96, Fraction(25)
 

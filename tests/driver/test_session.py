@@ -25,7 +25,7 @@ from driver.errors import (
 )
 from driver.media.picture import Picture, as_picture, blank_picture
 from driver.options import EncoderConfig, PlannedRung, ScalerConfig
-from driver.session import scaled_aspect
+from driver.scale_session import scaled_aspect
 from tests.driver.fake_chip import FakeChip
 
 CONFIG = EncoderConfig(width=64, height=48, qp=30, gop_size=5, ref_count=2, b_count=0, queue_depth=3)

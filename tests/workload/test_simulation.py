@@ -21,8 +21,8 @@ from asic_model.workload.simulation_report import report
 from asic_model.workload.streams import Stream, from_trace
 from asic_model.workload.synthetic import Output, Spec, build
 from driver.device import Device
+from driver.encode_session import EncodeSession
 from driver.options import EncoderConfig
-from driver.session import EncodeSession
 from tests.workload.recording import moving_pictures, recorded_run
 
 SMALL = Spec("small", 320, 192, 30.0, (Output(320, 192, 4e5), Output(160, 96, 1e5)), gop=8, decode="chip")
