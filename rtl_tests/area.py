@@ -6,6 +6,7 @@ below. Memories in modules called `sram_*` count as SRAM bits, all others become
 in `sim_build/area/`.
 """
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -133,11 +134,20 @@ def count(cells: Mapping[str, int]) -> tuple[float, int]:
     return gates, flip_flops
 
 
+def sources_digest(bench: Bench) -> str:
+    """Twelve digits of what was counted: the engine's RTL and its parameters."""
+    digest = hashlib.sha256(repr(sorted(bench.parameters.items())).encode())
+    for path in sources(bench):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def record(engines: Sequence[str], path: Path) -> None:
     """Enter the counts of the named engines (all) in the table that the model reads."""
     known = json.loads(path.read_text(encoding="utf-8"))["engines"] if path.exists() else {}
     for bench in chosen(engines):
-        known[bench.engine] = {name: value for name, value in asdict(measure(bench)).items() if name != "engine"}
+        counted = {name: value for name, value in asdict(measure(bench)).items() if name != "engine"}
+        known[bench.engine] = {**counted, "sources": sources_digest(bench)}
     found = {
         "made_by": "tasic rtl area --record",
         "tool": f"pyosys {importlib.metadata.version('pyosys')}",

@@ -193,6 +193,12 @@ BENCHES: dict[str, Bench] = {
             parameters={"BINS": 2},
         ),
         Bench(
+            engine="chip",
+            top="chip",
+            sources=(*_CONTROL, *(source for source in _ENCODE_CORE if source not in _CONTROL), "chip/chip.sv"),
+            module="rtl_tests.chip.bench_chip",
+        ),
+        Bench(
             engine="encode_core",
             top="encode_core",
             sources=_ENCODE_CORE,

@@ -33,8 +33,9 @@ def test_engine_is_clean_under_verilator_wall(engine):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# Other parameters of an engine whose own bench runs by default, and the firmware's way through its boot.
+# Other parameters of an engine whose own bench runs by default, and what goes the firmware's way through its boot.
 SLOW = {name for name, bench in simulator.BENCHES.items() if bench.engine != bench.top} | {
+    "chip",
     "control",
     "control_processor",
 }

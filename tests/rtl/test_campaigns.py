@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from asic_model.area import table as recorded
 from rtl_tests import area, coverage, mutation, simulator
 
 BENCH = simulator.BENCHES["transform"]
@@ -97,6 +98,13 @@ def test_seeded_faults_are_caught(tmp_path):
     assert mutation._run(mutated, 1, ["+mutant=0"]) is None
     for number in (1, 2):
         assert mutation._run(mutated, 1, [f"+mutant={number}"], tests="corners") is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", sorted(recorded()["engines"]))
+def test_recorded_gates_are_of_this_rtl(engine):
+    """What the model takes energy by was counted on the RTL that stands here; else: tasic rtl area --record ENGINE"""
+    assert recorded()["engines"][engine]["sources"] == area.sources_digest(simulator.BENCHES[engine])
 
 
 def test_unknown_engine_is_named():
