@@ -55,7 +55,7 @@ EQUIVALENT = {
         "fractional_search/fractional_search.sv",
         "v[0] - v[2]",
         "v[2] - v[0]",
-    ): "SATD: |b - a|, |-a - b| for |a + b|, |a - b|",
+    ): "SATD: magnitudes of -a + b, -a - b",
 }
 # Kernels of these files that no RTL has a twin of, so that no bench compares them with anything.
 WITHOUT_TWIN = {
