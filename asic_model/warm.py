@@ -73,6 +73,7 @@ class _Pictures:
             self.arguments.update(signature.bind(*values).arguments)
             mbs = self.arguments["mbs"]  # something that a slice can hold
             mbs.mb_type[:], mbs.slice_id[:], mbs.qp[:] = I_16X16, 0, self.arguments["p"].qp
+            mbs.levels[:] = 0
 
         former = getattr(self.core, self.loop)
         setattr(self.core, self.loop, keep)

@@ -19,6 +19,7 @@ from asic_model.codecs.h264.tables import table
 from asic_model.engines.mode_decision import ModeDecisionConfig, cycles
 from asic_model.engines.mode_decision.levels import FRACTION_BITS, LAMBDA_STEPS, choose_levels
 from asic_model.engines.mode_decision.rate import (
+    COSTS,
     ONE_BIT,
     STATE_COSTS,
     block_rate_cabac,
@@ -34,7 +35,7 @@ from asic_model.work import encode_work
 
 
 def _costs(qp: int = 27, kind: int = 1) -> np.ndarray:
-    states, costs = np.zeros(CONTEXTS, np.uint8), np.zeros(2 * CONTEXTS, np.int32)
+    states, costs = np.zeros(CONTEXTS, np.uint8), np.zeros(COSTS, np.int32)
     initial_states(states, kind, qp)
     set_bin_costs(costs, states)
     return costs

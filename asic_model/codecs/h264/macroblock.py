@@ -80,8 +80,12 @@ class Macroblocks(NamedTuple):
     total_coeff: np.ndarray
 
 
-def allocate(count: int) -> Macroblocks:
-    """Return cleared records for `count` macroblocks (all unavailable)."""
+def allocate(count: int, cleared_levels: bool = True) -> Macroblocks:
+    """Return cleared records for `count` macroblocks (all unavailable).
+
+    cleared_levels : False where all levels that are looked at are written before
+    """
+    levels = (count, LEVELS_ROWS, 16)
     return Macroblocks(
         mb_type=np.full(count, UNAVAILABLE, np.uint8),
         slice_id=np.full(count, -1, np.int32),
@@ -95,6 +99,6 @@ def allocate(count: int) -> Macroblocks:
         ref_idx=np.full((count, 2, 4), NO_REFERENCE, np.int8),
         mv=np.zeros((count, 2, 16, 2), np.int16),
         mvd=np.zeros((count, 2, 16, 2), np.int16),
-        levels=np.zeros((count, LEVELS_ROWS, 16), np.int16),
+        levels=np.zeros(levels, np.int16) if cleared_levels else np.empty(levels, np.int16),
         total_coeff=np.zeros((count, 24), np.uint8),
     )

@@ -139,7 +139,7 @@ def run(
     count = job.mb_width * job.mb_height
     inter = job.slice_type != SLICE_I
     lists = reference_lists(memory, job)
-    mbs = allocate(count)
+    mbs = allocate(count, cleared_levels=False)
     source = _load_source(memory, job)
     current = Plane(source.data, 0, source.stride)
     find_weights(memory, job, lists, source)

@@ -22,6 +22,7 @@ _EFFORTS = {
         shape_margin=17,
         inter_margin=16,
         intra_margin=24,
+        skip_sad=0,
         early_skip=1,
         skip_energy=200,
         weight_inter=16,
@@ -36,6 +37,7 @@ _EFFORTS = {
         shape_margin=20,
         inter_margin=18,
         intra_margin=48,
+        skip_sad=0,
         early_skip=1,
         skip_energy=64,
         weight_inter=16,
@@ -50,6 +52,7 @@ _EFFORTS = {
         shape_margin=32,
         inter_margin=24,
         intra_margin=48,
+        skip_sad=0,
         early_skip=0,
         skip_energy=0,
         weight_inter=15,
@@ -84,7 +87,7 @@ def decision_settings(job: EncodeJob) -> Settings:
     if job.tools_off & Tool.SUB_PARTITIONS:
         settings = settings._replace(sub_partitions=0)
     if job.tools_off & Tool.EARLY_SKIP:
-        settings = settings._replace(early_skip=0, skip_energy=0)
+        settings = settings._replace(skip_sad=0, early_skip=0, skip_energy=0)
     if job.tools_off & Tool.RDO_QUANTISATION:
         settings = settings._replace(dead_zone_inter=43, dead_zone_intra=85)
     if single_pass(job):

@@ -35,9 +35,9 @@ class SearchResults(NamedTuple):
 
 
 def search_results(references: int, count: int) -> SearchResults:
-    """Return arrays for `count` macroblocks."""
+    """Return arrays for `count` macroblocks, not cleared."""
     shape = (max(references, 1), count, PARTITIONS)
-    return SearchResults(np.zeros((*shape, 2), np.int16), np.zeros(shape, np.int32))
+    return SearchResults(np.empty((*shape, 2), np.int16), np.empty(shape, np.int32))
 
 
 class PictureParameters(NamedTuple):

@@ -22,6 +22,7 @@ from asic_model.engines.mode_decision.candidates import (
     near_shapes,
     refine_list,
     shape_cost,
+    skip_is_near,
 )
 from asic_model.engines.mode_decision.inter import (
     code_inter,
@@ -117,6 +118,7 @@ def _try_direct(t, motion, references, colocated, pictures, temporal):
     result[T_RATE], result[T_SSD] = skip_rate(t, 1), ssd
     result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
     code_inter(t, 0, B_DIRECT_16X16, motion_rate(t, motion, 0, B_DIRECT_16X16), t.transform_8x8, -1)
+    t.recorded = SLOT_SKIP  # has the same motion
     t.trials += 1
     return t.result[0, T_CBP] == 0
 
@@ -205,7 +207,7 @@ def decide_bipredictive(t, settings, motion, references, whole, cost, colocated,
     colocated, pictures, temporal : of direct prediction; temporal 0: spatial
     """
     empty = _try_direct(t, motion, references, colocated, pictures, temporal)
-    if empty and t.result[SLOT_SKIP, T_SSD] < t.skip_ssd:
+    if empty and (t.result[SLOT_SKIP, T_SSD] < t.skip_ssd or skip_is_near(t, settings, cost)):
         return np.int64(SLOT_SKIP)
     best = np.int64(-1)
     if not empty and t.direct_valid:

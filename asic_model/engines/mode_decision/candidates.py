@@ -6,10 +6,11 @@ from asic_model.codecs.h264.macroblock import INTER_8X8, INTER_8X16, INTER_16X8,
 from asic_model.codecs.h264.motion_prediction import MotionField, predict_mv
 from asic_model.engines.fractional_search import FractionalScratch, refine, satd_at, vector_rate
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
-from asic_model.engines.mode_decision.state import LIST_1
+from asic_model.engines.mode_decision.state import LIST_1, SAMPLES, SLOT_SKIP
 from asic_model.engines.motion_search import LEFT as LEFT_HALF
 from asic_model.engines.motion_search import LOWER, QUADRANT, RIGHT, UPPER, WHOLE
 from asic_model.kernel_cache import kernel
+from asic_model.simd.compare import sad_16xn
 
 SHAPE_8X8 = 3
 SHAPE_TYPE = np.array([INTER_16X16, INTER_16X8, INTER_8X16, INTER_8X8], np.int64)
@@ -36,6 +37,15 @@ def _least_cost(t, cost, p):
         for ref in range(t.ref_counts[lst]):
             least = min(least, np.int64(cost[lst * LIST_1 + ref, t.mb, p]))
     return least
+
+
+@kernel
+def skip_is_near(t, settings, cost):
+    """Whether the SAD of the skip's prediction is within a margin of the best whole-sample cost of 16x16."""
+    if settings.skip_sad == 0:
+        return False
+    sad = sad_16xn(t.source, 0, 16, t.prediction, SLOT_SKIP * SAMPLES, 16, 16)
+    return 16 * sad <= settings.skip_sad * _least_cost(t, cost, WHOLE)
 
 
 @kernel

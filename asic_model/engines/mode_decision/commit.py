@@ -106,7 +106,8 @@ def commit(t, slot, previous_qp, mbs, levels, motion, coded, recon):
             shape = np.int64(INTER_16X16)
         elif kind == B_SKIP:
             shape = np.int64(B_DIRECT_16X16)
-        motion_rate(t, motion, slot, shape)
+        if t.recorded != slot:
+            motion_rate(t, motion, slot, shape)
         if kind == P_SKIP:
             for block in range(16):
                 motion.mvd[mb, 0, block, 0] = motion.mvd[mb, 0, block, 1] = 0

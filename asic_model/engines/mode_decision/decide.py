@@ -14,6 +14,7 @@ from asic_model.engines.mode_decision.candidates import (
     near_shapes,
     refine_list,
     shape_cost,
+    skip_is_near,
 )
 from asic_model.engines.mode_decision.inter import (
     code_inter,
@@ -81,6 +82,7 @@ def _try_skip(t, motion, references):
     result[T_RATE], result[T_SSD] = skip_rate(t, 1), ssd
     result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
     code_inter(t, 0, INTER_16X16, motion_rate(t, motion, 0, INTER_16X16), t.transform_8x8, -1)
+    t.recorded = SLOT_SKIP  # has the same motion
     t.trials += 1
     return t.result[0, T_CBP] == 0
 
@@ -112,7 +114,7 @@ def decide_inter(t, settings, motion, references, whole, cost):
     whole, cost : results of motion_search, int16[references, n, 9, 2] and int32[references, n, 9]
     """
     empty = _try_skip(t, motion, references)
-    if empty and t.result[SLOT_SKIP, T_SSD] < t.skip_ssd:
+    if empty and (t.result[SLOT_SKIP, T_SSD] < t.skip_ssd or skip_is_near(t, settings, cost)):
         return np.int64(SLOT_SKIP)
     best = np.int64(-1)
     if not empty and t.result[SLOT_SKIP, T_COST] < NEVER:

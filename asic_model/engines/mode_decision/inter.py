@@ -188,6 +188,7 @@ def set_vector(t, slot, lst, x, y, width, height, vector_x, vector_y):
 @kernel
 def copy_motion(t, slot, other):
     """Give a slot the motion of another one."""
+    t.recorded = slot if t.recorded == other else -1
     for lst in range(2):
         for quadrant in range(4):
             t.ref_idx[slot, lst, quadrant] = t.ref_idx[other, lst, quadrant]
@@ -303,6 +304,7 @@ def motion_rate(t, motion, slot, mb_type):
     A direct macroblock or quadrant has its motion in the slot like any other; only nothing is coded of it.
     """
     mb = t.mb
+    t.recorded = slot
     lists = 2 if t.slice_type == SLICE_B else 1
     for lst in range(lists):
         for quadrant in range(4):

@@ -9,9 +9,16 @@ coefficients, two candidates each.
 
 import numpy as np
 
-from asic_model.engines.mode_decision.rate import ABS_LEVEL, CAT_CHROMA_DC, LAST_AT, SIGNIFICANT_AT, level_rate
+from asic_model.engines.mode_decision.rate import (
+    ABS_LEVEL,
+    CAT_CHROMA_DC,
+    LAST_AT,
+    SIGNIFICANT_AT,
+    ZERO_RUNS,
+    level_rate,
+)
 from asic_model.kernel_cache import kernel
-from asic_model.simd.bits import bit_length, nonzero_mask_16
+from asic_model.simd.bits import bit_length, nonzero_mask_16, nonzero_mask_64
 from asic_model.simd.transforms import quantise_16, quantise_64
 
 FRACTION_BITS = 8  # of scaled coefficients: 1/256 of a level step
@@ -64,15 +71,15 @@ def choose_levels(
     if count == 64:
         if quantise_64(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0:
             return np.int64(0), np.int64(0)
-        end = count - 1
-        while levels[start + end] == 0:
-            end -= 1
+        present = nonzero_mask_64(levels, start)
     else:
         if quantise_16(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0:
             return np.int64(0), np.int64(0)
         present = (nonzero_mask_16(levels, offset) >> first) & ((1 << count) - 1)
         if present == 0:
             return np.int64(0), np.int64(0)
+    end = np.int64(63)
+    if present >= 0:
         end = bit_length(present) - 1
     if dead_zone:
         number = np.int64(0)
@@ -86,7 +93,9 @@ def choose_levels(
     total = np.int64(0)
     stop = -1
     ones = larger = 0
-    for i in range(end, -1, -1):
+    zeros = ZERO_RUNS + 64 * cat
+    left, i = np.int64(present), end
+    while True:
         upper = abs(np.int64(levels[start + i]))
         zero_rate = one_rate = end_rate = np.int64(0)
         if i < count - 1:
@@ -95,9 +104,6 @@ def choose_levels(
             one_rate = np.int64(costs[at + 1])
             end_rate = one_rate + np.int64(costs[at_last + 1])
             one_rate += costs[at_last]
-        if upper == 0:
-            total += weight * zero_rate
-            continue
         coef = abs(np.int64(coefs[coefs_offset + first + i]))
         value = (coef * np.int64(factor[factor_offset + first + i])) >> (shift - FRACTION_BITS)
         error = value - (upper << FRACTION_BITS)
@@ -112,6 +118,7 @@ def choose_levels(
             if cost < end_cost:
                 end_cost, end_size = cost, upper - 1
         # Before levels already chosen.
+        joins = False
         if stop >= 0:
             joined = gain + weight * (one_rate + level_rate(costs, base, upper, ones, larger, larger_limit))
             size = upper
@@ -122,26 +129,39 @@ def choose_levels(
                 joined, size = cost, upper - 1
             joined += total
             if joined <= end_cost:
+                joins = True
                 total = joined
                 if size == 1:
                     ones += 1
                 elif size > 1:
                     larger += 1
                 levels[start + i] = size
-                continue
-        for k in range(i + 1, stop + 1):
-            levels[start + k] = 0
-        total, stop = end_cost, i
-        ones, larger = (1, 0) if end_size == 1 else (0, 1)
-        levels[start + i] = end_size
+        if not joins:
+            for k in range(i + 1, stop + 1):
+                levels[start + k] = 0
+            total, stop = end_cost, i
+            ones, larger = (1, 0) if end_size == 1 else (0, 1)
+            levels[start + i] = end_size
+        # On to the next level that is not zero; the zeros between cost their flags.
+        left &= (np.int64(1) << i) - 1
+        if left == 0:
+            total += weight * np.int64(costs[zeros + i])
+            break
+        following = bit_length(left) - 1
+        total += weight * (np.int64(costs[zeros + i]) - np.int64(costs[zeros + following + 1]))
+        i = following
     gain = -(total + weight * flag_gain)
     if gain <= 0:
         for i in range(end + 1):
             levels[start + i] = 0
         return np.int64(0), np.int64(0)
     number = np.int64(0)
-    for i in range(end + 1):
+    left, i = np.int64(present), end
+    while True:
         level = min(np.int64(levels[start + i]), LEVEL_MAX)
         number += level != 0
         levels[start + i] = -level if coefs[coefs_offset + first + i] < 0 else level
-    return number, gain
+        left &= (np.int64(1) << i) - 1
+        if left == 0:
+            return number, gain
+        i = bit_length(left) - 1

@@ -159,3 +159,4 @@ def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp
     t.high_x = 4 * (16 * (mb_width - mb_x - 1) + BORDER_PX) + 3
     t.high_y = 4 * (16 * (mb_height - mb_y - 1) + BORDER_PX) + 3
     t.trials = t.satd_blocks = t.intra_blocks = t.transform_blocks = 0
+    t.recorded = -1

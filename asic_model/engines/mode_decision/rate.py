@@ -11,6 +11,8 @@ from asic_model.codecs.h264.cabac_contexts import CAT_LUMA_8X8, CONTEXTS, CTX_AB
 from asic_model.codecs.h264.tables import table
 from asic_model.engines.entropy.cavlc import COEFF_TOKEN, RUN_BEFORE, TOTAL_ZEROS, TOTAL_ZEROS_CHROMA_DC, bit_length
 from asic_model.kernel_cache import kernel
+from asic_model.simd.bits import bit_length as bits_of
+from asic_model.simd.bits import nonzero_mask_16, nonzero_mask_64
 
 ONE_BIT = 256
 CAT_CHROMA_DC = 3
@@ -52,13 +54,27 @@ def _state_costs() -> np.ndarray:
 STATE_COSTS = _state_costs()
 
 
+ZERO_RUNS = 2 * CONTEXTS  # where they stand in `costs`, 64 a category
+COSTS = ZERO_RUNS + 64 * len(SIGNIFICANT_AT)
+
+
 @kernel
 def set_bin_costs(costs, states):
-    """costs[2 * ctx + bin] (int32[2 * CONTEXTS]) from context states (uint8[CONTEXTS])."""
+    """Fill costs (int32[COSTS]) from context states (uint8[CONTEXTS]).
+
+    costs[2 * ctx + bin]            cost of a bin
+    costs[ZERO_RUNS + 64 * cat + i] cost of zeros at positions 0 .. i - 1 of the significance map, i < 64
+    """
     for ctx in range(CONTEXTS):
         state = np.int64(states[ctx])
         costs[2 * ctx] = STATE_COSTS[2 * state]
         costs[2 * ctx + 1] = STATE_COSTS[2 * state + 1]
+    for cat in range(len(SIGNIFICANT_AT)):
+        total = np.int64(0)
+        for i in range(64):
+            costs[ZERO_RUNS + 64 * cat + i] = total
+            if i < 63:
+                total += costs[SIGNIFICANT_AT[cat, i]]
 
 
 @kernel
@@ -96,28 +112,31 @@ def block_rate_cabac(costs, levels, offset, first, count, cat):
     levels : flat int16; the block is levels[offset + first : offset + first + count]
     """
     base = ABS_LEVEL[cat]
+    zeros = ZERO_RUNS + 64 * cat
     start = offset + first
-    end = count - 1
-    while levels[start + end] == 0:
-        end -= 1
     larger_limit = 3 if cat == CAT_CHROMA_DC else 4
     rate = np.int64(0)
-    if end < count - 1:
-        rate += np.int64(costs[SIGNIFICANT_AT[cat, end] + 1]) + np.int64(costs[LAST_AT[cat, end] + 1])
+    left = nonzero_mask_64(levels, start) if count == 64 else nonzero_mask_16(levels, start) & ((1 << count) - 1)
+    i = np.int64(63)
+    if left >= 0:
+        i = bits_of(left) - 1
+    if i < count - 1:
+        rate += np.int64(costs[SIGNIFICANT_AT[cat, i] + 1]) + np.int64(costs[LAST_AT[cat, i] + 1])
     ones = larger = 0
-    for i in range(end, -1, -1):
+    while True:
         size = abs(np.int64(levels[start + i]))
-        if size == 0:
-            rate += costs[SIGNIFICANT_AT[cat, i]]
-            continue
-        if i < end:
-            rate += np.int64(costs[SIGNIFICANT_AT[cat, i] + 1]) + np.int64(costs[LAST_AT[cat, i]])
         rate += level_rate(costs, base, size, ones, larger, larger_limit)
         if size == 1:
             ones += 1
         else:
             larger += 1
-    return rate
+        left &= (np.int64(1) << i) - 1
+        if left == 0:
+            return rate + costs[zeros + i]
+        following = bits_of(left) - 1
+        rate += np.int64(costs[zeros + i]) - np.int64(costs[zeros + following + 1])
+        i = following
+        rate += np.int64(costs[SIGNIFICANT_AT[cat, i] + 1]) + np.int64(costs[LAST_AT[cat, i]])
 
 
 @kernel

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asic_model.codecs.h264.cabac_contexts import CONTEXTS
 from asic_model.codecs.h264.macroblock import LEVELS_ROWS
+from asic_model.engines.mode_decision.rate import COSTS
 from asic_model.engines.motion_search import PARTITIONS
 
 SLOTS = 4  # in which a macroblock is coded on trial
@@ -96,6 +96,7 @@ MACROBLOCK = np.dtype(
         ("satd_blocks", "i8"),
         ("intra_blocks", "i8"),
         ("transform_blocks", "i8"),
+        ("recorded", "i8"),  # slot whose motion the macroblock's record holds, -1: none
         # search
         ("vectors", "i4", (REFERENCES, PARTITIONS, 2)),
         ("vector_costs", "i4", (REFERENCES, PARTITIONS)),
@@ -136,7 +137,7 @@ MACROBLOCK = np.dtype(
         ("scale", "i4", 32),  # LevelScale4x4 << (QP / 6)
         ("factor_8x8", "i4", 64),  # the same of luma 8x8 blocks
         ("scale_8x8", "i4", 64),
-        ("costs", "i4", 2 * CONTEXTS),  # bin costs
+        ("costs", "i4", COSTS),  # see `set_bin_costs`
     ],
     align=True,
 )
@@ -168,6 +169,9 @@ class Settings(NamedTuple):
     shape_margin: int  # shapes are refined when their SAD cost is within this of 16x16's
     inter_margin: int  # shapes are coded on trial when their SATD cost is within this of the best one's
     intra_margin: int  # intra is looked at when its SATD is within this of the best inter cost
+    skip_sad: (
+        int  # a skip without residual is not searched further when its SAD is within this of the search's best cost
+    )
     early_skip: int  # 1: skip at once when it leaves no residual and the search agrees; 0: never
     skip_energy: int  # and without asking the search when its SSD is below this, 1/16 squared quantiser steps
     weight_inter: int  # rate against distortion in the choice of levels
