@@ -1,5 +1,6 @@
 """Kernels are compiled once, never stale, and the cache survives other processes, damage and time."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asic_model.kernel_cache import store
+from asic_model.kernel_cache import sources, store
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -153,3 +154,17 @@ def test_use_renews_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert store.read("one") == bytes(10)
     assert store.sweep(store.DAY_SECONDS, 0) == 0
     assert store.read("none") is None
+
+
+def test_imports_are_those_that_the_parser_finds() -> None:
+    """Every module of the package: a missed import would leave old code in the store."""
+    for path in sources.PACKAGE_DIR.rglob("*.py"):
+        names = []
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                assert not node.level, f"{path}: relative import"
+                names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        files = {file for file in map(sources._module_file, names) if file}
+        assert set(sources._imports(path)) == files, path
