@@ -3,6 +3,8 @@
 Margins and weights were measured on natural clips (docs/mode_decision.md).
 """
 
+from typing import NamedTuple
+
 from asic_model.cores.encode.job import (
     EFFORT_FAST,
     EFFORT_MEDIUM,
@@ -18,13 +20,13 @@ from asic_model.engines.motion_search import MotionSearchConfig, SearchSettings
 
 _EFFORTS = {
     EFFORT_FAST: Settings(
-        partitions=7,
+        partitions=0,
         shape_margin=17,
         inter_margin=16,
         intra_margin=24,
-        skip_sad=0,
+        skip_sad=20,
         early_skip=1,
-        skip_energy=200,
+        skip_energy=100,
         weight_inter=16,
         weight_intra=8,
         mode_lambda=14,
@@ -37,7 +39,7 @@ _EFFORTS = {
         shape_margin=20,
         inter_margin=18,
         intra_margin=48,
-        skip_sad=0,
+        skip_sad=16,
         early_skip=1,
         skip_energy=64,
         weight_inter=16,
@@ -65,11 +67,27 @@ _EFFORTS = {
 }
 # What differs in B slices
 _EFFORTS_B = {
-    EFFORT_FAST: _EFFORTS[EFFORT_FAST]._replace(skip_energy=300, intra_margin=16),
+    EFFORT_FAST: _EFFORTS[EFFORT_FAST]._replace(intra_margin=16),
     EFFORT_MEDIUM: _EFFORTS[EFFORT_MEDIUM]._replace(intra_margin=24),
     EFFORT_SLOW: _EFFORTS[EFFORT_SLOW]._replace(early_skip=1, skip_energy=24),
 }
-_CENTRES_EXTRA = {EFFORT_FAST: -1, EFFORT_MEDIUM: 0, EFFORT_SLOW: 2}
+
+
+class _Search(NamedTuple):
+    """What an effort makes of the configured motion search."""
+
+    more_centres: int
+    radius_most: int  # of squares around centres [samples]
+    quadrants: bool  # squares around the quadrants' best places
+
+
+_SEARCHES = {
+    EFFORT_FAST: _Search(-1, 1, False),
+    EFFORT_MEDIUM: _Search(0, 4, True),
+    EFFORT_SLOW: _Search(2, 4, True),
+}
+# In B slices a second list is searched, and the co-located motion says more
+_SEARCHES_B = _SEARCHES | {EFFORT_MEDIUM: _Search(-1, 4, False)}
 
 
 def single_pass(job: EncodeJob) -> bool:
@@ -102,15 +120,13 @@ def decision_settings(job: EncodeJob) -> Settings:
 
 def search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> tuple[SearchSettings, SearchSettings]:
     """What the searches spend on it: in the first reference of a list, and in each of the others."""
-    centres = max(1, cfg.centres + _CENTRES_EXTRA[job.effort])
-    if job.tools_off & Tool.COARSE_SEARCH or (job.effort == EFFORT_FAST and job.slice_type == SLICE_B):
-        centres = 0
+    effort = (_SEARCHES_B if job.slice_type == SLICE_B else _SEARCHES)[job.effort]
     first = SearchSettings(
         range_x=cfg.range_x,
         range_y=cfg.range_y,
-        centres=centres,
-        radius=cfg.radius,
-        radius_parts=0 if job.effort == EFFORT_FAST else cfg.radius_parts,
+        centres=0 if job.tools_off & Tool.COARSE_SEARCH else max(1, cfg.centres + effort.more_centres),
+        radius=min(cfg.radius, effort.radius_most),
+        radius_parts=cfg.radius_parts if effort.quadrants else 0,
         temporal=int(job.motion_in_address != 0),
         lambda_motion=int(MOTION_LAMBDA[job.qp]),
     )
