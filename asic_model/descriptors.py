@@ -48,20 +48,18 @@ Rate control. In a session with `bit_rate` != 0 the firmware chooses the QP of e
 ignored, the completion says which one was used); otherwise the job's own `qp` holds.
 """
 
-import struct
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import IntEnum, IntFlag
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, PITCH_ALIGNMENT_BYTES, surface
+from asic_model.memory.surface import PITCH_ALIGNMENT_BYTES, surface
+from asic_model.record_layout import BLOCK_BYTES, Field, Layout, Template
+from asic_model.record_layout import make_field as _field
 
 VERSION = 1  # of all records on this page
 PLAN_ENTRIES_MOST = 64
 FIRST_PASS_SLOTS_MOST = 128
 RECORD_BYTES = 64
-BLOCK_BYTES = 256
 BLOCK_ALIGNMENT_BYTES = 256
 STREAM_ALIGNMENT_BYTES = 64  # of stream, map and motion buffers; surfaces: memory.surface.ADDRESS_ALIGNMENT_BYTES
 
@@ -166,148 +164,6 @@ class LogCode(IntEnum):
     CORES_OUT = 10  # mask of cores out of service, cause: 0 host, 1 watchdog
     VIOLATION = 11  # queue, sequence, number of the field
     DEADLINE_MISSED = 12  # session, sequence, ticks late
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field: `code` as in the struct module (B b H h I i Q), inclusive range of legal values, meaning."""
-
-    name: str
-    code: str
-    low: int
-    high: int
-    meaning: str
-
-
-def _field(name: str, code: str, meaning: str, low: int | None = None, high: int | None = None) -> Field:
-    bits = 8 * struct.calcsize(code)
-    signed = code.islower()
-    least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-    return Field(name, code, least if low is None else low, most if high is None else high, meaning)
-
-
-class Layout:
-    """A record: its fields, largest first in memory after the header fields, which stand in the given order."""
-
-    def __init__(self, name: str, size_bytes: int, header: Iterable[Field], fields: Iterable[Field]) -> None:
-        self.name = name
-        self.size_bytes = size_bytes
-        self.header = tuple(header)
-        self.body = tuple(fields)
-
-    @cached_property
-    def fields(self) -> tuple[Field, ...]:
-        return self.header + self.body
-
-    @property
-    def numbered(self) -> tuple[Field, ...]:
-        """The fields whose place is their number in `detail`: of a block the body, of a record all."""
-        return self.body if self.size_bytes == BLOCK_BYTES else self.fields
-
-    @cached_property
-    def offsets(self) -> dict[str, int]:
-        """Byte offset by name. The body is sorted by size (stable), so that all is naturally aligned."""
-        placed: dict[str, int] = {}
-        position = 0
-        for field in (*self.header, *sorted(self.body, key=lambda f: -struct.calcsize(f.code))):
-            size = struct.calcsize(field.code)
-            if position % size:
-                raise ValueError(f"{self.name}.{field.name}: offset {position} is no multiple of {size}")
-            placed[field.name] = position
-            position += size
-        if position > self.size_bytes:
-            raise ValueError(f"{self.name}: {position} bytes of fields in {self.size_bytes}")
-        return placed
-
-    @cached_property
-    def used_bytes(self) -> int:
-        """Bytes up to the end of the last field; what follows is reserved."""
-        return sum(struct.calcsize(field.code) for field in self.fields)
-
-    @cached_property
-    def whole(self) -> tuple[struct.Struct, tuple[str, ...]]:
-        """All fields as one structure, and their names in its order."""
-        code, position, names = "<", 0, []
-        for field in sorted(self.fields, key=lambda f: self.offsets[f.name]):
-            offset = self.offsets[field.name]
-            code += f"{offset - position}x{field.code}"
-            position = offset + struct.calcsize(field.code)
-            names.append(field.name)
-        return struct.Struct(f"{code}{self.size_bytes - position}x"), tuple(names)
-
-    def pack(self, values: Mapping[str, int] | None = None, **more: int) -> bytes:
-        """Return the record; fields not given are 0. Raises ValueError naming the field that does not fit."""
-        values = {**(values or {}), **more}
-        whole, names = self.whole
-        if len(values) <= len(names):
-            try:
-                record = whole.pack(*(values.get(name, 0) for name in names))
-            except struct.error:
-                return self._pack_by_field(values)
-            if values.keys() <= self.offsets.keys():
-                return record
-        return self._pack_by_field(values)
-
-    def _pack_by_field(self, values: dict[str, int]) -> bytes:
-        """As `pack`, naming what is wrong."""
-        record = bytearray(self.size_bytes)
-        for field in self.fields:
-            value = values.pop(field.name, 0)
-            try:
-                struct.pack_into(f"<{field.code}", record, self.offsets[field.name], value)
-            except struct.error:
-                raise ValueError(f"{self.name}.{field.name}: {value} does not fit {field.code!r}") from None
-        if values:
-            raise ValueError(f"{self.name} has no field {', '.join(sorted(values))}")
-        return bytes(record)
-
-    def unpack(self, record: bytes) -> dict[str, int]:
-        """Return all fields of a record by name."""
-        if len(record) < self.size_bytes:
-            raise ValueError(f"{self.name}: {len(record)} bytes, {self.size_bytes} needed")
-        whole, names = self.whole
-        return dict(zip(names, whole.unpack_from(record), strict=True))
-
-    def template(self, values: Mapping[str, int]) -> "Template":
-        """A record of which only some fields change from one time to the next; ranges are checked."""
-        return Template(self, values)
-
-    def number(self, name: str) -> int:
-        """The field's number, as `detail` gives it."""
-        return [field.name for field in self.numbered].index(name)
-
-    def check(self, values: Mapping[str, int]) -> None:
-        """Raise ValueError for the first field outside its range (the driver asks before it submits)."""
-        for field in self.fields:
-            value = values.get(field.name, 0)
-            if not field.low <= value <= field.high:
-                raise ValueError(f"{self.name}.{field.name}: {value} is not in {field.low}..{field.high}")
-
-
-class Template:
-    """A record with `values`; each `fill` changes some fields, for itself alone."""
-
-    def __init__(self, layout: Layout, values: Mapping[str, int]) -> None:
-        layout.check(values)
-        self._layout = layout
-        whole, names = layout.whole
-        self._pack = whole.pack
-        self._values = [values.get(name, 0) for name in names]
-        ranges = {field.name: (field.low, field.high) for field in layout.fields}
-        self._places = {name: (place, *ranges[name]) for place, name in enumerate(names)}
-
-    def fill(self, values: Mapping[str, int]) -> bytes:
-        """Return the record with these fields instead. Raises ValueError as `Layout.check` and `pack`."""
-        filled, places = self._values.copy(), self._places
-        for name, value in values.items():
-            place, low, high = places[name] if name in places else self._no_field(name)
-            if not low <= value <= high:
-                raise ValueError(f"{self._layout.name}.{name}: {value} is not in {low}..{high}")
-            filled[place] = value
-        return self._pack(*filled)
-
-    def _no_field(self, name: str) -> tuple[int, int, int]:
-        raise ValueError(f"{self._layout.name} has no field {name}")
 
 
 COMMAND = Layout(
@@ -776,114 +632,3 @@ def _decode_regions(fields: Mapping[str, int]) -> list[Region]:
     if fields["motion_address"]:
         found.append(Region("motion_address", fields["motion_address"], motion, True))
     return found
-
-
-_C_TYPES = {"B": "uint8_t", "b": "int8_t", "H": "uint16_t", "h": "int16_t", "I": "uint32_t", "i": "int32_t"}
-_C_TYPES |= {"Q": "uint64_t"}
-
-
-def c_header() -> str:
-    """The layouts, numbers and ranges as a C header for the firmware."""
-    # 256 x 2^(-offset / 6): how the bits of a class of pictures change by its offset
-    shares = [round(256 * 2 ** (-PICTURE_QP_OFFSET[each] / 6)) for each in PictureClass]
-    lines = [
-        "// Made by `python -m asic_model.registers.generate` from asic_model/descriptors.py; do not edit.",
-        "",
-        "#ifndef TASIC_DESCRIPTORS_H",
-        "#define TASIC_DESCRIPTORS_H",
-        "",
-        "#include <stddef.h>",
-        "#include <stdint.h>",
-        "",
-        f"#define DESCRIPTOR_VERSION {VERSION}u",
-        f"#define RECORD_BYTES {RECORD_BYTES}u",
-        f"#define BLOCK_BYTES {BLOCK_BYTES}u",
-        f"#define BLOCK_ALIGNMENT_BYTES {BLOCK_ALIGNMENT_BYTES}u",
-        f"#define STREAM_ALIGNMENT_BYTES {STREAM_ALIGNMENT_BYTES}u",
-        f"#define SURFACE_ALIGNMENT_BYTES {ADDRESS_ALIGNMENT_BYTES}u",
-        f"#define PITCH_ALIGNMENT_BYTES {PITCH_ALIGNMENT_BYTES}u",
-        f"#define QUALITY_RESULT_BYTES {QUALITY_RESULT_BYTES}u",
-        f"#define MOTION_BYTES {MOTION_BYTES}u",
-        f"#define PICTURE_CLASSES {len(PictureClass)}u",
-        *(f"#define PICTURE_{each.name} {int(each)}u" for each in PictureClass),
-        f"#define PICTURE_QP_OFFSETS {{{', '.join(str(PICTURE_QP_OFFSET[each]) for each in PictureClass)}}}",
-        *(f"#define PLAN_USUAL_{each.name} {PLAN_USUAL[each]}u" for each in PictureClass),
-        f"#define PICTURE_BITS_SHARES {{{', '.join(map(str, shares))}}}",
-        f"#define PLAN_BYTES {PLAN_BYTES}u",
-        f"#define PLAN_ENTRIES_MOST {PLAN_ENTRIES_MOST}u",
-        f"#define FIRST_PASS_SUMMARY_BYTES {FIRST_PASS_SUMMARY_BYTES}u",
-        f"#define FIRST_PASS_RECORD_BYTES {FIRST_PASS_RECORD_BYTES}u",
-        f"#define FIRST_PASS_WORTH_BYTES {FIRST_PASS_WORTH_BYTES}u",
-        f"#define DECODE_SLICE_BYTES {DECODE_SLICE_BYTES}u",
-        f"#define DECODE_MATRICES_BYTES {DECODE_MATRICES_BYTES}u",
-        f"#define DECODE_REFERENCE_BYTES {DECODE_REFERENCE_BYTES}u",
-        f"#define DECODE_MOTION_BYTES {DECODE_MOTION_BYTES}u",
-        "",
-    ]
-    for enumeration in (Command, CommandFlag, Kind, EncodeMode, Status, CapacityLimit, LogCode):
-        prefix = {"CommandFlag": "FLAG", "EncodeMode": "MODE", "LogCode": "LOG", "CapacityLimit": "LIMIT"}.get(
-            enumeration.__name__, enumeration.__name__.upper()
-        )
-        lines += [f"#define {prefix}_{m.name} {int(m)}u" for m in enumeration]
-        lines.append("")
-    for number, cause in BLOCK_CAUSES.items():
-        lines.append(f"#define BLOCK_CAUSE_{cause.upper().replace(' ', '_')} {number}u")
-    lines += [
-        "",
-        "// Range rule of one field: offset and size in bytes, least and most legal value (as int64_t).",
-        "struct field_rule {",
-        "    uint8_t offset;",
-        "    uint8_t size; // bytes; | 0x80: signed",
-        "    int32_t low;",
-        "    uint32_t high;",
-        "};",
-        "",
-    ]
-    for layout in (COMMAND, COMPLETION, LOG_RECORD, SESSION_BLOCK, PLAN_HEADER, PLAN_ENTRY, *JOB_BLOCKS.values()):
-        lines += _c_layout(layout)
-    lines += ["#endif", ""]
-    return "\n".join(lines)
-
-
-def _c_layout(layout: Layout) -> list[str]:
-    """One struct with its static checks, field numbers and, for blocks, the table of ranges."""
-    upper = layout.name.upper()
-    lines = [f"struct {layout.name} {{"]
-    for field in sorted(layout.fields, key=lambda f: layout.offsets[f.name]):
-        comment = f" // {field.meaning}" if field.meaning else ""
-        lines.append(f"    {_C_TYPES[field.code]} {field.name};{comment}")
-    if layout.used_bytes < layout.size_bytes:
-        lines.append(f"    uint8_t reserved[{layout.size_bytes - layout.used_bytes}];")
-    lines += ["};", f'_Static_assert(sizeof(struct {layout.name}) == {layout.size_bytes}, "{layout.name}");']
-    for field in layout.fields:
-        offset = layout.offsets[field.name]
-        lines.append(f'_Static_assert(offsetof(struct {layout.name}, {field.name}) == {offset}, "{field.name}");')
-    lines.append(f"#define {upper}_USED_BYTES {layout.used_bytes}u")
-    lines += [f"#define {upper}_NUMBER_{f.name.upper()} {n}u" for n, f in enumerate(layout.numbered)]
-    if layout.size_bytes == BLOCK_BYTES:
-        lines += [f"#define {upper}_RULES {len(layout.body)}u", f"#define {upper}_RULE_TABLE {{ \\"]
-        lines += [f"    {_c_rule(layout, field)}, \\" for field in layout.body]
-        lines.append("}")
-    return [*lines, ""]
-
-
-def _c_rule(layout: Layout, field: Field) -> str:
-    size = struct.calcsize(field.code)
-    # 64-bit fields are addresses: the table lets all of them pass, the rules for addresses judge them.
-    high = min(field.high, 0xFFFFFFFF)
-    return f"{{{layout.offsets[field.name]}, {size | (0x80 if field.code.islower() else 0):#x}, {field.low}, {high}u}}"
-
-
-def describe(layout: Layout) -> list[dict[str, Any]]:
-    """Rows (offset, bytes, name, range, meaning) for reference pages."""
-    return [
-        {
-            "offset": layout.offsets[field.name],
-            "bytes": struct.calcsize(field.code),
-            "name": field.name,
-            "low": field.low,
-            "high": field.high,
-            "meaning": field.meaning,
-        }
-        for field in sorted(layout.fields, key=lambda f: layout.offsets[f.name])
-    ]

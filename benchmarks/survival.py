@@ -32,7 +32,8 @@ from typing import Any
 import numpy as np
 
 from asic_model import descriptors
-from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Command, Kind, Layout, Status
+from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Command, Kind, Status
+from asic_model.record_layout import Layout
 from asic_model.registers import map as regs
 from benchmarks import soak
 from driver.backends import Backend

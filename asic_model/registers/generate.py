@@ -11,7 +11,7 @@
 | rtl_tests/rtl/control/register_map_pkg.sv | tasic.rdl (addresses), descriptors.py (status) | this module |
 | rtl_tests/rtl/control/tasic_registers{,_pkg}.sv | tasic.rdl | PeakRDL regblock, AXI4-Lite |
 | firmware/include/tasic_registers.h | tasic.rdl | PeakRDL C header, plus the enumerations |
-| firmware/include/tasic_descriptors.h | descriptors.py | descriptors.c_header() |
+| firmware/include/tasic_descriptors.h | descriptors.py | descriptor_header.py |
 
 Needs the `registers` extra (`pip install .[registers]`); the outputs are checked in, so nothing else does.
 """
@@ -28,6 +28,7 @@ from systemrdl import RDLCompiler
 from systemrdl.node import AddrmapNode, FieldNode, RegfileNode, RegNode
 
 from asic_model import descriptors
+from asic_model.registers import descriptor_header
 
 SOURCE = Path(__file__).with_name("tasic.rdl")
 PROJECT_DIR = SOURCE.parents[2]
@@ -306,7 +307,7 @@ def outputs() -> dict[Path, str]:
         Path("rtl_tests/rtl/control/host_access_pkg.sv"): host_access_package(top),
         Path("rtl_tests/rtl/control/register_map_pkg.sv"): address_package(top),
         Path("firmware/include/tasic_registers.h"): c_header(top),
-        Path("firmware/include/tasic_descriptors.h"): descriptors.c_header(),
+        Path("firmware/include/tasic_descriptors.h"): descriptor_header.c_header(),
     }
     for name, text in verilog_block(top).items():
         made[Path("rtl_tests/rtl/control") / name] = text

@@ -11,6 +11,7 @@ import pytest
 
 from asic_model import descriptors
 from asic_model.descriptors import PICTURE_QP_OFFSET, Command, Kind, PictureClass, Status
+from asic_model.record_layout import Layout
 from asic_model.registers import map as regs
 from tests.oracle import descriptor_rules
 from tests.oracle.descriptor_rules import Context, Session
@@ -186,7 +187,7 @@ class Generator:
                 self.spoil(body, layout)
         return bytes(record), bytes(body), self.queue if r.random() < 0.95 else r.randrange(4)
 
-    def spoil(self, record: bytearray, layout: descriptors.Layout) -> None:
+    def spoil(self, record: bytearray, layout: Layout) -> None:
         """Change one field to a corner of its range, beyond it, a neighbour of its value, or noise; or any one bit."""
         r = self.r
         if r.random() < 0.15:
@@ -203,7 +204,7 @@ class Generator:
         )  # fmt: skip
         struct.pack_into(f"<{field.code.upper()}", record, offset, new % (1 << bits))
 
-    def block(self, command: Command, session: Session) -> tuple[bytes | None, descriptors.Layout | None]:
+    def block(self, command: Command, session: Session) -> tuple[bytes | None, Layout | None]:
         """A legal block for the command."""
         r = self.r
         header = {"version": 1, "size": 256, "block_type": 1, "kind": int(session.kind)}

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from asic_model import descriptors
-from asic_model.descriptors import Command, Kind, Layout, Status
+from asic_model.descriptors import Command, Kind, Status
+from asic_model.record_layout import Layout
 
 JOBS = {Command.ENCODE: Kind.ENCODE, Command.SCALE: Kind.SCALE, Command.DECODE: Kind.DECODE}
 GOOD = (0, 0)
