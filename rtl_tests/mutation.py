@@ -51,11 +51,10 @@ EQUIVALENT = {
     ("engines/entropy/cavlc.py", "(level < 0)", "(level <= 0)"): "a coded level is never 0",
     ("engines/motion_search.py", "VECTOR_BITS[VECTOR_SPAN + ", "VECTOR_BITS[VECTOR_SPAN - "): "se(v) is as long for -v",
     ("engines/transform/blocks.py", "(value + 32768)", "(value - 32768)"): "the same modulo 65536",
-    (
-        "fractional_search/fractional_search.sv",
-        "v[0] - v[2]",
-        "v[2] - v[0]",
-    ): "SATD: magnitudes of -a + b, -a - b",
+    # SATD adds magnitudes
+    ("simd/search.py", "work[1, x] - work[3, x]", "work[3, x] - work[1, x]"): "-a + b, -a - b for a + b, a - b",
+    ("simd/search.py", "abs(s - t)", "abs(t - s)"): "a magnitude",
+    ("fractional_search/fractional_search.sv", "v[0] - v[2]", "v[2] - v[0]"): "-a + b, -a - b for a + b, a - b",
 }
 # Kernels of these files that no RTL has a twin of, so that no bench compares them with anything.
 WITHOUT_TWIN = {

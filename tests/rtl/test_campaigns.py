@@ -76,6 +76,15 @@ def test_faults_of_the_model_are_in_kernels_and_compile():
     assert {fault.file for fault in faults} <= set(mutation.KERNELS["transform"])
 
 
+def test_changes_without_effect_are_known_by_their_text():
+    """|s - t| is |t - s|; the sum in their place is a fault."""
+    before = "total += abs(s + t) + abs(s - t)"
+    fault = mutation.Fault("model", "x", "simd/search.py", 1, "operands", before, "total += abs(s + t) + abs(t - s)")
+    assert mutation.equivalent(fault) == "a magnitude"
+    assert mutation.equivalent(dataclasses.replace(fault, after="total += abs(s + t) + abs(s + t)")) is None
+    assert mutation.equivalent(dataclasses.replace(fault, file="simd/compare.py")) is None
+
+
 def test_change_of_a_constant_is_by_one():
     changes = mutation._changed("a + 5'd15 + b", mutation._RTL_CHANGES)
     assert ("constant", "a + 5'd16 + b") in changes
