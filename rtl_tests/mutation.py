@@ -39,7 +39,7 @@ KERNELS = {
     "fractional_search": ("engines/fractional_search.py", "simd/search.py"),
 }  # fmt: skip
 # Engines whose RTL is seeded: those with a bench of their own.
-SEEDED = (*KERNELS, "transform_8x8")
+SEEDED = (*KERNELS, "transform_8x8", "encode_core")
 # Benches that look at these kernels besides the engine's own.
 ALSO_BY = {
     "transform": ("transform_8x8",),
@@ -149,7 +149,9 @@ def rtl_faults(bench: Bench) -> list[Fault]:
     """Every fault that can be seeded in the engine's own assignments (constants of packages are the model's)."""
     found = []
     for source, path in zip(bench.sources, bench.source_paths(), strict=True):
-        if source.endswith("_pkg.sv") or source.startswith("common/"):
+        folder = source.split("/", 1)[0]
+        elsewhere = folder in BENCHES and f"{folder}/{bench.top}.sv" not in bench.sources  # a part of this one
+        if source.endswith("_pkg.sv") or folder == "common" or elsewhere:
             continue
         constant = False  # inside a function, whose value may be needed at elaboration
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
