@@ -11,10 +11,13 @@ import cocotb
 import numpy as np
 
 from asic_model.codecs.h264 import macroblock as m
+from asic_model.codecs.h264.nal import parse_nal
 from asic_model.codecs.h264.parameter_sets import Pps, Sps
+from asic_model.codecs.h264.slice_header import parse_slice_header
 from asic_model.config import load_chip
 from asic_model.cores.encode import EncodeJob, run
 from asic_model.cores.encode.account import MODE_DECISION
+from asic_model.cores.encode.syntax import slice_parameters
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.result import STATUS_OK, STATUS_OUTPUT_FULL
 from asic_model.descriptors import Tool
@@ -24,6 +27,8 @@ from rtl_tests.accuracy import Record
 from rtl_tests.encode_core.job import job_word, refused_field
 from rtl_tests.handshake import Bench, Sink, Source, rerun
 from tests.cores import encoding
+from tests.engines.test_entropy import first_difference
+from tests.oracle.slice_data import Slice, parse_slice_data
 
 PAGE = 4096
 PERIOD_PS = 10**6 // 200  # of `tiny`'s cores
@@ -127,8 +132,8 @@ class Picture:
     def reconstruction(self, memory):
         return encoding.planes(memory, self.job.reconstruction, self.job.coded_width, self.job.coded_height)
 
-    def stream(self, memory, size):
-        """Annex B: parameter sets and the slice in `memory`."""
+    @property
+    def parameter_sets(self):
         job = self.job
         sps = Sps(
             profile_idc=77, level_idc=51, max_num_ref_frames=1,
@@ -140,13 +145,46 @@ class Picture:
             entropy_coding_mode_flag=bool(job.entropy), deblocking_filter_control_present_flag=True,
             chroma_qp_index_offset=job.chroma_qp_offset, second_chroma_qp_index_offset=job.chroma_qp_offset,
         )  # fmt: skip
-        head = encoding.START_CODE + sps.to_nal() + encoding.START_CODE + pps.to_nal()
-        return head + memory[job.out_address : job.out_address + size].tobytes()
+        return sps, pps
+
+    def stream(self, memory, size):
+        """Annex B: parameter sets and the slice in `memory`."""
+        slice_bytes = memory[self.job.out_address : self.job.out_address + size].tobytes()
+        return b"".join(encoding.START_CODE + part.to_nal() for part in self.parameter_sets) + slice_bytes
+
+    def first_field(self, memory, size):
+        """What the slice in `memory` says first that is not the model's decision: macroblock, field, both values.
+
+        Read by the oracle; empty where it cannot be read to its end.
+        """
+        sps, pps = self.parameter_sets
+        job, begin = self.job, self.job.out_address + len(encoding.START_CODE)
+        try:
+            unit = parse_nal(memory[begin : self.job.out_address + size].tobytes())
+            header = parse_slice_header(unit.rbsp, unit.nal_unit_type, unit.nal_ref_idc, {0: sps}, {0: pps})
+            place = Slice(job.mb_width, 0, 2, 26 + header.slice_qp_delta, bool(job.entropy), mb_limit=self.macroblocks)
+            parsed, _ = parse_slice_data(unit.rbsp, header.header_bits, place)
+        except (ValueError, AssertionError, LookupError):
+            return ""
+        told = (
+            first_difference(self.mbs, slice_parameters(job, 0, self.macroblocks), *found) for found in parsed.items()
+        )
+        return next(filter(None, told), "")
 
 
 def compare(picture, found, size, what):
     """Assert that memory is the model's byte for byte; say where the first difference is."""
     job, expected = picture.job, picture.expected
+    begin = job.out_address
+    ours, theirs = found[begin : begin + job.out_capacity], expected[begin : begin + job.out_capacity]
+    if not np.array_equal(ours, theirs):
+        at = int(np.argmax(ours != theirs))
+        bits = np.cumsum(picture.result.work["entropy_bits"].astype(np.int64))
+        mb = min(int(np.searchsorted(bits, 8 * max(0, at - 16))), picture.macroblocks - 1)
+        field = picture.first_field(found, size) or f"about macroblock {mb}"
+        raise AssertionError(
+            f"{what}: {field}; byte {at} of the slice: RTL {ours[at]:#x}, model {theirs[at]:#x}; {rerun()}"
+        )
     for name, ours, theirs in zip(PLANES, picture.reconstruction(found), picture.reconstruction(expected), strict=True):
         if not np.array_equal(ours, theirs):
             per = 16 if name == "Y" else 8
@@ -157,16 +195,6 @@ def compare(picture, found, size, what):
                 f"{what}: macroblock ({x // per}, {y // per}), reconstruction of {name}, sample ({x % per}, "
                 f"{y % per}): RTL {ours[y, x]}, model {theirs[y, x]}; {rerun()}"
             )
-    begin = job.out_address
-    ours, theirs = found[begin : begin + job.out_capacity], expected[begin : begin + job.out_capacity]
-    if not np.array_equal(ours, theirs):
-        at = int(np.argmax(ours != theirs))
-        bits = np.cumsum(picture.result.work["entropy_bits"].astype(np.int64))
-        mb = min(int(np.searchsorted(bits, 8 * max(0, at - 16))), picture.macroblocks - 1)
-        raise AssertionError(
-            f"{what}: about macroblock ({mb % job.mb_width}, {mb // job.mb_width}), byte {at} of the slice: RTL "
-            f"{ours[at]:#x}, model {theirs[at]:#x}; {rerun()}"
-        )
     assert size == picture.result.output_bytes, f"{what}: {size} bytes, model {picture.result.output_bytes}; {rerun()}"
     stray = np.flatnonzero(found != expected)
     if stray.size:
