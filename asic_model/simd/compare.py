@@ -298,11 +298,19 @@ def moments_8xn(a, a_offset, a_stride, rows):
 
 
 def _unequal_emission(emitter, a, a_offset, b, b_offset, groups):
-    found = emitter.variable(emitter.zero(16, 8))
-    with emitter.rows(groups) as group:
-        at = emitter.mul(group, 16)
+    found, wide = emitter.variable(emitter.zero(16, 8)), emitter.variable(emitter.zero(64, 8))
+    fours = emitter.divide(groups, 4)
+    with emitter.rows(fours) as four:
+        at = emitter.mul(four, 64)
+        left, right = a.load(emitter.add(a_offset, at), 64), b.load(emitter.add(b_offset, at), 64)
+        wide.set(wide.get() | (left ^ right))
+    with emitter.rows(emitter.add(groups, emitter.mul(fours, -4))) as rest:
+        at = emitter.add(emitter.mul(fours, 64), emitter.mul(rest, 16))
         left, right = a.load(emitter.add(a_offset, at), 16), b.load(emitter.add(b_offset, at), 16)
         found.set(found.get() | (left ^ right))
+    every = wide.get()
+    for part in range(4):
+        found.set(found.get() | every.part(16 * part, 16))
     return found.get().differs(0).bits_i64()
 
 

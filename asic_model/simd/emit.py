@@ -309,6 +309,23 @@ class Emitter:
             return self._instruction("avx2.psad.bw", a, b, 4, 64)
         return a.distance(b).pair_sums().pair_sums().pair_sums()
 
+    def sads_of_four(self, samples: Vector, four: Vector) -> Vector:
+        """SADs of 4 bytes at 8 neighbouring positions in each half of 32 bytes, 16 lanes of 16 bits.
+
+        four : the bytes, again and again
+        """
+        if self._x86("avx2"):
+            kind = ir.FunctionType(ir.VectorType(ir.IntType(16), 16), [samples.value.type, four.value.type, I8])
+            function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.x86.avx2.mpsadbw")
+            return Vector(self.builder, self.builder.call(function, [samples.value, four.value, ir.Constant(I8, 0)]))
+        total = None
+        for k in range(4):
+            near = samples.shuffle([half + k + i for half in (0, 16) for i in range(8)])
+            distance = near.distance(four.shuffle([k] * 16)).widen_unsigned(16)
+            total = distance if total is None else total + distance
+        assert total is not None
+        return total
+
     def sums_and_differences(self, samples: Vector) -> Vector:
         """Of each two neighbours the sum, in the lower half, and the difference, in the upper; 8 or 16 unsigned bytes
         become as many lanes of 16 bits."""

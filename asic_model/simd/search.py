@@ -11,35 +11,20 @@ from asic_model.kernel_cache import kernel
 from asic_model.simd.compare import hadamard_magnitudes, odd_lanes, satd_lanes
 from asic_model.simd.emit import primitive
 
-LANES = 16  # candidates of one row that `sad_4x4_window` compares at least at once
+LANES = 16  # candidates of one row that `sad_4x4_window` compares at once
 
 
 def _window_emission(emitter, cur, cur_offset, cur_stride, ref, ref_offset, ref_stride, groups, rows, out):
-    pixels = []
-    for y in range(4):
-        row = cur.load(emitter.row(cur_offset, cur_stride, y), 4)
-        pixels += [row.shuffle([x] * LANES) for x in range(4)]
-
-    def compare(start, at, lanes):
+    lines = [cur.load(emitter.row(cur_offset, cur_stride, y), 4).shuffle([0, 1, 2, 3] * 8) for y in range(4)]
+    with emitter.rows(rows) as dy, emitter.rows(groups) as group:
+        start = emitter.add(emitter.row(ref_offset, ref_stride, dy), emitter.mul(group, LANES))
         total = None
         for y in range(4):
             line = emitter.row(start, ref_stride, y)
-            for x in range(4):
-                samples = ref.load(emitter.add(line, x), lanes)
-                distance = samples.distance(pixels[4 * y + x].shuffle([0] * lanes)).widen_unsigned(16)
-                total = distance if total is None else total + distance
-        out.store(at, total)
-
-    pairs = emitter.divide(groups, 2)
-    single = emitter.builder.and_(groups, emitter.i64(1))
-    with emitter.rows(rows) as dy:
-        line, at = emitter.row(ref_offset, ref_stride, dy), emitter.mul(emitter.mul(dy, groups), LANES)
-        with emitter.rows(pairs) as pair:
-            step = emitter.mul(pair, 2 * LANES)
-            compare(emitter.add(line, step), emitter.add(at, step), 2 * LANES)
-        with emitter.rows(single):
-            step = emitter.mul(pairs, 2 * LANES)
-            compare(emitter.add(line, step), emitter.add(at, step), LANES)
+            samples = emitter.stack([ref.load(line, 16), ref.load(emitter.add(line, 8), 16)])
+            sads = emitter.sads_of_four(samples, lines[y])
+            total = sads if total is None else total + sads
+        out.store(emitter.mul(emitter.add(emitter.mul(dy, groups), group), LANES), total)
 
 
 @primitive(_window_emission, results=0)
