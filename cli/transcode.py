@@ -81,10 +81,9 @@ def run_twice(source_path: str, output: str, options: dict[str, Any]) -> None:
         }  # fmt: skip
         if not options["quiet"]:
             note("first pass of two")
+        second = {**first, "pass_number": "2"} | {name: options[name] for name in ("report", "trace", "quality")}
         run(source_path, str(Path(folder) / f"first{Path(output).suffix}"), first)
-        run(source_path, output, first | {name: options[name] for name in ("report", "trace", "quality")} | {
-            "pass_number": "2"
-        })  # fmt: skip
+        run(source_path, output, second)
 
 
 def run(source_path: str, output: str, options: dict[str, Any]) -> None:

@@ -285,7 +285,7 @@ def test_absurd_sizes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-crf", "23"], "unknown option -crf: use -qp"),
+        (["-crf", "23", "-b:v", "1M"], "option crf: does not go with b:v"),
         (["-preste", "fast"], "did you mean -preset?"),
         (["--ladderr", "720p"], "did you mean --ladder?"),
         (["-preset", "quick"], "option preset: 'quick' is not offered; one of fast, medium, slow"),
@@ -510,3 +510,15 @@ def test_mistakes_with_rtl_are_one_line(tmp_path: Path, capfd: pytest.CaptureFix
     (tmp_path / "a.yaml").write_text("adapter: 1\ntop: x\nblok: {}\n")
     assert "rtl check" in failing(capfd, "rtl", "check", "--adaptor", tmp_path / "a.yaml")
     assert "did you mean 'transform'?" in failing(capfd, "rtl", "run", "transfrom")
+
+
+def test_two_passes_from_one_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Both passes' pictures are there once, nothing else is left; what goes with it not is named."""
+    write_clip(tmp_path / "in.mkv", width=96, height=64, count=20, codec="ffv1", audio=True)
+    before = set(tmp_path.iterdir())
+    words = ["transcode", str(tmp_path / "in.mkv"), str(tmp_path / "out.mkv"), "--chip", CHIP, "-q", "-b:v", "100k"]
+    assert run([*words, "--two-pass"]) == 0
+    assert set(tmp_path.iterdir()) - before == {tmp_path / "out.mkv"}
+    assert len(frames(tmp_path / "out.mkv")) == 20
+    assert "option pass: does not go with --two-pass" in failing(capfd, *words, "--two-pass", "-pass", "1")
+    assert "needs a mean bit rate" in failing(capfd, *words[:-2], "--two-pass")
