@@ -47,12 +47,15 @@ def rate_error(stream: bytes, count: int, rate: int) -> float:
     return len(stream) * 8 / (rate * float(count / RATE)) - 1
 
 
-@pytest.mark.parametrize("kind", ["moving", "scenes"])
-@pytest.mark.parametrize("count", [25, 100])
-def test_rate_is_met_on_short_clips(kind: str, count: int) -> None:
-    """One and four seconds: the last pictures see the end come, so the sum is right: within 2 %, of one second 8 %."""
+@pytest.mark.parametrize(
+    ("kind", "count", "most"),
+    [("moving", 25, 0.02), ("scenes", 25, 0.12), ("scenes", 50, 0.03), ("moving", 100, 0.02), ("scenes", 100, 0.02)],
+)
+def test_rate_is_met_on_short_clips(kind: str, count: int, most: float) -> None:
+    """One, two and four seconds: the last pictures see the end come, so the sum is right. Five pictures before the end
+    a new scene leaves nobody to learn from, and to pay: 12 % of one second."""
     stream, _ = coded(content(kind, count), bit_rate=300_000)
-    assert abs(rate_error(stream, count, 300_000)) < (0.02 if count > 25 else 0.08)
+    assert abs(rate_error(stream, count, 300_000)) < most
 
 
 def test_still_content_stays_below() -> None:
