@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from asic_model.config import ChipConfig, load_chip
 
 TABLE = Path(__file__).with_name("gates.json")
-# RTL modules of a stage. The searches' RTL has the lanes of `tiny`; mode decision's is part of the encode core.
+# RTL modules of a stage. Mode decision's is part of the encode core.
 ENGINES = {
+    "motion_search": ("motion_search",),
     "fractional_search": ("fractional_search",),
     "transform": ("transform", "transform_8x8"),
     "deblock": ("deblock",),
