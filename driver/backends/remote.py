@@ -125,5 +125,8 @@ class RemoteBackend:
             ask_json(self._sock, Op.INJECT, dict(fault))
 
     def close(self) -> None:
+        """End the connection; a call that another thread is waiting in ends with DeviceLost."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)  # close alone leaves that thread in recv for ever
         with contextlib.suppress(OSError):
             self._sock.close()

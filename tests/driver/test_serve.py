@@ -19,7 +19,7 @@ from driver.errors import CapacityExceeded, DeviceLost, InvalidConfig, NoSuchDev
 from driver.options import EncoderConfig
 from driver.serve.daemon import Daemon
 from driver.serve.monitor import status
-from driver.serve.protocol import REQUEST, Op
+from driver.serve.protocol import ANSWER, REQUEST, SHARED_BYTES, Op
 from tests.driver.test_device import clip
 
 CONFIG = EncoderConfig(width=80, height=48, qp=26, gop_size=6, ref_count=2, preset="fast")
@@ -237,6 +237,44 @@ def test_a_daemon_that_is_killed_is_a_lost_device_and_starts_clean(tmp_path, wan
             process.send_signal(signal.SIGKILL)
             process.wait()
             coded(device)
+
+
+def test_closing_ends_the_calls_of_other_threads(tmp_path):
+    """A daemon that says hello and then nothing: the thread that waits for an answer is let go when another one closes
+    the backend."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listening.bind(str(tmp_path / "silent.sock"))
+    listening.listen()
+    said: list[str] = []
+
+    def answer() -> None:
+        peer, _ = listening.accept()
+        peers.append(peer)
+        peer.recv(1 << 16)
+        shared = os.memfd_create("shared")
+        os.truncate(shared, SHARED_BYTES)
+        socket.send_fds(peer, [ANSWER.pack(1, 0) + b"{}"], [shared])
+        os.close(shared)
+
+    def ask() -> None:
+        with pytest.raises(DeviceLost) as lost:
+            backend.read32(0)
+        said.append(str(lost.value))
+
+    peers: list[socket.socket] = []
+    daemon = threading.Thread(target=answer, daemon=True)
+    daemon.start()
+    backend = RemoteBackend(str(tmp_path / "silent.sock"))
+    daemon.join(10)
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    time.sleep(0.2)
+    backend.close()
+    asking.join(10)
+    for sock in (*peers, listening):
+        sock.close()
+    assert said
+    assert "gone" in said[0]
 
 
 def test_the_chip_s_resets_are_seen_through(tmp_path, wanted):
