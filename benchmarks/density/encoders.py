@@ -3,8 +3,9 @@
 No kernels are imported here: worker processes start fast.
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -75,8 +76,29 @@ def open_encoder(
     context.framerate, context.time_base = rate, 1 / rate
     context.thread_count = 1
     context.options = encoder.options(preset, qp)
-    context.open()
+    with ordinary_scheduling():
+        context.open()
     return context
+
+
+@contextlib.contextmanager
+def ordinary_scheduling() -> Iterator[None]:
+    """Give every thread of the process the caller's scheduling policy when the block ends.
+
+    SVT-AV1, started by root, makes the caller and all its own threads real-time (SCHED_FIFO, 99): whatever is measured
+    beside them starves, and children inherit it.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if os.sched_getscheduler(int(thread)) != policy:
+                    os.sched_setscheduler(int(thread), policy, parameters)
 
 
 def encode(name: str, preset: str, qp: int, frames: Iterable[av.VideoFrame], rate: Fraction) -> list[bytes]:

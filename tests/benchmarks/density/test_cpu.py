@@ -137,6 +137,20 @@ def test_an_encoder_that_this_ffmpeg_lacks_is_named(codec: str, monkeypatch: pyt
     assert all(encoders.missing(other) is None for other in encoders.ENCODERS if other != name)
 
 
+@pytest.mark.parametrize("name", list(encoders.ENCODERS))
+def test_no_encoder_leaves_real_time_threads_behind(name: str) -> None:
+    """SVT-AV1 makes its caller and its threads real-time when root starts it; the whole machine would wait for them."""
+    if encoders.missing(name):
+        pytest.skip(encoders.missing(name))
+    frames = [av.VideoFrame.from_ndarray(np.full((96, 64), 128, np.uint8), format="yuv420p") for _ in range(2)]
+    before = os.sched_getscheduler(0)
+    context = encoders.open_encoder(name, encoders.ENCODERS[name].presets[0], 30, 64, 64, Fraction(25))
+    assert {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")} == {before}
+    packets = [packet for frame in (*frames, None) for packet in context.encode(frame)]
+    assert packets
+    assert os.sched_getscheduler(0) == before
+
+
 def test_a_damaged_point_counts_as_not_measured(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put({"what": "speed", "n": 1}, {"a": 1})
