@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import settings
 # same examples. TASIC_RANDOM_EXAMPLES=1 draws new ones.
 settings.register_profile("tasic", deadline=None, derandomize=not os.environ.get("TASIC_RANDOM_EXAMPLES"))
 settings.load_profile("tasic")
+
+# A shell that runs the suite in the background has Ctrl-C ignored; every command that a test starts would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
