@@ -52,6 +52,11 @@ def _media_clip() -> Path | None:
     return found[0] if found else None
 
 
+def has_media() -> bool:
+    """Whether pictures come from a real clip."""
+    return _media_clip() is not None
+
+
 def source_name() -> str:
     clip = _media_clip()
     return clip.name if clip else "generated texture (no media folder)"

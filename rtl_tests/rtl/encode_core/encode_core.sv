@@ -15,7 +15,7 @@ module encode_core
     parameter int unsigned MB_WIDTH_MAX = 64,  // widest picture, macroblocks
     parameter int unsigned BINS         = 1,   // CABAC bins coded in a cycle
     parameter int unsigned READS_MAX    = 16,  // reads under way, a power of two
-    parameter int unsigned BANKS        = 4    // macroblocks from decision to the end of entropy, a power of two
+    parameter int unsigned BANKS        = 8    // macroblocks from decision to the end of entropy, a power of two
 ) (
     input  wire logic        clk,
     input  wire logic        rst_n,

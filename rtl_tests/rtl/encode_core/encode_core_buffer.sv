@@ -6,7 +6,7 @@
 module encode_core_buffer
   import encode_core_pkg::*;
 #(
-    parameter int unsigned BANKS = 4  // macroblocks from decision to the end of entropy, a power of two
+    parameter int unsigned BANKS = 8  // macroblocks from decision to the end of entropy, a power of two
 ) (
     input  wire logic                     clk,
     input  wire logic                     rst_n,
