@@ -8,24 +8,21 @@ chip is played when the host looks at it: register reads, memory reads and `wait
 with every posted write at its own time. What takes how long:
 
  - the control processor by its instructions (`mcu.py`); register accesses and moves stall it;
- - cores, their memory traffic and their contention by the fabric (`cores/fabric.py`);
+ - cores, their memory traffic and their contention by the fabric (`core_jobs.py`, `cores/fabric.py`);
  - the host link by latency and bandwidth; its traffic contends with the cores in the fabric;
  - the mover by network and memory latency without contention; its traffic is charged to the fabric.
 
 The pixels of a job are computed by the executor on host threads, maybe long before the job's simulated start. The host
-may have submitted much by the time it looks (`lookahead.py` sees that), so many jobs can be under way. The fabric
-needs an outcome only when time must pass a point at which the job could have ended, and no job ends sooner than its
-floor (`FLOOR_CYCLES`): until then the result is not waited for. No decision here looks at a thread.
+may have submitted much by the time it looks (`lookahead.py` sees that), so many jobs can be under way. No decision
+here looks at a thread.
 """
 
-import heapq
 import mmap
 import os
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -36,66 +33,32 @@ from asic_model.bus import (
     function_register,
 )
 from asic_model.config import ChipConfig
+from asic_model.core_jobs import CONTROL, HOST, ChipError, CoreJobs, Watcher
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType, core_types
-from asic_model.cores.result import CLIENTS, STATUS_CORRUPT_INPUT, STATUS_OK, CoreResult
-from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind, Status
+from asic_model.damage import Damage
+from asic_model.descriptors import BLOCK_BYTES, RECORD_BYTES, Kind
 from asic_model.executor import Executor
-from asic_model.faults import ECC_WORD_BYTES, Fault, Faults
+from asic_model.faults import Fault, Faults
 from asic_model.functions import Function
 from asic_model.job_times import JobTimes
 from asic_model.lookahead import Lookahead
 from asic_model.mcu import Processor, Stop
 from asic_model.registers import map as regs
-from asic_model.ticket import Ticket, Window, failed_result
+from asic_model.ticket import Window
 from asic_model.trace import SAMPLE_PS, Timeline
 
 FIRMWARE_IMAGE = Path(__file__).resolve().parent.parent / "firmware" / "tasic.bin"
 FIRMWARE_MEMORY_BYTES = 128 << 10  # what firmware/link.ld uses of the control processor's memory
 
-# No encode or decode core finishes a macroblock in fewer core cycles: a job's end is never seen before its floor.
-FLOOR_CYCLES = 32
-
 PS_PER_US = 1_000_000
-# Transfers that wait for the fabric while no core works: beyond so many, all but so many are told.
-AHEAD_MOST, AHEAD_LEFT = 48, 16
-HOST, CONTROL = CLIENTS.index("host"), CLIENTS.index("control")
 POSTED_MOST = 10_000  # register writes before the chip catches up anyway
 RESET_STEP_PS = 100 * PS_PER_US
-NEVER_PS = 1 << 62
 # Registers that neither firmware nor cores change: the chip need not be played up to the moment of reading them.
 STANDING = frozenset((regs.LINK_DROPS, regs.ID, regs.INTERFACE_VERSION, regs.CLOCK_PERIOD))
 ALL_ONES = 0xFFFFFFFF  # what a read gives when nobody answers
 NOWHERE = 0xFFFFFFFC  # an address that the control processor cannot fetch from
 _MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
-
-
-class ChipError(RuntimeError):
-    """The model contradicts itself: a defect of the model, never of its input."""
-
-
-class _Running(NamedTuple):
-    """A job on a core."""
-
-    ticket: Ticket
-    result: CoreResult | None  # in place of the ticket's own
-    start_ps: int
-    floor_ps: int  # its end is not seen before
-    address: int  # of its block
-    faults: tuple[Fault, ...] = ()
-
-
-class Watcher(Protocol):
-    """Sees a chip's jobs (`asic_model.workload`)."""
-
-    def started(self, core: int, ticket: Ticket, at_ps: int) -> CoreResult | None:
-        """A job starts on a core; what is returned, if anything, is taken as its outcome instead of computing one."""
-
-    def ended(self, core: int, end_ps: int, result: CoreResult) -> None:
-        """Its end reached the registers."""
-
-    def completed(self, completion: dict[str, int]) -> None:
-        """The firmware wrote a completion."""
 
 
 class Chip:
@@ -137,9 +100,6 @@ class Chip:
         self.faults = faults or Faults()
         self._link_down_until_ps = 0
         self._stuck = False  # the control processor turns in a circle
-        self._hung: dict[int, _Running] = {}  # cores that stand still in the middle of a job
-        self._resetting: set[int] = set()  # cores whose job is only to run out
-        self._poisoned: dict[int, int] = {}  # words with errors that ECC cannot correct: address, mask
         self.job_times: JobTimes | None = None  # for whoever wants to know how long jobs take
         self.timeline = Timeline(config.clocks.control_ps) if trace else None
         # Without pixels nothing is computed ahead; then the lookahead only knows what the timeline and a watcher ask.
@@ -154,6 +114,11 @@ class Chip:
             raise ValueError(f"{len(self.fabric.cores)} cores; the register map has room for {regs.CORES_COUNT}")
         self._image = FIRMWARE_IMAGE.read_bytes() if image is None else image
         self._bus = Bus(config, self._types, functional, self.fabric)
+        self._damage = Damage(self.memory, self._executor, self._bus, self.faults)
+        self._core_jobs = CoreJobs(
+            config, self._types, self._bus, self.fabric, self._executor, self._damage, self.faults, self.window,
+            watcher, self.timeline,
+        )  # fmt: skip
         self._processor = Processor(config.control, self._bus.file)
         if self._processor.memory.nbytes < FIRMWARE_MEMORY_BYTES:
             raise ValueError(f"control.memory_kib: the firmware needs {FIRMWARE_MEMORY_BYTES >> 10} KiB")
@@ -163,11 +128,6 @@ class Chip:
         self._stopped = False  # it trapped
         self._awake_ps = 0
         self._posted: deque[tuple[int, int, int]] = deque()  # the host's register writes: time, address, value
-        self._running: dict[int, _Running] = {}
-        self._bound_ps = 0  # no job ends before
-        # What the fabric has not been told yet, in time order: (ps, number, what, arguments).
-        self._ahead: list[tuple[int, int, str, tuple[Any, ...]]] = []
-        self._ahead_count = 0
         self._move_ps = self._move_latency_ps()
         self._mmio_ps = config.host_link.mmio_latency_ns * 500  # one way
         self._link_latency_ps, self._link_mb_s = config.host_link.latency_ns * 1000, config.host_link.bandwidth_mb_s
@@ -176,7 +136,6 @@ class Chip:
         if self._lookahead is None:  # nobody need see what is moved
             self._bus.let_move(self.memory, self._move_ps)
         self._counts = dict.fromkeys(("host_read_bytes", "host_write_bytes", "host_reads", "host_writes"), 0)
-        self._jobs: dict[str, dict[str, int]] = {}
 
     # ------------------------------------------------------------------------------------------- the host's calls
 
@@ -220,7 +179,7 @@ class Chip:
         if self.timeline is not None:
             self.timeline.download.add(self.now_ps, self.now_ps + 2 * latency_ps + duration_ps, size)
         self._pass(latency_ps)
-        self._transfer(self.now_ps, HOST, address, size, False, duration_ps)
+        self._core_jobs.transfer(self.now_ps, HOST, address, size, False, duration_ps)
         self._executor.settle(address, size, False)
         data = self.memory[address : address + size].tobytes()
         self.now_ps += latency_ps + duration_ps
@@ -237,7 +196,7 @@ class Chip:
             return
         self._counts["host_write_bytes"] += view.size
         latency_ps, duration_ps = self._link(view.size)
-        self._transfer(self.now_ps + latency_ps, HOST, address, view.size, True, duration_ps)
+        self._core_jobs.transfer(self.now_ps + latency_ps, HOST, address, view.size, True, duration_ps)
         if self.timeline is not None:
             self.timeline.upload.add(self.now_ps, self.now_ps + latency_ps + duration_ps, view.size)
         self.now_ps += latency_ps + duration_ps
@@ -246,8 +205,7 @@ class Chip:
             return
         # The bytes are there at once; the chip, which may be behind, reads only what was submitted before.
         self._executor.settle(address, view.size, True)
-        if self._poisoned:
-            self._heal(address, view.size)
+        self._damage.heal(address, view.size)
         self.memory[address : address + view.size] = view
 
     def wait(self, timeout_us: float, function: int = 0) -> bool:
@@ -304,8 +262,7 @@ class Chip:
         """Zero device memory in no simulated time and give its pages back to this machine; both multiples of 4096."""
         self._catch_up()
         self._executor.settle(address, size, True)
-        if self._poisoned:
-            self._heal(address, size)
+        self._damage.heal(address, size)
         self._map.madvise(mmap.MADV_DONTNEED, address, size)
 
     def function(self, number: int) -> Function:
@@ -351,9 +308,7 @@ class Chip:
     def stats(self) -> dict[str, Any]:
         """What was measured since power-on; raises when the model contradicts itself."""
         self._catch_up()
-        if not self._running:
-            self._tell_fabric(1 << 62)
-            self.fabric.advance(self.now_ps)
+        self._core_jobs.settle(self.now_ps)
         self.check()
         processor = self._processor
         elapsed = max(self.now_ps, processor.cycles * self._tick_ps)
@@ -368,7 +323,7 @@ class Chip:
                 "register_accesses": processor.accesses,
             },
             "host_link": dict(self._counts),
-            "jobs": {section: dict(counters) for section, counters in self._jobs.items()},
+            "jobs": {section: dict(counters) for section, counters in self._core_jobs.counts.items()},
             "traffic": self.fabric.traffic(),
             "memory": self.fabric.memory(),
         }
@@ -379,7 +334,7 @@ class Chip:
         if self._awake_ps > max(self.now_ps, self._processor.cycles * self._tick_ps):
             raise ChipError(f"the control processor was awake for {self._awake_ps} ps of {self.now_ps} ps")
         served = self.fabric.traffic().get("other", {}).get("host", {"read": 0, "write": 0})
-        ahead = sum(move[3] for _, _, what, move in self._ahead if what == "transfer" and move[1] == HOST)
+        ahead = self._core_jobs.host_bytes_ahead
         moved = served["read"] + served["write"]
         asked = self._counts["host_read_bytes"] + self._counts["host_write_bytes"]
         if moved + ahead > asked:
@@ -436,7 +391,7 @@ class Chip:
                 processor.finish_load(self._bus.pending)
                 self._waiting = False
             elif self._stopped or self._stuck:
-                if not self._next_end(until_ps):
+                if not self._core_jobs.next_end(until_ps):
                     return
             else:
                 before = processor.cycles
@@ -444,7 +399,7 @@ class Chip:
                     return
                 stop = processor.run(limit_cycles, self._quiet_cycles())
                 for cycles, address, size, write in processor.taken_moves():
-                    self._transfer(cycles * tick_ps, CONTROL, address, size, bool(write), 0)
+                    self._core_jobs.transfer(cycles * tick_ps, CONTROL, address, size, bool(write), 0)
                     if self.job_times is not None and write and size == RECORD_BYTES:
                         self._note(address)
                 if stop is not Stop.LIMIT:
@@ -456,7 +411,7 @@ class Chip:
 
     def _quiet_cycles(self) -> int:
         """Cycles of the control processor up to which neither a core nor the timer changes a register."""
-        quiet_ps = self._bound_ps if self._running else NEVER_PS
+        quiet_ps = self._core_jobs.quiet_ps
         timer_ps = self._bus.timer_ps
         if timer_ps is not None and timer_ps < quiet_ps:
             quiet_ps = timer_ps
@@ -467,7 +422,7 @@ class Chip:
         if not self._bus.pending:
             timer_ps = self._bus.timer_ps
             limit_ps = until_ps if timer_ps is None else min(until_ps, timer_ps)
-            if not self._next_end(limit_ps):
+            if not self._core_jobs.next_end(limit_ps):
                 if timer_ps is None or timer_ps > until_ps:
                     return None
                 self._bus.fire_timer()
@@ -480,7 +435,7 @@ class Chip:
         offset, value = processor.access
         if stop is Stop.MMIO_LOAD:
             if offset in self._bus.VOLATILE:
-                while self._next_end(at_ps):
+                while self._core_jobs.next_end(at_ps):
                     pass
                 self._bus.expire_timer(at_ps)
             if offset == regs.WAIT_PENDING and not self._bus.pending:
@@ -510,155 +465,9 @@ class Chip:
                 if self.timeline is not None:
                     self.timeline.announced(address, at_ps)
         elif offset >= regs.CORES_KIND and (offset - regs.CORES_START) % regs.CORES_STRIDE == 0 and value & 1:
-            self._start((offset - regs.CORES_START) // regs.CORES_STRIDE, at_ps)
+            self._core_jobs.start((offset - regs.CORES_START) // regs.CORES_STRIDE, at_ps)
         elif offset >= regs.CORES_KIND and (offset - regs.CORES_RESET) % regs.CORES_STRIDE == 0 and value & 1:
-            self._reset_core((offset - regs.CORES_RESET) // regs.CORES_STRIDE, at_ps)
-
-    # ------------------------------------------------------------------------------------------------------- cores
-
-    def _start(self, core: int, at_ps: int) -> None:
-        """The firmware starts the job whose block the core's job registers name."""
-        if core in self._running or core in self._hung or self._bus.core_kind(core) == Kind.NONE:
-            return
-        address = self._bus.job_address(core)
-        ticket = self._executor.take(address, self.window(self._bus.core_function(core)))
-        if ticket.kind != self._bus.core_kind(core):
-            raise ChipError(f"core {core} was given a job of kind {ticket.kind.name}")
-        if self._watcher is not None:
-            given = self._watcher.started(core, ticket, at_ps)
-            if given is not None:
-                ticket.give(given)
-        floor_ps = at_ps
-        if ticket.kind in (Kind.ENCODE, Kind.DECODE):
-            macroblocks = -(-ticket.shape["width"] // 16) * -(-ticket.shape["height"] // 16)
-            if ticket.shape.get("structure", 3) != 3:  # a field has half of the frame's
-                macroblocks //= 2
-            floor_ps += macroblocks * FLOOR_CYCLES * self.config.clocks.core_ps
-        faults = tuple(self.faults.of_job(core))
-        altered = self._altered(ticket, faults) if faults or self._poisoned else None
-        self._running[core] = _Running(ticket, altered, at_ps, floor_ps, address, faults)
-        self._bus.core_started(core, at_ps)
-        if self.timeline is not None:
-            self.timeline.started(core, ticket.kind.name.lower(), address, at_ps)
-        self._bound_ps = min(self._bound_ps, floor_ps) if len(self._running) > 1 else floor_ps
-        self._tell(at_ps, "start", core)
-
-    def _tell(self, at_ps: int, what: str, *arguments: Any) -> None:
-        """Note something that the fabric must hear of when its time comes there."""
-        self._ahead_count += 1
-        heapq.heappush(self._ahead, (max(at_ps, self.fabric.now_ps), self._ahead_count, what, arguments))
-
-    def _transfer(self, at_ps: int, client: int, address: int, size: int, write: bool, duration_ps: int) -> None:
-        """Note a transfer of the host or of the control processor."""
-        self._ahead_count += 1
-        at_ps = max(at_ps, self.fabric.now_ps)
-        move = (at_ps, client, address, size, int(write), duration_ps)  # as `Fabric.play` takes it
-        heapq.heappush(self._ahead, (at_ps, self._ahead_count, "transfer", move))
-
-    def _next_end(self, until_ps: int) -> bool:
-        """Let the cores work up to the next end of a job, at most to `until_ps`; whether one ended."""
-        if not self._running:
-            # Nothing contends: the fabric hears of transfers whenever it is next needed, or here if many wait.
-            if len(self._ahead) > AHEAD_MOST:
-                self._tell_fabric(until_ps, AHEAD_LEFT)
-            return False
-        if self._bound_ps > until_ps:
-            return False
-        while True:
-            moves = self._moves(until_ps)
-            waiting = bool(self._ahead) and self._ahead[0][0] <= until_ps  # a start, or an end that was put off
-            ended, made = self.fabric.play([move[3] for move in moves], self._ahead[0][0] if waiting else until_ps)
-            for move in moves[made:]:
-                heapq.heappush(self._ahead, move)
-            if ended:
-                if self._ended(ended):
-                    return True
-            elif not waiting:
-                break
-            elif self._apply(heapq.heappop(self._ahead)):
-                return True
-        self._bound_ps = self._lower_bound()
-        return False
-
-    def _moves(self, until_ps: int, keep: int = 0) -> list[tuple[int, int, str, tuple[Any, ...]]]:
-        """Take the transfers that come next, up to `until_ps`, but for the last `keep`."""
-        ahead, found = self._ahead, []
-        while len(ahead) > keep and ahead[0][0] <= until_ps and ahead[0][2] == "transfer":
-            found.append(heapq.heappop(ahead))
-        return found
-
-    def _tell_fabric(self, until_ps: int, keep: int = 0) -> None:
-        """Tell the fabric of transfers while no core works."""
-        moves = self._moves(until_ps, keep)
-        if moves:
-            self.fabric.play([move[3] for move in moves], moves[-1][0])
-
-    def _lower_bound(self) -> int:
-        """A time before which no job can be seen to end."""
-        found = self.fabric.next_finish_lower_bound()
-        bounds = [item[0] for item in self._ahead if item[2] == "end"]
-        bounds += [self._running[item[3][0]].floor_ps for item in self._ahead if item[2] == "start"]
-        return min(bounds if found is None else [*bounds, found])
-
-    def _ended(self, ended: list[tuple[int, int]]) -> bool:
-        """Jobs ended in the fabric; whether one is seen to. Ends that come before their floor are put off to it."""
-        seen = False
-        for core, end_ps in ended:
-            floor_ps = self._running[core].floor_ps
-            if end_ps < floor_ps:
-                self._tell(floor_ps, "end", core)
-            else:
-                self._end(core, end_ps)
-                seen = True
-        return seen
-
-    def _apply(self, item: tuple[int, int, str, tuple[Any, ...]]) -> bool:
-        """Do one thing whose time has come, a start or an end that was put off; whether a job was seen to end."""
-        at_ps, _, what, arguments = item
-        if what == "start":
-            (core,) = arguments
-            running = self._running[core]
-            self.fabric.start(core, running.result or running.ticket.result(), at_ps)
-            return False
-        self._end(arguments[0], at_ps)
-        return True
-
-    def _end(self, core: int, end_ps: int) -> None:
-        """A job's end reaches the registers."""
-        running = self._running.pop(core)
-        if not self._running:
-            self._bound_ps = 0
-        result = running.result or running.ticket.result()
-        if core in self._resetting:
-            self._resetting.remove(core)
-            self._executor.give_back(running.address, running.ticket)
-            result = failed_result(Status.CORE_RESET, 0)
-        elif running.faults:
-            kinds = {fault.kind for fault in running.faults}
-            if "engine_hang" in kinds:
-                self._hung[core] = running
-                return
-            if "wrong_result" in kinds:
-                self._spoil(running.ticket, result)
-        if result.status == Status.ACCESS_VIOLATION:
-            self._bus.count_up(regs.CORE_VIOLATIONS)
-            if function := self._bus.core_function(core):
-                self._bus.count_up(function_register(function, regs.FUNCTIONS_VIOLATIONS))
-        self._count(running.ticket, result)
-        if self._watcher is not None:
-            self._watcher.ended(core, end_ps, result)
-        self._bus.core_ended(core, end_ps, result)
-        if self.timeline is not None:
-            self.timeline.ended(core, end_ps)
-
-    def _reset_core(self, core: int, at_ps: int) -> None:
-        """The firmware resets a core: its job ends at once if the core hangs, else when its traffic has run out."""
-        if core in self._hung:
-            self._running[core] = self._hung.pop(core)
-            self._resetting.add(core)
-            self._end(core, at_ps)
-        elif core in self._running:
-            self._resetting.add(core)
+            self._core_jobs.reset((offset - regs.CORES_RESET) // regs.CORES_STRIDE, at_ps)
 
     # ------------------------------------------------------------------------------------------------------ faults
 
@@ -666,60 +475,10 @@ class Chip:
     def link_is_down(self) -> bool:
         return self._link_down_until_ps > self.now_ps
 
-    def _altered(self, ticket: Ticket, faults: tuple[Fault, ...]) -> CoreResult | None:
-        """What the core does in place of the job's own result, None when it does just that."""
-        read = [area for area in ticket.areas if not area.write]
-        for address in self._poisoned:
-            if any(area.address <= address < area.address + area.size_bytes for area in read):
-                self._bus.count_up(regs.ECC_UNCORRECTED)
-                return failed_result(Status.MEMORY_ERROR, address // 64 & 0xFFFFFFFF)
-        found: CoreResult | None = None
-        for fault in faults:
-            if fault.kind == "slow_core":
-                found = found or ticket.result()
-                found = replace(found, cycles=found.cycles * fault.factor)
-            elif fault.kind == "engine_hang":
-                found = found or ticket.result()
-                units = max(1, min(fault.macroblock, len(found.cycles)))
-                requests = found.requests[found.requests["unit"] < units]
-                found = replace(found, cycles=found.cycles[:units], requests=requests)
-        if self._poisoned:
-            for area in ticket.areas:
-                if area.write:
-                    self._heal(area.address, area.size_bytes)
-        return found
-
-    def _spoil(self, ticket: Ticket, result: CoreResult) -> None:
-        """Change one byte of what the job put out."""
-        written = [area for area in ticket.areas if area.write]
-        out = next((area for area in written if area.field == "out_address"), written[0] if written else None)
-        if out is not None:
-            size = result.output_bytes or out.size_bytes
-            self._flip(out.address + size // 2, 0x10)
-
-    def _flip(self, address: int, mask: int) -> None:
-        """Turn bits of a byte over. Jobs that are known already read the byte as it was."""
-        self._executor.settle(address, 1, True)
-        self.memory[address] ^= mask
-
-    def _heal(self, address: int, size: int) -> None:
-        """A write covers words with errors."""
-        for word in [one for one in self._poisoned if address <= one and one + ECC_WORD_BYTES <= address + size]:
-            self._flip(word, self._poisoned.pop(word))
-
     def _strike(self, fault: Fault, at_ps: int) -> None:
         """A fault's time has come."""
         if fault.kind == "bit_flip":
-            address = fault.address // ECC_WORD_BYTES * ECC_WORD_BYTES
-            if not FIRMWARE_AREA_BYTES <= address < self.memory.size:
-                return
-            if self.faults.ecc and fault.bits == 1:
-                self._bus.count_up(regs.ECC_CORRECTED)
-                return
-            mask = 0x01 if fault.bits == 1 else 0x81
-            self._flip(address, mask)
-            if self.faults.ecc:
-                self._poisoned[address] = mask
+            self._damage.flip_bits(fault)
         elif fault.kind == "firmware_trap":
             self._processor.jump(NOWHERE)
             self._waiting = False
@@ -730,17 +489,6 @@ class Chip:
             self._bus.count_up(regs.LINK_DROPS)
         else:
             self._link_down_until_ps = 1 << 62
-
-    def _count(self, ticket: Ticket, result: CoreResult) -> None:
-        section = self._types[ticket.kind].section
-        counters = self._jobs.setdefault(section, {"jobs": 0, "failed": 0, "units": 0, "output_bytes": 0, "samples": 0})
-        counters["jobs"] += 1
-        counters["failed"] += result.status not in (STATUS_OK, STATUS_CORRUPT_INPUT)
-        counters["units"] += len(result.cycles)
-        counters["output_bytes"] += result.output_bytes
-        counters["samples"] += ticket.shape["width"] * ticket.shape["height"]
-        for name, value in result.counters.items():
-            counters[name] = counters.get(name, 0) + value
 
     # --------------------------------------------------------------------------------------------- mover and link
 
@@ -771,7 +519,7 @@ class Chip:
                         self._watcher.completed(completed[1])
         else:
             processor.write(local, self.memory[device : device + size].tobytes())
-        self._transfer(at_ps, CONTROL, device, size, write, 0)
+        self._core_jobs.transfer(at_ps, CONTROL, device, size, write, 0)
         if not size:
             return
         # The processor's memory has one port of 32 bits: a word a tick, as the RTL has it.
@@ -807,12 +555,11 @@ class Chip:
     def _reset(self) -> None:
         """Restart firmware and registers. Jobs on cores run out first, unseen: a core cannot be stopped half-way."""
         self._catch_up()
-        self._resetting |= set(self._running)
-        self._hung.clear()
-        while self._running:
-            if not self._next_end(self.now_ps):
+        self._core_jobs.forget_all()
+        while self._core_jobs.any_running:
+            if not self._core_jobs.next_end(self.now_ps):
                 self.now_ps += RESET_STEP_PS
-        self._resetting.clear()
+        self._core_jobs.forgotten()
         self._executor.drain()
         self._bus.resets += 1
         self._processor.load(self._image)
