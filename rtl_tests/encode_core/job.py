@@ -4,7 +4,7 @@
 """
 
 from asic_model.cores.encode.job import CABAC, SLICE_I, EncodeJob
-from asic_model.descriptors import Tool
+from asic_model.descriptors import EncodeMode, Tool
 from rtl_tests.handshake import pack_record
 
 MB_WIDTH_MAX = 64
@@ -13,6 +13,7 @@ MB_WIDTH_MAX = 64
 def refused_field(job: EncodeJob, mb_width_max: int = MB_WIDTH_MAX) -> str | None:
     """Name of the first field of a job that the model can do and the RTL cannot, or None."""
     refused = {
+        "mode": job.mode != EncodeMode.ENCODE,
         "slice_type": job.slice_type != SLICE_I,
         "slices": job.slices != 1,
         "tools_off": not job.tools_off & Tool.TRIALS,

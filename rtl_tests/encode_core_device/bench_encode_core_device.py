@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import cocotb
 import numpy as np
 
-from asic_model.cores.encode.job import FIELD_NUMBER
+from asic_model.cores.encode.job import FIELD_NUMBER, bad_field
 from asic_model.cores.result import STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL
 from asic_model.descriptors import BLOCK_BYTES, ENCODE_BLOCK, VERSION, Kind
 from rtl_tests.encode_core.bench_encode_core import Memory, Picture, compare, random_picture
@@ -20,9 +20,15 @@ IDLE = ("start_valid_i", "read_ready_i", "read_data_valid_i", "write_ready_i", "
 WINDOW_BYTES = 1 << 20  # where the function's window begins in the bench
 BLOCK_AT = 512
 CANNOT = {
-    "slice_type": 0, "slices": 2, "tools_off": 0, "transform_8x8": 1, "qp_map_address": 4096, "max_bits": 1,
+    "mode": 1, "slice_type": 0, "slices": 2, "tools_off": 0, "transform_8x8": 1, "qp_map_address": 4096, "max_bits": 1,
     "dead_zone_intra": 1, "src_surface_width": 64, "unmark_count": 1, "deblock_disable": 2, "width": 1040,
     "src_address": 4096 + 32, "recon_address": 1 << 40, "out_address": 1 << 32 | 4, "motion_out_address": 4,
+}  # fmt: skip
+# What the model refuses too: the nearest values outside
+OUTSIDE = {
+    "width": (14, 17), "height": (14, 17, 2306), "qp": (52,), "chroma_qp_offset": (-13, 13), "entropy": (2,),
+    "idr": (2,), "nal_ref_idc": (4,), "log2_max_frame_num": (3, 17), "log2_max_poc_lsb": (3, 17), "frame_num": (65536,),
+    "poc_lsb": (65536,), "deblock_alpha": (-7, 7), "deblock_beta": (-7, 7),
 }  # fmt: skip
 
 
@@ -65,8 +71,8 @@ async def pictures(dut):
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def refusals(dut):
-    """Each thing that the core cannot do comes back as BAD_FIELD with the field's number, nothing is written, and the
-    next job is coded."""
+    """Each thing that the core cannot do comes back as BAD_FIELD with the field's number, and so does what no core can;
+    nothing is written, and the next job is coded."""
     tb = TB(dut)
     await tb.start()
     picture = Picture(encoding.natural(32, 32, 1)[0], qp=27)
@@ -77,6 +83,14 @@ async def refusals(dut):
         found = await tb.job(job, data)
         assert found == (STATUS_BAD_FIELD, FIELD_NUMBER[name], 0), f"{name} = {value}: {found}; {rerun()}"
         assert np.array_equal(data[WINDOW_BYTES:], picture.memory), f"{name}: something was written; {rerun()}"
+    for name, values in OUTSIDE.items():
+        for value in values:
+            job = replace(picture.job, **{name: value})
+            assert bad_field(job, 1 << 32) == name
+            data = windowed(picture)
+            found = await tb.job(job, data)
+            assert found == (STATUS_BAD_FIELD, FIELD_NUMBER[name], 0), f"{name} = {value}: {found}; {rerun()}"
+            assert np.array_equal(data[WINDOW_BYTES:], picture.memory), f"{name}: something was written; {rerun()}"
     data = windowed(picture)
     found = await tb.job(picture.job, data)
     compare(picture, data[WINDOW_BYTES:], found[2], "after refusals")

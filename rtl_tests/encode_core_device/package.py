@@ -8,7 +8,7 @@ import sys
 
 from asic_model.cores.encode.job import FIELD_NUMBER
 from asic_model.cores.result import STATUS_BAD_FIELD
-from asic_model.descriptors import BLOCK_BYTES, ENCODE_BLOCK, Kind, Tool
+from asic_model.descriptors import BLOCK_BYTES, ENCODE_BLOCK, EncodeMode, Kind, Tool
 from rtl_tests.constants import RTL, command_line, package, scalar
 
 TARGET = RTL / "encode_core" / "encode_core_block_pkg.sv"
@@ -39,6 +39,7 @@ def render() -> str:
             *(scalar(f"FIELD_{name.upper()}", number) for name, number in FIELD_NUMBER.items()),
             scalar("STATUS_BAD_FIELD", STATUS_BAD_FIELD),
             scalar("KIND_ENCODE", Kind.ENCODE),
+            scalar("MODE_ENCODE", EncodeMode.ENCODE),
             scalar("TRIALS", Tool.TRIALS),
             scalar("BLOCK_BYTES", BLOCK_BYTES),
         ],

@@ -155,6 +155,7 @@ package encode_core_block_pkg;
   localparam int unsigned FIELD_AQ_STRENGTH = 71;
   localparam int unsigned STATUS_BAD_FIELD = 1;
   localparam int unsigned KIND_ENCODE = 1;
+  localparam int unsigned MODE_ENCODE = 0;
   localparam int unsigned TRIALS = 2048;
   localparam int unsigned BLOCK_BYTES = 256;
 endpackage

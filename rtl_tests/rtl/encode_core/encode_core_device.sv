@@ -51,11 +51,12 @@ module encode_core_device
   logic [7:0]  number;
   assign block = job_block_t'(words_q);
 
-  // ---- what this core cannot do, in the order of rtl_tests/encode_core/job.py ---------------------------------------------
+  // ---- what this core cannot do, in the order of rtl_tests/encode_core/job.py; then what no core can -----------------------
   always_comb begin
     refused = 1'b1;
     number  = '0;
-    if (block.slice_type != 8'd2) number = 8'(FIELD_SLICE_TYPE);
+    if (block.mode != 8'(MODE_ENCODE)) number = 8'(FIELD_MODE);
+    else if (block.slice_type != 8'd2) number = 8'(FIELD_SLICE_TYPE);
     else if (block.slices != 8'd1) number = 8'(FIELD_SLICES);
     else if ((block.tools_off & 16'(TRIALS)) == 0) number = 8'(FIELD_TOOLS_OFF);
     else if (block.transform_8x8 != 0) number = 8'(FIELD_TRANSFORM_8X8);
@@ -68,6 +69,17 @@ module encode_core_device
     else if (block.width < 16'd16 || 32'(block.width) > 16 * MB_WIDTH_MAX || block.width[0]) number = 8'(FIELD_WIDTH);
     else if (block.height < 16'd16 || block.height > 16'd2304 || block.height[0]) number = 8'(FIELD_HEIGHT);
     else if (block.qp > 8'd51) number = 8'(FIELD_QP);
+    else if (block.chroma_qp_offset < -8'sd12 || block.chroma_qp_offset > 8'sd12) number = 8'(FIELD_CHROMA_QP_OFFSET);
+    else if (block.entropy > 8'd1) number = 8'(FIELD_ENTROPY);
+    else if (block.idr > 8'd1) number = 8'(FIELD_IDR);
+    else if (block.nal_ref_idc > 8'd3) number = 8'(FIELD_NAL_REF_IDC);
+    else if (block.log2_max_frame_num < 8'd4 || block.log2_max_frame_num > 8'd16) number = 8'(FIELD_LOG2_MAX_FRAME_NUM);
+    else if (block.log2_max_poc_lsb != 0 && (block.log2_max_poc_lsb < 8'd4 || block.log2_max_poc_lsb > 8'd16))
+      number = 8'(FIELD_LOG2_MAX_POC_LSB);
+    else if (block.frame_num[31:16] != 0) number = 8'(FIELD_FRAME_NUM);
+    else if (block.poc_lsb[31:16] != 0) number = 8'(FIELD_POC_LSB);
+    else if (block.deblock_alpha < -8'sd6 || block.deblock_alpha > 8'sd6) number = 8'(FIELD_DEBLOCK_ALPHA);
+    else if (block.deblock_beta < -8'sd6 || block.deblock_beta > 8'sd6) number = 8'(FIELD_DEBLOCK_BETA);
     else if (block.src_address[63:32] != 0 || block.src_address[5:0] != 0) number = 8'(FIELD_SRC_ADDRESS);
     else if (block.recon_address[63:32] != 0 || block.recon_address[5:0] != 0) number = 8'(FIELD_RECON_ADDRESS);
     else if (block.out_address[63:32] != 0 || block.out_address[2:0] != 0) number = 8'(FIELD_OUT_ADDRESS);
