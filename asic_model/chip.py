@@ -43,7 +43,7 @@ from asic_model.faults import Fault, Faults
 from asic_model.functions import Function
 from asic_model.job_times import JobTimes
 from asic_model.lookahead import Lookahead
-from asic_model.mcu import Processor, Stop
+from asic_model.mcu import Processor, Stop, move_time
 from asic_model.registers import map as regs
 from asic_model.ticket import Window
 from asic_model.trace import SAMPLE_PS, Timeline
@@ -522,8 +522,7 @@ class Chip:
         self._core_jobs.transfer(at_ps, CONTROL, device, size, write, 0)
         if not size:
             return
-        # The processor's memory has one port of 32 bits: a word a tick, as the RTL has it.
-        done_ps = at_ps + self._move_ps + size // 4 * self._tick_ps
+        done_ps = at_ps + move_time(device, size, write, self._move_ps, self._tick_ps)
         processor.stall_until(-(-done_ps // self._tick_ps))
 
     def _note(self, address: int) -> None:

@@ -101,6 +101,11 @@ ALU, SHIFT, LOAD, STORE, BRANCH, TAKEN, JUMP, MULTIPLY, DIVIDE, SYSTEM, MMIO, JU
 _STOP_LIMIT, _STOP_MMIO_LOAD, _STOP_MMIO_STORE, _STOP_WAIT, _STOP_TRAP = (int(stop) for stop in Stop)
 _STOPS = tuple(Stop)
 _MASK = 0xFFFFFFFF
+# The mover (rtl_tests/rtl/control/mover.sv): how it cuts a move, and what a burst takes beside the memory's latency and
+# its words: the mover's own states (2 to read; 5 to write: first word fetched, its way through the queue, the answer)
+# and the bus's turns around them.
+BURST_BYTES, PAGE_BYTES = 1024, 4096
+READ_TICKS, WRITE_TICKS = 5, 8
 
 
 @inlined
@@ -111,6 +116,22 @@ def _in_order(state: Any, memory: Any, words: Any, mover: Any, device: Any, comm
     local = np.int64(words[mover[2]])
     whole = (size | place | local) & 3 == 0
     return whole and local + size <= memory.size * 4 and place + size <= device.size * 4 and state[42] < 64
+
+
+@inlined
+def move_time(place: Any, size: Any, write: Any, latency: Any, tick: Any) -> Any:
+    """How long the mover takes, in the unit of `latency` (the memory's, a burst) and `tick` (the processor's).
+
+    Bursts follow one another: of BURST_BYTES at most, none across a page of 4 KiB (AXI4). The processor's memory has
+    one port of 32 bits, a word a tick.
+    """
+    time = (size >> 2) * tick
+    while size > 0:
+        burst = min(size, BURST_BYTES, PAGE_BYTES - (place & (PAGE_BYTES - 1)))
+        size -= burst
+        place += burst
+        time += latency + (WRITE_TICKS if write else READ_TICKS) * tick
+    return time
 
 
 @inlined
@@ -128,10 +149,7 @@ def _move(state: Any, memory: Any, words: Any, mover: Any, device: Any, moves: A
     made = moves[state[42]]
     made[0], made[1], made[2], made[3] = cycles, place, size, write
     state[42] += 1
-    if size == 0:
-        return cycles
-    # one port of 32 bits: a word a tick
-    return cycles + (mover[7] + mover[8] - 1) // mover[8] + (size >> 2)
+    return cycles + (move_time(place, size, write, mover[7], mover[8]) + mover[8] - 1) // mover[8]
 
 
 @kernel

@@ -79,20 +79,30 @@ class SimulatedDevice:
         self.cores.start()
 
     def _delay(self, ram: Any) -> None:
-        """Let each burst wait for the memory: its first beat, the one that does not follow the beat before."""
-        for port, name in ((ram.read_if, "_read"), (ram.write_if, "_write")):
-            setattr(port, name, self._delayed(getattr(port, name)))
+        """Let each burst wait for the memory: its first beat."""
+        for port, name, offered in (
+            (ram.read_if, "_read", self.dut.m_axi_arvalid),
+            (ram.write_if, "_write", self.dut.m_axi_awvalid),
+        ):
+            setattr(port, name, self._delayed(getattr(port, name), offered))
 
-    def _delayed(self, act: Any) -> Any:
-        follows = None
+    def _delayed(self, act: Any, offered: Any) -> Any:
+        begun = False  # a burst whose first beat has not been served; the mover has one at a time
+
+        async def watch() -> None:
+            nonlocal begun
+            while True:
+                await RisingEdge(offered)
+                begun = True
 
         async def delayed(address: int, data: Any) -> Any:
-            nonlocal follows
-            if address != follows and self.latency_ps:
+            nonlocal begun
+            if begun and self.latency_ps:
+                begun = False
                 await Timer(self.latency_ps, "ps")
-            follows = address + (data if isinstance(data, int) else len(data))
             return await act(address, data)
 
+        cocotb.start_soon(watch())
         return delayed
 
     async def _serve_image(self) -> None:
