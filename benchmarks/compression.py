@@ -9,6 +9,7 @@ rate; below 0 the chip needs fewer bits. PSNR is the mean over frames.
 
 import json
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,24 @@ def point(clip: Clip, encoded: Encoded, qp: int) -> Row:
     }
 
 
-def rate_difference(anchor: list[Row], test: list[Row], quality: str) -> float:
-    """Return the BD-rate in percent; nan where the curves share no range or turn back."""
+def rate_difference(anchor: list[Row], test: list[Row], quality: str) -> float | None:
+    """Return the BD-rate in percent; None where the curves share no range or turn back."""
     try:
         return bd_rate(
             [(row["kbit_per_s"], row[quality]) for row in anchor], [(row["kbit_per_s"], row[quality]) for row in test]
         )
     except ValueError:
-        return float("nan")
+        return None
+
+
+def percent(value: float | None, width: int = 0) -> str:
+    return f"{'none' if value is None else f'{value:+.1f}':>{width}}"
+
+
+def mean_difference(values: Iterable[float | None]) -> float | None:
+    """Return the mean of those that there are."""
+    found = [value for value in values if value is not None]
+    return statistics.mean(found) if found else None
 
 
 def main() -> None:
@@ -91,7 +102,7 @@ def main() -> None:
     print(f"{'':28} {'':>3} | {'x264':^26} | {'test':^26} |")
     print(f"{'clip':28} {'QP':>3} | {head} | {head} |")
     points: dict[str, dict[str, Any]] = {}
-    differences: dict[str, dict[str, float]] = {}
+    differences: dict[str, dict[str, float | None]] = {}
     for wanted in arguments.clip or CLIPS:
         clip = measure.read_clip(wanted, arguments.frames)
         label = f"{clip.name[:18]} {clip.width}x{clip.height}"
@@ -107,16 +118,17 @@ def main() -> None:
         difference = {kind: rate_difference(*curves, quality) for kind, quality in KINDS}
         differences[clip.name] = difference
         points[clip.name] = {"anchor": curves[0], "test": curves[1], "bd_rate_percent": difference}
-        print(
-            f"{'':28} BD-rate: {difference['psnr']:+.1f} % luma PSNR, {difference['chroma']:+.1f} % chroma PSNR", end=""
-        )
-        print(f", {difference['ssim']:+.1f} % luma SSIM\n", flush=True)
+        luma, chroma, ssim = (percent(difference[kind]) for kind, _ in KINDS)
+        print(f"{'':28} BD-rate: {luma} % luma PSNR, {chroma} % chroma PSNR, {ssim} % luma SSIM\n", flush=True)
     print(f"{'BD-rate by clip [%]':40} {'luma PSNR':>10} {'chroma':>8} {'SSIM':>8}")
     if len(differences) > 1:
-        means = {kind: statistics.mean(found[kind] for found in differences.values()) for kind, _ in KINDS}
+        means = {kind: mean_difference(found[kind] for found in differences.values()) for kind, _ in KINDS}
         differences["mean"] = means
     for clip_name, found in differences.items():
-        print(f"{clip_name[:40]:40} {found['psnr']:+10.1f} {found['chroma']:+8.1f} {found['ssim']:+8.1f}")
+        texts = (percent(found[kind], width) for (kind, _), width in zip(KINDS, (10, 8, 8), strict=True))
+        print(f"{clip_name[:40]:40} {' '.join(texts)}")
+    if any(value is None for found in differences.values() for value in found.values()):
+        print("none: the two curves share no range of quality, or one of them turns back; left out of the mean")
     if arguments.json:
         arguments.json.write_text(json.dumps({"statement": measure.statement(), "clips": points}, indent=1) + "\n")
 

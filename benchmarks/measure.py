@@ -4,6 +4,7 @@ import argparse
 import datetime
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -192,13 +193,11 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """Return the checked-out commit, without running git."""
+    """Return the checked-out commit."""
+    command = ["git", "-C", str(PROJECT_DIR), "rev-parse", "--short=10", "HEAD"]
     try:
-        head = (PROJECT_DIR / ".git" / "HEAD").read_text().strip()
-        if head.startswith("ref: "):
-            head = (PROJECT_DIR / ".git" / head[5:]).read_text().strip()
-        return head[:10]
-    except OSError:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
 

@@ -15,7 +15,7 @@ from asic_model.cores.encode.effort import decision_settings, search_settings
 from asic_model.cores.encode.job import EncodeJob
 from asic_model.engines.motion_search import MotionSearchConfig
 from benchmarks import measure, model
-from benchmarks.compression import QPS, Row, point, rate_difference
+from benchmarks.compression import QPS, Row, mean_difference, percent, point, rate_difference
 from benchmarks.measure import Clip
 from driver.options import PRESET_REFS, PRESETS
 
@@ -50,8 +50,8 @@ class Measured:
     """What one preset did on all clips."""
 
     def __init__(self) -> None:
-        self.psnr: list[float] = []
-        self.ssim: list[float] = []
+        self.psnr: list[float | None] = []
+        self.ssim: list[float | None] = []
         self.cycles: list[float] = []
         self.energy: list[float] = []
         self.speed: list[float] = []
@@ -90,11 +90,11 @@ def main() -> None:
         anchor = [point(clip, measure.encode_x264(clip, qp), qp) for qp in QPS]
         for preset, result in results.items():
             result.add(clip, anchor, arguments.chip, preset)
-            print(f"  {clip.name[:30]:30} {preset:8} BD-rate {result.psnr[-1]:+.1f} % luma PSNR", flush=True)
+            print(f"  {clip.name[:30]:30} {preset:8} BD-rate {percent(result.psnr[-1])} % luma PSNR", flush=True)
     print(f"\n{'preset':8} {'PSNR-Y [%]':>11} {'SSIM-Y [%]':>11} {'cycles/MB':>10} {'nJ/px':>7} {'speed / x264':>13}")
     for preset, result in results.items():
         print(
-            f"{preset:8} {statistics.mean(result.psnr):+11.1f} {statistics.mean(result.ssim):+11.1f}"
+            f"{preset:8} {percent(mean_difference(result.psnr), 11)} {percent(mean_difference(result.ssim), 11)}"
             f" {statistics.mean(result.cycles):10.0f} {statistics.mean(result.energy):7.2f}"
             f" {statistics.median(result.speed):13.2f}"
         )
