@@ -87,6 +87,15 @@ struct plan_state {
     } under_way[2];
 };
 
+// What a picture took, kept until it may be learned from.
+struct outcome {
+    uint32_t bits;
+    uint32_t planned_bits;
+    uint8_t picture_class;
+    uint8_t qp;
+    bool by_plan;
+};
+
 // Rate control of one encode session; bits unless said otherwise. It is in device memory: the processor's own has no room.
 struct rate {
     uint32_t picture_bits;  // average a picture; 0: the jobs give the QP
@@ -97,7 +106,7 @@ struct rate {
     uint32_t period;        // pictures from one I picture to the next
     uint32_t window;        // pictures over which a debt is paid back
     uint32_t credit_step;
-    uint32_t under_way;     // pictures that were chosen and have not come back
+    uint32_t under_way;     // pictures that were chosen and nothing was learned from yet
     uint32_t reserve_bits;  // that the last chosen one may take beyond its plan
     int64_t buffer_level;   // bits in it when the last chosen picture is out
     int64_t debt;           // spent beyond the average since the start
@@ -111,6 +120,10 @@ struct rate {
     bool started;           // a QP was chosen
     uint8_t quality_qp;     // constant quality: base QP in quarters, 1 more; 0: a bit rate, or the jobs' QP
     bool planned;           // a picture was chosen by a plan
+    uint32_t chosen;        // pictures so far,
+    uint32_t returned;      // those of them that came back,
+    uint32_t learned;       // and those that were learned from, in order
+    struct outcome outcomes[2]; // the last ones that came back, by their number
     struct plan_state plan;
 };
 
@@ -249,15 +262,16 @@ void rate_configure(struct rate *rate, const struct session_block *block, bool f
 bool rate_active(const struct rate *rate);
 int64_t rate_room(struct rate *rate, bool idr);
 void rate_settle(struct rate *rate, uint32_t planned_bits, uint32_t bits);
+void rate_return(struct rate *rate, const struct job *job, uint32_t bits);
+void rate_learn(struct rate *rate);
 void rate_take(struct rate *rate, uint32_t class, bool idr, uint32_t planned_bits);
 uint32_t rate_choose(struct rate *rate, uint32_t class, bool idr, uint32_t job_qp, uint32_t *planned_bits,
                      uint32_t *max_bits);
-void rate_update(struct rate *rate, uint32_t class, uint32_t qp, uint32_t planned_bits, uint32_t bits);
 
 // plan.c
 bool plan_read(struct plan *plan, uint64_t address, uint32_t index);
 uint32_t plan_choose(struct rate *rate, const struct plan *plan, struct job *job, uint32_t *max_bits);
-void plan_update(struct rate *rate, const struct job *job, uint32_t bits);
+void plan_update(struct rate *rate, const struct outcome *outcome);
 
 // log.c
 void log_boot(void);

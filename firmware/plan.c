@@ -252,11 +252,11 @@ uint32_t plan_choose(struct rate *rate, const struct plan *plan, struct job *job
 }
 
 // The picture came back: learn.
-void plan_update(struct rate *rate, const struct job *job, uint32_t bits)
+void plan_update(struct rate *rate, const struct outcome *outcome)
 {
     struct plan_state *state = &rate->plan;
-    rate_settle(rate, job->planned_bits, bits);
-    uint32_t class = job->picture_class, turn = state->returned++ % 2;
+    uint32_t bits = outcome->bits, class = outcome->picture_class, turn = state->returned++ % 2;
+    rate_settle(rate, outcome->planned_bits, bits);
     // Coefficients forget half with each picture; I pictures are rare and seldom alike: three quarters.
     uint32_t keep = class == PICTURE_I ? 2 : 1;
     state->spent[class] = (state->spent[class] >> keep) + (uint64_t)bits * step_of(state->under_way[turn].quantiser);

@@ -96,11 +96,16 @@ void rate_store(const struct session *session, const struct rate *rate)
     device_write(RATES_ADDRESS + (uint64_t)(session - sessions) * RATE_BYTES, rate, sizeof *rate);
 }
 
-// Take over the parameters of a session block. `fresh`: a new session; else what was learned is kept.
+static void learn_until(struct rate *rate, uint32_t count);
+
+// Take over the parameters of a session block. `fresh`: a new session; else what was learned is kept, from all pictures
+// before: they are done.
 void rate_configure(struct rate *rate, const struct session_block *block, bool fresh)
 {
     if (fresh)
         *rate = (struct rate){0};
+    else
+        learn_until(rate, rate->chosen);
     rate->qp_min = block->qp_min;
     rate->qp_max = block->qp_max;
     rate->period = block->intra_period ? block->intra_period : PERIOD_UNKNOWN;
@@ -264,13 +269,45 @@ void rate_settle(struct rate *rate, uint32_t planned_bits, uint32_t bits)
 }
 
 // The same, and learn what its class takes.
-void rate_update(struct rate *rate, uint32_t class, uint32_t qp, uint32_t planned_bits, uint32_t bits)
+static void update(struct rate *rate, const struct outcome *outcome)
 {
-    rate_settle(rate, planned_bits, bits);
-    uint64_t measured = (uint64_t)bits * step(qp);
+    uint32_t class = outcome->picture_class;
+    rate_settle(rate, outcome->planned_bits, outcome->bits);
+    uint64_t measured = (uint64_t)outcome->bits * step(outcome->qp);
     rate->complexity[class] = rate->known[class] ? (rate->complexity[class] + measured) / 2 : measured;
     if (rate->complexity[class] == 0)
         rate->complexity[class] = 1;
     rate->known[class] = true;
     assume_classes(rate);
+}
+
+// A picture came back. It is not learned from before its turn: a QP must not depend on how fast the chip or the host is.
+void rate_return(struct rate *rate, const struct job *job, uint32_t bits)
+{
+    rate->outcomes[rate->returned++ % 2] = (struct outcome){
+        .bits = bits,
+        .planned_bits = job->planned_bits,
+        .picture_class = job->picture_class,
+        .qp = job->qp,
+        .by_plan = job->by_plan,
+    };
+}
+
+static void learn_until(struct rate *rate, uint32_t count)
+{
+    for (; rate->learned != rate->returned && (int32_t)(count - rate->learned) > 0; rate->learned++) {
+        const struct outcome *outcome = &rate->outcomes[rate->learned % 2];
+        if (outcome->by_plan)
+            plan_update(rate, outcome);
+        else
+            update(rate, outcome);
+    }
+}
+
+// Before the next picture is chosen: learn from all but the one before it, which may be under way or back.
+void rate_learn(struct rate *rate)
+{
+    if (rate->chosen)
+        learn_until(rate, rate->chosen - 1);
+    rate->chosen++;
 }

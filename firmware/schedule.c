@@ -151,6 +151,7 @@ static bool announce(uint32_t slot)
         uint32_t max_bits;
         const struct plan *plan = job->has_plan ? read_plan(slot) : NULL;
         struct rate *rate = rate_load(session);
+        rate_learn(rate);
         job->by_plan = plan != NULL;
         if (plan)
             job->qp = (uint8_t)plan_choose(rate, plan, job, &max_bits);
@@ -452,10 +453,7 @@ static void core_finished(uint32_t core)
         // A stream that did not fit says nothing but that it was too large.
         uint32_t bits = job->status == STATUS_OK ? job->output_bytes * 8 : job->planned_bits * 2;
         struct rate *rate = rate_load(session);
-        if (job->by_plan)
-            plan_update(rate, job, bits);
-        else
-            rate_update(rate, job->picture_class, job->qp, job->planned_bits, bits);
+        rate_return(rate, job, bits);
         rate_store(session, rate);
     }
     session->running = false;

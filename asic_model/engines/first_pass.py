@@ -236,11 +236,12 @@ def hand_on(records, worth, variance, use_variance, reference, reference_l1, mb_
 
 
 @kernel
-def finish(records, worth, variance, use_variance, tree, qp_map):
+def finish(records, worth, variance, use_variance, tree, intra_only, qp_map):
     """Make the QP map of a picture whose worth is complete.
 
-    tree    : steps of QP for a macroblock worth twice its intra cost, in sixteenths
-    qp_map  : int8[n], offset from the picture's QP
+    tree       : steps of QP for a macroblock worth twice its intra cost, in sixteenths
+    intra_only : an I picture: what prediction from the picture before would cost is of no use to it
+    qp_map     : int8[n], offset from the picture's QP
 
     Returns (offset of the whole picture's QP, cost: sum of the best costs at the map's quantisers, the picture's at 1).
     """
@@ -257,7 +258,7 @@ def finish(records, worth, variance, use_variance, tree, qp_map):
     mean = (2 * total + count) // (2 * count)
     cost = np.int64(0)
     for mb in range(records.size):
-        best = np.int64(records[mb].inter) & COST_MOST
+        best = np.int64(records[mb].intra) if intra_only else np.int64(records[mb].inter) & COST_MOST
         cost += (best * _SCALES[OFFSET_MOST - np.int64(qp_map[mb])]) >> 8
         qp_map[mb] -= mean
     return mean, cost

@@ -562,32 +562,41 @@ static int run_random(uint64_t seed, uint32_t steps)
 
 // ------------------------------------------------------------------------------------------------------ mode: rate
 
-// Lines in: width height numerator denominator bit_rate max_rate buffer initial period b_frames qp_min qp_max law, then one
-// a picture: class, and bits at QP 0 (the mock's law: half at every `law` QP, and no more than the picture's limit); out:
-// QP and bits. Feedback comes one picture late, as on the chip.
+// Lines in: width height numerator denominator bit_rate max_rate buffer initial period b_frames qp_min qp_max law late, then
+// one a picture: class, and bits at QP 0 (the mock's law: half at every `law` QP, and no more than the picture's limit);
+// out: QP and bits. A picture comes back before the next one is chosen, or, of `late` in 100 at random, after that.
 static int run_rate(void)
 {
     struct session_block block = {0};
-    unsigned width, height, b_frames, qp_min, qp_max, class;
+    unsigned width, height, b_frames, qp_min, qp_max, late, class;
     double at_zero, law;
-    CHECK(scanf("%u %u %u %u %u %u %u %u %u %u %u %u %lf", &width, &height, &block.rate_numerator, &block.rate_denominator,
+    CHECK(scanf("%u %u %u %u %u %u %u %u %u %u %u %u %lf %u", &width, &height, &block.rate_numerator, &block.rate_denominator,
                 &block.bit_rate, &block.max_rate, &block.buffer_bits, &block.initial_bits, &block.intra_period, &b_frames,
-                &qp_min, &qp_max, &law) == 13);
+                &qp_min, &qp_max, &law, &late) == 14);
     block.width = (uint16_t)width, block.height = (uint16_t)height, block.b_frames = (uint8_t)b_frames;
     block.qp_min = (uint8_t)qp_min, block.qp_max = (uint8_t)qp_max;
     struct rate rate;
     rate_configure(&rate, &block, true);
-    uint32_t last_class = 0, last_qp = 0, last_planned = 0, last_bits = 0;
-    bool any = false;
+    struct job job = {0}, last = {0};
+    uint32_t last_bits = 0;
+    bool back = true; // the picture before
     while (scanf("%u %lf", &class, &at_zero) == 2) {
         CHECK(class < PICTURE_CLASSES);
-        uint32_t planned, max_bits, qp = rate_choose(&rate, class, class == PICTURE_I, 27, &planned, &max_bits);
-        if (any)
-            rate_update(&rate, last_class, last_qp, last_planned, last_bits);
-        double bits = at_zero * exp2(-(double)qp / law);
+        if (!back && below(100) >= late) {
+            rate_return(&rate, &last, last_bits);
+            back = true;
+        }
+        uint32_t max_bits;
+        rate_learn(&rate);
+        job.picture_class = (uint8_t)class;
+        job.qp = (uint8_t)rate_choose(&rate, class, class == PICTURE_I, 27, &job.planned_bits, &max_bits);
+        if (!back)
+            rate_return(&rate, &last, last_bits);
+        double bits = at_zero * exp2(-(double)job.qp / law);
         last_bits = (uint32_t)(max_bits && bits > max_bits ? max_bits : bits);
-        last_qp = qp, last_planned = planned, last_class = class, any = true;
-        printf("%u %u\n", qp, last_bits);
+        last = job;
+        back = false;
+        printf("%u %u\n", job.qp, last_bits);
     }
     return 0;
 }

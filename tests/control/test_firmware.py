@@ -355,11 +355,14 @@ def test_hostile_host(host_test, seed):
 
 def rate_run(
     host_test, pictures, *, bit_rate, fps=30, size=(1280, 720), period=0, qp=(0, 51), max_rate=0, buffer=0, b_frames=0,
-    law=6.0,
+    law=6.0, late=0,
 ):  # fmt: skip
-    """Run (class, bits at QP 0) of each picture through rate control: [(qp, bits)]. `law`: QP steps that halve bits."""
+    """Run (class, bits at QP 0) of each picture through rate control: [(qp, bits)].
+
+    law : QP steps that halve bits; late: how many of 100 pictures come back after the next one was chosen
+    """
     numbers = [*size, fps, 1, bit_rate, max_rate, buffer, buffer * 9 // 10, period, b_frames, *qp]
-    head = " ".join(map(str, numbers)) + f" {law}\n"
+    head = " ".join(map(str, numbers)) + f" {law} {late}\n"
     lines = "".join(f"{int(kind)} {bits}\n" for kind, bits in pictures)
     found = [int(word) for word in run(host_test, "rate", data=(head + lines).encode()).split()]
     return list(zip(found[::2], found[1::2], strict=True))
@@ -449,6 +452,17 @@ def test_the_decoder_s_buffer_never_runs_empty(host_test, bit_rate, seconds, b_f
         fullness = min(buffer, fullness + 50_000)
     if not bit_rate:
         assert min(qp for qp, _ in found) == 27  # the jobs' own
+
+
+@needs_gcc
+def test_qps_do_not_depend_on_when_pictures_come_back(host_test):
+    """A fast chip or a slow host (back before the next is chosen), the other way round, and both in turn: the same."""
+    generator = random.Random(5)
+    pictures = [(kind, bits_of(kind, 5e6) * generator.uniform(0.2, 4)) for kind in groups(300, 3, 60)]
+    options = {"bit_rate": 1_000_000, "max_rate": 1_500_000, "buffer": 1_500_000, "period": 60, "b_frames": 3}
+    found = [rate_run(host_test, pictures, **options, late=late) for late in (0, 50, 100)]
+    assert len({qp for qp, _ in found[0]}) > 10
+    assert found[0] == found[1] == found[2]
 
 
 @needs_gcc

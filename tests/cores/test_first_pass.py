@@ -69,9 +69,10 @@ def hand_on(**fields: int) -> EncodeJob:
 
 def write_plan(memory: np.ndarray, measured: int = 0) -> None:
     """Pictures 0, 4, 2, 1, 3 in coding order: an I, a P, and three B pictures of which the first is a reference."""
-    entries = ((0, 255, 255), (4, 0, 255), (2, 0, 4), (1, 0, 2), (3, 2, 4))
+    entries = ((0, 0, 255, 255), (1, 4, 0, 255), (2, 2, 0, 4), (3, 1, 0, 2), (3, 3, 2, 4))
     text = PLAN_HEADER.pack(count=COUNT, measured=measured) + b"".join(
-        PLAN_ENTRY.pack(slot=slot, ref=ref, ref_l1=ref_l1, cost=7) for slot, ref, ref_l1 in entries
+        PLAN_ENTRY.pack(picture_class=kind, slot=slot, ref=ref, ref_l1=ref_l1, cost=7)
+        for kind, slot, ref, ref_l1 in entries
     )
     memory[PLAN : PLAN + len(text)] = np.frombuffer(text, np.uint8)
 

@@ -117,6 +117,64 @@ def test_the_stream_does_not_depend_on_threads() -> None:
         assert b"".join(packet.data for packet in session.encode(frames)) == first
 
 
+@pytest.mark.parametrize("lookahead", [0, 10])
+def test_the_stream_does_not_depend_on_how_fast_the_chip_is(lookahead: int) -> None:
+    """Cores and control processor at a fiftieth of their clocks: pictures come back after the next ones are chosen, not
+    before."""
+    frames = content("scenes", 50)
+    config = EncoderConfig(
+        width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=300_000, rc_lookahead=lookahead,
+        buffer_size=300_000,
+    )  # fmt: skip
+    streams, elapsed = [], []
+    for core_mhz, control_mhz in ((800, 400), (16, 400), (800, 8)):
+        changes = {"clocks.core_mhz": core_mhz, "clocks.control_mhz": control_mhz}
+        with (
+            Device.open("model:vcu", host_threads=1, changes=changes) as device,
+            EncodeSession(device, config) as session,
+        ):
+            streams.append([(packet.qp, packet.data) for packet in session.encode(frames)])
+            elapsed.append(device.report()["elapsed_ps"])
+    assert min(elapsed[1:]) > 4 * elapsed[0]
+    assert len({qp for qp, _ in streams[0]}) > 5
+    assert streams[0] == streams[1] == streams[2]
+
+
+def test_the_stream_does_not_depend_on_when_pictures_are_sent() -> None:
+    """All at once, or each after the packet of the one before."""
+    frames = content("scenes", 50)
+    config = EncoderConfig(
+        width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=300_000, rc_lookahead=0, b_count=0,
+    )  # fmt: skip
+    with Device.open("model:tiny", host_threads=1) as device, EncodeSession(device, config) as session:
+        at_once = [packet.data for packet in session.encode(frames)]
+    with Device.open("model:tiny", host_threads=1) as device, EncodeSession(device, config) as session:
+        singly = []
+        for frame in frames:
+            session.send_frame(frame)
+            singly.append(session.receive_packet(timeout_us=None).data)
+    assert singly == at_once
+
+
+def test_an_i_picture_inside_a_scene_is_planned_at_its_intra_cost() -> None:
+    """Its place is known by the group's length only, so the first look compared it with the picture before; its bits
+    must be foreseen all the same: the buffer has room, and it is no worse than those before it."""
+    frames = content("moving", 60)
+    config = EncoderConfig(
+        width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=800_000, buffer_size=400_000, gop_size=40
+    )
+    with (
+        Device.open("model:tiny", host_threads=1) as device,
+        EncodeSession(device, config, keep_reconstruction=True) as session,
+    ):
+        list(session.encode(frames))
+        errors = [
+            float(np.mean((shown.y.astype(int) - frame[:HEIGHT]) ** 2))
+            for shown, frame in zip(session.reconstructions, frames, strict=True)
+        ]
+    assert errors[40] < np.mean(errors[30:40]), errors
+
+
 def test_forced_pictures_are_the_ones_named() -> None:
     config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=300_000)
     packets = []

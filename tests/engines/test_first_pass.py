@@ -155,10 +155,15 @@ def test_map_is_the_tree_s_formula(seed: int) -> None:
     worth = (records["intra"] * rng.exponential(20, 50)).astype(np.uint32)
     variance = rng.integers(-100, 60, 50).astype(np.int8)
     qp_map = np.zeros(50, np.int8)
-    mean, cost = first_pass.finish(records, worth, variance, 16, 32, qp_map)
+    mean, cost = first_pass.finish(records, worth, variance, 16, 32, 0, qp_map)
     exact = variance / 8 - 2 * np.log2((records["intra"] + worth.astype(float)) / records["intra"])
     offsets = qp_map + int(mean)
     assert np.all(np.abs(offsets - exact.clip(-30, 30)) < 0.6)
     assert abs(offsets.mean() - mean) <= 0.5
     weighed = (records["inter"] * 2.0 ** (-offsets / 6)).sum()
     assert cost == pytest.approx(weighed, rel=0.01, abs=60)
+    # an I picture in the middle of a scene costs what its macroblocks cost by themselves: twice as much here
+    assert first_pass.finish(records, worth, variance, 16, 32, 1, qp_map)[0] == mean
+    assert first_pass.finish(records, worth, variance, 16, 32, 1, qp_map)[1] == pytest.approx(
+        2 * weighed, rel=0.01, abs=60
+    )

@@ -22,6 +22,7 @@ from asic_model.descriptors import (
     PLAN_HEADER,
     EncodeMode,
     FirstPassLayout,
+    PictureClass,
     first_pass_layout,
 )
 from asic_model.engines import first_pass as engine
@@ -149,12 +150,16 @@ def _hand_on(memory: np.ndarray, job: EncodeJob) -> np.ndarray:
         if entry["slot"] not in slots:
             continue
         _, records, worth, variance, qp_map = slots[entry["slot"]]
-        targets = [slots[entry[name]][2] if entry[name] in slots else nowhere for name in ("ref", "ref_l1")]
-        engine.hand_on(
-            records, worth, variance, job.aq_strength, *targets, job.mb_width, job.mb_height,
-            work[number * job.mb_height : (number + 1) * job.mb_height],
-        )  # fmt: skip
-        offset, cost = engine.finish(records, worth, variance, job.aq_strength, job.tree_strength, qp_map)
+        intra_only = entry["picture_class"] == PictureClass.I
+        if not intra_only:
+            targets = [slots[entry[name]][2] if entry[name] in slots else nowhere for name in ("ref", "ref_l1")]
+            engine.hand_on(
+                records, worth, variance, job.aq_strength, *targets, job.mb_width, job.mb_height,
+                work[number * job.mb_height : (number + 1) * job.mb_height],
+            )  # fmt: skip
+        offset, cost = engine.finish(
+            records, worth, variance, job.aq_strength, job.tree_strength, int(intra_only), qp_map
+        )
         found = {**entry, "offset": int(offset)}
         if not measured:
             found["cost"] = min(int(cost), 0xFFFFFFFF)
