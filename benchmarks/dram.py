@@ -14,17 +14,19 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from asic_model.memory.dram import controller, fast
-from asic_model.memory.dram.mapping import ORDERS
+from asic_model.memory.dram.mapping import ORDERS, order_of
 from asic_model.memory.timings import STANDARDS, Timing
 from benchmarks import dram_traces
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 EFFICIENCY_TOLERANCE = 0.05
 LATENCY_TOLERANCE = 0.10
+MOST_QUEUED = 4096
 
 
 @dataclass(frozen=True)
@@ -89,19 +91,22 @@ def published(folder: Path) -> dict[Case, Published]:
     return found
 
 
-def _order(fields: str, ranks: int) -> str | None:
-    """Our name of an order of address bits that DRAMsim3 writes like `rochrababgco`; what has no bits says nothing."""
+def _order(spelled: str, ranks: int) -> str | None:
+    """Name of an order of address bits that may be spelled (`rochrababgco`); what has no bits says nothing."""
+    wanted = order_of(spelled)
+    if wanted is None:
+        return None
     silent = {"Ch"} | ({"Ra"} if ranks == 1 else set())
-    wanted = [fields[n : n + 2].title() for n in range(0, len(fields), 2)]
     for name, order in ORDERS.items():
-        if [each for each in order if each not in silent] == [each for each in wanted if each not in silent]:
+        if name != "MOP4CLXOR" and [f for f in order if f not in silent] == [f for f in wanted if f not in silent]:
             return name
-    return None
+    return spelled
 
 
 def trace(folder: Path, name: str, burst_bytes: int, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return (addresses int64[n], is_write uint8[n]) of a trace."""
-    return dram_traces.read(folder / "dram" / f"{name}_{burst_bytes}.ram.gz", limit)
+    found = dram_traces.read(folder / "dram" / f"{name}_{burst_bytes}.ram.gz", limit)
+    return found.addresses, found.is_write
 
 
 def play(case: Case, addresses: np.ndarray, is_write: np.ndarray) -> controller.Result:
@@ -173,6 +178,7 @@ def main() -> int:
     )
     one.add_argument("--transaction", type=int, metavar="BYTES", help="of a line of the trace (default: a burst)")
     one.add_argument("--no-refresh", action="store_true")
+    one.add_argument("--timed", action="store_true", help="requests come no earlier than their lines' clocks")
     one.add_argument("--expect-efficiency", metavar="LOW[,HIGH]", help="published; 5 % beyond is exit code 1")
     one.add_argument("--expect-latency", metavar="LOW[,HIGH]", help="published, in ns; 10 % beyond is exit code 1")
     options = parser.parse_args()
@@ -225,9 +231,11 @@ def main() -> int:
 def play_one(options: argparse.Namespace) -> int:
     """Play one trace on the configuration that the options describe; 1 where it is not what was expected."""
     timing = dram_traces.with_figures(STANDARDS[options.standard], options.timing)
-    order = options.mapping if options.mapping in ORDERS else _order(options.mapping.lower(), options.ranks)
-    if order is None:
-        raise dram_traces.TraceError(f"--mapping {options.mapping}: is not one of {', '.join(ORDERS)}")
+    order = options.mapping
+    if order_of(order) is None:
+        raise dram_traces.TraceError(
+            f"--mapping {order}: is not one of {', '.join(ORDERS)}, nor an order of ro, co, ba, bg, ra, ch"
+        )
     size = options.transaction or timing.burst_bytes
     interleave = options.interleave or timing.burst_bytes
     for name, value in (
@@ -235,31 +243,42 @@ def play_one(options: argparse.Namespace) -> int:
     ):  # fmt: skip
         if value < 1 or value & (value - 1):
             raise dram_traces.TraceError(f"--{name} {value}: is not a power of two")
-    addresses, is_write = dram_traces.read(options.trace, options.limit)
-    addresses, is_write = dram_traces.bursts(addresses, is_write, size, timing.burst_bytes)
+    if not timing.burst_bytes <= interleave <= timing.row_bytes:
+        raise dram_traces.TraceError(
+            f"--interleave {interleave}: is not in {timing.burst_bytes}..{timing.row_bytes}, a burst to a row"
+        )
+    for name, value, least, most in (
+        ("queue", options.queue, 1, MOST_QUEUED), ("write-queue", options.write_queue, 1, MOST_QUEUED),
+        ("bank-queues", options.bank_queues, 0, MOST_QUEUED), ("limit", options.limit or 0, 0, sys.maxsize),
+    ):  # fmt: skip
+        if not least <= value <= most:
+            raise dram_traces.TraceError(f"--{name} {value}: is not in {least}..{most}")
+    addresses, is_write, clock = dram_traces.bursts(
+        dram_traces.read(options.trace, options.limit), size, timing.burst_bytes
+    )
+    if options.timed and (np.diff(clock) < 0).any():
+        raise dram_traces.TraceError(f"{options.trace}: --timed: clocks of its lines do not ascend")
     configured = {
         "channels": options.channels, "ranks": options.ranks, "order": order, "interleave_bytes": interleave,
         "queue_depth": options.queue, "write_queue_depth": options.write_queue, "refresh": not options.no_refresh,
     }  # fmt: skip
-    controller.run(timing, addresses[:100], is_write[:100], bank_queue_depth=options.bank_queues, **configured)  # loads
+    configured_exact = configured | {"bank_queue_depth": options.bank_queues}
+    controller.run(timing, addresses[:100], is_write[:100], **configured_exact)  # loads
     began = time.process_time()
-    result = controller.run(timing, addresses, is_write, bank_queue_depth=options.bank_queues, **configured)
+    result = controller.run(
+        timing, addresses, is_write, not_before=clock if options.timed else None, **configured_exact
+    )
     host_ns = (time.process_time() - began) / addresses.size * 1e9
     value = result.bus_clocks / (result.clocks * options.channels)
     waited = result.read_latency / max(1, result.reads) * timing.tCK_ps / 1000
-    model = fast.memory(timing, **configured)
-    fast.play(model.table, model.state.copy(), addresses[:100], is_write[:100], timing.burst_bytes, 32)
-    began = time.process_time()
-    end_ps, _, _ = fast.play(model.table, model.state, addresses, is_write, timing.burst_bytes, 32 * options.channels)
-    quick_ns = (time.process_time() - began) / addresses.size * 1e9
-    quick = addresses.size * timing.burst_bytes / (end_ps * 1e-12 * timing.peak_bytes_s * options.channels)
     print(
         f"{options.trace.name}: {addresses.size:,} bursts on {options.channels} x {timing.name}, {options.ranks} "
         f"ranks, {order}, queues of {options.bank_queues or options.queue}{' a bank' if options.bank_queues else ''}\n"
         f"bus efficiency {value:.3f}, mean read latency {waited:.0f} ns; rows: {result.row_hits:,} hits, "
-        f"{result.row_misses:,} misses, {result.row_conflicts:,} conflicts; {host_ns:.0f} ns of host time a burst\n"
-        f"fast model: efficiency {quick:.3f} ({quick / value - 1:+.1%}), {quick_ns:.0f} ns of host time a burst"
+        f"{result.row_misses:,} misses, {result.row_conflicts:,} conflicts; {host_ns:.0f} ns of host time a burst"
     )
+    if not options.timed:
+        play_one_fast(timing, addresses, is_write, options.channels, value, configured)
     outside = 0
     for name, wanted, found, allowed in (
         ("efficiency", options.expect_efficiency, value, EFFICIENCY_TOLERANCE),
@@ -274,6 +293,19 @@ def play_one(options: argparse.Namespace) -> int:
             outside += abs(away) > allowed
             print(f"{name}: {away:+.1%} from what was published{', outside' if abs(away) > allowed else ''}")
     return int(outside > 0)
+
+
+def play_one_fast(
+    timing: Timing, addresses: np.ndarray, is_write: np.ndarray, channels: int, exact: float, configured: dict[str, Any]
+) -> None:
+    """The same on the fast model, beside the controller's efficiency."""
+    model = fast.memory(timing, **configured)
+    fast.play(model.table, model.state.copy(), addresses[:100], is_write[:100], timing.burst_bytes, 32)
+    began = time.process_time()
+    end_ps, _, _ = fast.play(model.table, model.state, addresses, is_write, timing.burst_bytes, 32 * channels)
+    quick_ns = (time.process_time() - began) / addresses.size * 1e9
+    quick = addresses.size * timing.burst_bytes / (end_ps * 1e-12 * timing.peak_bytes_s * channels)
+    print(f"fast model: efficiency {quick:.3f} ({quick / exact - 1:+.1%}), {quick_ns:.0f} ns of host time a burst")
 
 
 def _pair(said: dict[str, float], form: str) -> str:

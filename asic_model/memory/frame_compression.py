@@ -59,7 +59,8 @@ def _plane_bits(memory, offset, stride, x0, y0, width, height, residual):
     bits = 0
     for y in range(y0, y0 + height):
         at = offset + y * stride + x0
-        if width % GROUP == 0:
+        # Vectors begin a sample to the left, where memory's first plane has none.
+        if width % GROUP == 0 and (at if y == y0 else at - stride) > 0:
             bits += group_bits(memory, at, at - stride if y > y0 else at, y == y0, width // GROUP)
             continue
         row = memory[at : at + width]

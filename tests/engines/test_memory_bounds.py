@@ -14,6 +14,8 @@ import pytest
 
 from asic_model.codecs.h264 import macroblock as m
 from asic_model.engines import deblock, inter_prediction, intra_prediction, transform
+from asic_model.memory.frame_compression import tile_bytes
+from asic_model.memory.surface import surface
 from asic_model.simd.emit import SCALAR
 
 PAGE = mmap.PAGESIZE
@@ -117,7 +119,18 @@ def filter_picture(at_end: bool) -> None:
             )  # fmt: skip
 
 
-KERNELS = {"predict": predict, "planes": planes, "intra": intra, "residual": residual, "filter_picture": filter_picture}
+def compress(at_end: bool) -> None:
+    """Pictures at address 0, whose first sample has nothing to the left, up to the last byte of memory."""
+    for width, height in ((128, 32), (80, 18), (36, 20)):
+        picture = surface(width, height)
+        memory = fenced(picture.size_bytes, at_end)
+        assert (tile_bytes(memory, picture) == tile_bytes(memory.copy(), picture)).all()
+
+
+KERNELS = {
+    "predict": predict, "planes": planes, "intra": intra, "residual": residual, "filter_picture": filter_picture,
+    "compress": compress,
+}  # fmt: skip
 
 
 @pytest.mark.skipif(SCALAR, reason="numba and numpy check plain indices")

@@ -1,5 +1,6 @@
 """The memory model: the standards' distances to the clock, conservation, and published simulators' figures."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,32 @@ def test_refresh_costs_its_share() -> None:
     assert held.refreshes == held.clocks // DDR4.nREFI
     share = 1 - DDR4.nRFC / DDR4.nREFI
     assert share - 0.02 < free.clocks / held.clocks < share
+
+
+@pytest.mark.parametrize("bank_queue_depth", [0, 8])
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_queues_of_any_depth_come_to_an_end(depth: int, bank_queue_depth: int) -> None:
+    """Reads and writes in turn, two channels: all are served, none slower than a row of its own each time."""
+    accesses = [(32 * LPDDR4.burst_bytes * i, i & 1) for i in range(400)]
+    options = {"channels": 2, "bank_queue_depth": bank_queue_depth}
+    found = run(LPDDR4, accesses, queue_depth=depth, write_queue_depth=depth, **options)
+    assert (found.reads, found.writes) == (200, 200)
+    assert found.clocks < 400 * (LPDDR4.nRC + LPDDR4.nWR + LPDDR4.nCWL + LPDDR4.nBL)
+
+
+def test_writes_held_in_one_channel_go_when_the_trace_ends_in_another() -> None:
+    """Per bank, few writes wait for more; the last request, to channel 1, sends what channel 0 holds.
+
+    A write alone: activate, nRCD, nCWL and nBL; four to one row follow nCCD_L after each other.
+    """
+    burst = DDR4.burst_bytes
+    accesses = [(2 * i * burst, 1) for i in range(4)] + [((2 * i + 1) * burst, 0) for i in range(200)]
+    found = run(DDR4, accesses, channels=2, bank_queue_depth=8)
+    alone = run(DDR4, accesses[4:], channels=2, bank_queue_depth=8)
+    assert found.writes == 4
+    offered = 200 * DDR4.nCCD_L  # the requester waits for channel 1's reads
+    after = DDR4.nRCD + DDR4.nCWL + 4 * DDR4.nCCD_L + DDR4.nBL
+    assert found.clocks <= max(alone.clocks, offered) + after
 
 
 # ------------------------------------------------------------------------------------------------------ mapping
@@ -334,29 +361,100 @@ def test_fast_model_stays_near_the_controller_where_video_runs(reference: Path) 
 
 
 def test_the_formats_of_traces_say_the_same(tmp_path: Path) -> None:
-    """Ramulator 2, DRAMsim3 and Ramulator 1 lines of the same four transactions."""
+    """Lines of five simulators, in either case, with comments, of the same four transactions."""
     lines = {
         "a.ram": "LD 0x40\nST 0x1000\n\n# comment\nLD 8192\nST 0xFFC0\n",
         "b.trc": "0x40 READ 0\n0x1000 WRITE 3\n0x2000 READ 9\n0xffc0 WRITE 9\n",
         "c.trace": "0x40 R\n0x1000 W\n0x2000 R\n0xFFC0 W\n",
+        "d.trace": "ld 0X40 // comment\nst 4096\n  ; comment\nLd\t0x2000\nSt ffc0 # comment\n",
+        "e.trc": "40 READ 0\n1000 write 3\n2000 P_MEM_RD 9\nffc0 P_MEM_WR 9\n",  # DRAMsim3 reads hexadecimal always
+        "f.csv": "0x40,READ,0\n0x1000, WRITE, 3\n0x2000 ,P_FETCH,9\n0xFFC0,BOFF,9\n",
+        "g.trace": "12 64 4096\n0 8192 0xffc0\n",
     }
     for name, text in lines.items():
         (tmp_path / name).write_text(text)
-        addresses, writes = dram_traces.read(tmp_path / name)
-        assert addresses.tolist() == [0x40, 0x1000, 0x2000, 0xFFC0], name
-        assert writes.tolist() == [0, 1, 0, 1], name
-    (tmp_path / "d.ram").write_text("LD 0x40\nFETCH 0x80\n")
-    with pytest.raises(dram_traces.TraceError, match=r"d\.ram: line 2: 'FETCH 0x80' is no transaction"):
-        dram_traces.read(tmp_path / "d.ram")
+        found = dram_traces.read(tmp_path / name)
+        assert found.addresses.tolist() == [0x40, 0x1000, 0x2000, 0xFFC0], name
+        assert found.is_write.tolist() == [0, 1, 0, 1], name
+        assert found.clock.tolist() == ([0, 3, 9, 9] if name in ("b.trc", "e.trc", "f.csv") else [0, 0, 0, 0]), name
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("FETCH 0x80", "'0x80' is none of LD, READ, R"),
+        ("LD", "0 words behind LD, one address expected"),
+        ("LD 0x40 0x80", "2 words behind LD"),
+        ("0x40 READ soon", "'soon' is no clock"),
+        ("0x40 READ -3", "'-3' is no clock"),
+        ("0x40 READ 3 4", "'4' behind the clock"),
+        ("0xZZ R", "'0xZZ' is no address"),
+        ("LD -64", "'-64' is no address"),
+        ("LD 0x", "'0x' is no address"),
+        ("LD 0x4000000000000000", "address 0x4000000000000000 is beyond 62 bits"),
+        ("0x40", "one word alone"),
+        ("\u00b2 R", "is no address"),
+    ],
+)
+def test_a_line_that_is_no_transaction_is_named(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "x.ram").write_text(f"LD 0x40\n# fine\n{line}\n")
+    with pytest.raises(dram_traces.TraceError) as caught:
+        dram_traces.read(tmp_path / "x.ram")
+    assert f"x.ram: line 3: {line!r} is no transaction" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_trace_that_is_cut_off_or_missing_is_named(tmp_path: Path) -> None:
+    whole = gzip.compress(b"LD 0x40\n" * 1000)
+    (tmp_path / "cut.ram.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "plain.ram.gz").write_text("LD 0x40\n")
+    (tmp_path / "empty.ram").write_text("# nothing\n")
+    for name, said in (
+        ("cut.ram.gz", "cannot be read"),
+        ("plain.ram.gz", "cannot be read"),
+        ("none.ram", "cannot be read: No such file"),
+        ("empty.ram", "has no transactions"),
+    ):
+        with pytest.raises(dram_traces.TraceError, match=said):
+            dram_traces.read(tmp_path / name)
 
 
 def test_transactions_become_bursts_and_figures_replace_figures() -> None:
-    addresses, writes = dram_traces.bursts(np.array([0x40, 0x1010]), np.array([0, 1], np.uint8), 64, 32)
-    assert addresses.tolist() == [0x40, 0x60, 0x1000, 0x1020]
-    assert writes.tolist() == [0, 0, 1, 1]
+    trace = dram_traces.Trace(np.array([0x40, 0x1010]), np.array([0, 1], np.uint8), np.array([5, 7]))
+    found = dram_traces.bursts(trace, 64, 32)
+    assert found.addresses.tolist() == [0x40, 0x60, 0x1000, 0x1020]
+    assert found.is_write.tolist() == [0, 0, 1, 1]
+    assert found.clock.tolist() == [5, 5, 7, 7]
     assert dram_traces.with_figures(DDR4, ["nRP=30"]).nRC == DDR4.nRAS + 30
-    with pytest.raises(dram_traces.TraceError, match="nRX"):
-        dram_traces.with_figures(DDR4, ["nRX=30"])
+    for text, said in (
+        ("nRX=30", "nRX"),
+        ("nCL=x", "'x' is not a whole number"),
+        ("nCL=0", "0 is not in 1"),
+        ("banks=3", "not a power of two"),
+    ):
+        with pytest.raises(dram_traces.TraceError, match=said):
+            dram_traces.with_figures(DDR4, [text])
+
+
+def test_orders_of_address_bits_may_be_spelled() -> None:
+    """DRAMsim3's default, chrobabgraco: burst, column, rank, group, bank, row, channel from below."""
+    m = mapping("chrobabgraco", DDR4, 2, 2, DDR4.burst_bytes)
+    assert (m.column_shift, m.rank_shift, m.group_shift, m.bank_shift, m.row_shift, m.channel_shift) == (
+        *(6, 13, 14, 16, 18, 34),
+    )
+    assert mapping("robaracoch", DDR4, 2, 2, 256) == mapping("RoBaRaCoCh", DDR4, 2, 2, 256)
+    with pytest.raises(ValueError, match="order: 'rorobaraco' is none of"):
+        mapping("rorobaraco", DDR4, 1, 1, 64)
+
+
+def test_requests_that_come_later_are_served_later() -> None:
+    """One read a thousand clocks: each finds an idle memory, the first a closed row, the rest an open one."""
+    addresses = np.arange(5, dtype=np.int64) * DDR4.burst_bytes
+    clock = np.arange(5, dtype=np.int64) * 1000
+    found = controller.run(DDR4, addresses, np.zeros(5, np.uint8), refresh=False, not_before=clock)
+    hit = DDR4.nCL + DDR4.nBL
+    assert found.read_latency == DDR4.nRCD + 5 * hit
+    assert found.clocks == 4000 + hit
 
 
 def test_a_folder_of_other_configurations_is_read(tmp_path: Path) -> None:

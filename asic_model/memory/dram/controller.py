@@ -85,15 +85,14 @@ class Result(NamedTuple):
 
 
 # Commands
-NONE, ACTIVATE, PRECHARGE, READ, WRITE = 0, 1, 2, 3, 4
+ACTIVATE, PRECHARGE, READ, WRITE = 1, 2, 3, 4
 
-# Planes of the queues' entries
-Q_BANK, Q_ROW, Q_KEY, Q_WRITE, Q_ARRIVE, Q_COUNTED, Q_ORDER = 0, 1, 2, 3, 4, 5, 6
-Q_FIELDS = 7
-
-# Planes of a bank's state
-B_ROW, B_ACT, B_PRE, B_COL, B_HITS, B_ACTIVE, B_HALF, B_RCD = 0, 1, 2, 3, 4, 5, 6, 7
-B_FIELDS = 8
+# Planes of a bank's state. Those that end in WAKE are bounds: none of its requests can have a read, a write, a row
+# command (activate, precharge), or a row command that closes no row opened for others, before. Commands to other banks
+# only make it later, so a bound holds until this bank changes.
+B_ROW, B_ACT, B_PRE, B_COL, B_HITS, B_ACTIVE, B_HALF, B_RCD, B_GROUP, B_RANK = range(10)
+B_READ_WAKE, B_WRITE_WAKE, B_ROW_WAKE, B_GUARDED_WAKE, B_QUEUE_WAKE = range(10, 15)
+B_FIELDS = 15
 
 # Planes of a group's state: earliest activate, read, write
 G_ACT, G_READ, G_WRITE = 0, 1, 2
@@ -102,56 +101,77 @@ G_ACT, G_READ, G_WRITE = 0, 1, 2
 R_ACT, R_READ, R_WRITE, R_REFRESH, R_DUE, R_FAW = 0, 1, 2, 3, 4, 5
 R_FIELDS = 10
 
+# Planes of a channel's state: entries in its queues; whether the shared queues send writes; per bank: writes still to
+# move, the bank whose turn it was, whether nothing that waits has room; ACT-2 outstanding; the clock before which
+# nothing happens in it
+C_READS, C_WRITES, C_ACTIVE, C_IN_BANKS, C_WRITE_MODE, C_DRAINING, C_TURN, C_NO_ROOM, C_HALVES, C_NEXT = range(10)
+C_FIELDS = 10
+
+# Planes of a request's state
+S_ARRIVE, S_COUNTED = 0, 1
+
+KEY_BUCKETS = 256  # of the held writes' keys: most reads find theirs empty
+
 
 @kernel
-def _next_command(bank, row, write):
-    """The command that a request for `row` needs next."""
-    if bank[B_ROW] == row:
+def _next_command(is_open, row, write):
+    """The command that a request for `row` needs next, where row `is_open` (-1: none) is open."""
+    if is_open == row:
         return WRITE if write else READ
-    return ACTIVATE if bank[B_ROW] < 0 else PRECHARGE
+    return ACTIVATE if is_open < 0 else PRECHARGE
 
 
 @kernel
-def _earliest(c, command, bank, group, rank):
+def _earliest(c, command, b, banks, groups, ranks):
     """The clock from which on all distances to former commands have passed."""
-    if command == ACTIVATE:
-        return max(max(bank[B_ACT], group[G_ACT]), max(rank[R_ACT], rank[R_FAW] + c.FAW))
-    if command == PRECHARGE:
-        return bank[B_PRE]
+    g, r = banks[b, B_GROUP], banks[b, B_RANK]
     if command == READ:
-        return max(bank[B_COL], max(group[G_READ], rank[R_READ]))
-    return max(bank[B_COL], max(group[G_WRITE], rank[R_WRITE]))
+        return max(banks[b, B_COL], max(groups[g, G_READ], ranks[r, R_READ]))
+    if command == WRITE:
+        return max(banks[b, B_COL], max(groups[g, G_WRITE], ranks[r, R_WRITE]))
+    if command == PRECHARGE:
+        return banks[b, B_PRE]
+    return max(max(banks[b, B_ACT], groups[g, G_ACT]), max(ranks[r, R_ACT], ranks[r, R_FAW] + c.FAW))
+
+
+@kernel
+def _wake_bank(banks, b):
+    """What was known of the bank's requests holds no longer."""
+    banks[b, B_READ_WAKE] = 0
+    banks[b, B_WRITE_WAKE] = 0
+    banks[b, B_ROW_WAKE] = 0
+    banks[b, B_GUARDED_WAKE] = FAR if banks[b, B_ROW] >= 0 and banks[b, B_ACTIVE] > 0 else 0
+    banks[b, B_QUEUE_WAKE] = 0
 
 
 @kernel
 def _issue(c, p, command, row, b, banks, groups, ranks, now):
-    """Note what a command to bank `b` (of all ranks of one channel) forbids from now on."""
-    bank = banks[b]
-    g = b // p.banks
-    r = g // p.groups
+    """Note what a command to bank `b` forbids from now on."""
+    g, r = banks[b, B_GROUP], banks[b, B_RANK]
+    first = r // p.ranks * p.ranks  # rank of the channel
     if command == ACTIVATE:
-        bank[B_ROW] = row
-        bank[B_HITS] = 0
-        bank[B_COL] = now + c.RCD
+        banks[b, B_ROW] = row
+        banks[b, B_HITS] = 0
+        banks[b, B_COL] = now + c.RCD
         if c.AAD:  # ACT-1; columns wait for ACT-2
-            bank[B_HALF] = now + c.AAD
-            bank[B_RCD] = now + c.RCD
-            bank[B_COL] = FAR
-        bank[B_PRE] = max(bank[B_PRE], now + c.RAS)
-        bank[B_ACT] = now + c.RC
+            banks[b, B_HALF] = now + c.AAD
+            banks[b, B_RCD] = now + c.RCD
+            banks[b, B_COL] = FAR
+        banks[b, B_PRE] = max(banks[b, B_PRE], now + c.RAS)
+        banks[b, B_ACT] = now + c.RC
         groups[g, G_ACT] = now + c.RRD_L
         ranks[r, R_ACT] = now + c.RRD_S
         for i in range(3):
             ranks[r, R_FAW + i] = ranks[r, R_FAW + i + 1]
         ranks[r, R_FAW + 3] = now
     elif command == PRECHARGE:
-        bank[B_ROW] = -1
-        bank[B_ACT] = max(bank[B_ACT], now + c.RP)
+        banks[b, B_ROW] = -1
+        banks[b, B_ACT] = max(banks[b, B_ACT], now + c.RP)
     elif command == READ:
-        bank[B_HITS] += 1
-        bank[B_PRE] = max(bank[B_PRE], now + c.RTP)
+        banks[b, B_HITS] += 1
+        banks[b, B_PRE] = max(banks[b, B_PRE], now + c.RTP)
         groups[g, G_READ] = max(groups[g, G_READ], now + c.CCD_L)
-        for other in range(p.ranks):
+        for other in range(first, first + p.ranks):
             if other == r:
                 ranks[other, R_READ] = max(ranks[other, R_READ], now + c.CCD_S)
                 ranks[other, R_WRITE] = max(ranks[other, R_WRITE], now + c.CL + c.BL + c.RTW - c.CWL)
@@ -159,11 +179,11 @@ def _issue(c, p, command, row, b, banks, groups, ranks, now):
                 ranks[other, R_READ] = max(ranks[other, R_READ], now + c.BL + c.CS)
                 ranks[other, R_WRITE] = max(ranks[other, R_WRITE], now + c.CL + c.BL + c.CS - c.CWL)
     else:
-        bank[B_HITS] += 1
-        bank[B_PRE] = max(bank[B_PRE], now + c.CWL + c.BL + c.WR)
+        banks[b, B_HITS] += 1
+        banks[b, B_PRE] = max(banks[b, B_PRE], now + c.CWL + c.BL + c.WR)
         groups[g, G_WRITE] = max(groups[g, G_WRITE], now + c.CCD_L)
         groups[g, G_READ] = max(groups[g, G_READ], now + c.CWL + c.BL + c.WTR_L)
-        for other in range(p.ranks):
+        for other in range(first, first + p.ranks):
             if other == r:
                 ranks[other, R_WRITE] = max(ranks[other, R_WRITE], now + c.CCD_S)
                 ranks[other, R_READ] = max(ranks[other, R_READ], now + c.CWL + c.BL + c.WTR_S)
@@ -173,87 +193,87 @@ def _issue(c, p, command, row, b, banks, groups, ranks, now):
 
 
 @kernel
-def _remove(queue, count, at):
+def _remove(queues, line, count, at):
     """Close the gap of entry `at`; entries stay in order of arrival."""
     for i in range(at, count - 1):
-        for k in range(Q_FIELDS):
-            queue[i, k] = queue[i + 1, k]
-    return count - 1
+        queues[line, i] = queues[line, i + 1]
 
 
 @kernel
-def _append(queue, count, entry):
-    for k in range(Q_FIELDS):
-        queue[count, k] = entry[k]
-    return count + 1
-
-
-@kernel
-def _oldest_ready(c, p, queue, count, banks, groups, ranks, now, guard, wake):
+def _oldest_ready(c, queues, line, count, bank, row, is_write, banks, groups, ranks, now, guard):
     """Oldest entry whose next command may be issued; -1 if none. `guard`: do not close rows opened for others.
 
-    `wake` int64[1]: lowered to the clock from which on an entry that was looked at could go, if that is earlier.
+    Also returns the clock before which none of those that were looked at can go.
     """
+    wake = FAR
+    row_plane = B_GUARDED_WAKE if guard else B_ROW_WAKE
     for i in range(count):
-        b = queue[i, Q_BANK]
-        command = _next_command(banks[b], queue[i, Q_ROW], queue[i, Q_WRITE])
-        if guard and command == PRECHARGE and banks[b, B_ACTIVE] > 0:
-            continue
-        g = b // p.banks
-        clock = _earliest(c, command, banks[b], groups[g], ranks[g // p.groups])
+        q = queues[line, i]
+        b = bank[q]
+        plane = B_READ_WAKE + is_write[q] if banks[b, B_ROW] == row[q] else row_plane
+        clock = banks[b, plane]
         if clock <= now:
-            return i
-        wake[0] = min(wake[0], clock)
-    return -1
+            clock = _earliest(c, _next_command(banks[b, B_ROW], row[q], is_write[q]), b, banks, groups, ranks)
+            if clock <= now:
+                return i, wake
+            banks[b, plane] = clock
+        wake = min(wake, clock)
+    return -1, wake
 
 
 @kernel
-def _first_in_bank_queue(c, p, queue, count, b, banks, groups, ranks, now, wake):
-    """First entry of a bank's queue that may go on; -1 if none. `wake` as in `_oldest_ready`."""
-    g = b // p.banks
+def _first_in_bank_queue(c, queues, count, b, row, key, is_write, banks, groups, ranks, now):
+    """First entry of a bank's queue that may go on; -1 if none, and the clock as `_oldest_ready` gives it."""
+    wake = FAR
+    is_open = banks[b, B_ROW]
+    reads_from = _earliest(c, READ, b, banks, groups, ranks)
+    writes_from = _earliest(c, WRITE, b, banks, groups, ranks)
+    rows_from = _earliest(c, ACTIVATE if is_open < 0 else PRECHARGE, b, banks, groups, ranks)
     for i in range(count):
-        command = _next_command(banks[b], queue[i, Q_ROW], queue[i, Q_WRITE])
-        clock = _earliest(c, command, banks[b], groups[g], ranks[g // p.groups])
+        q = queues[b, i]
+        command = _next_command(is_open, row[q], is_write[q])
+        clock = reads_from if command == READ else writes_from if command == WRITE else rows_from
         if clock > now:
-            wake[0] = min(wake[0], clock)
+            wake = min(wake, clock)
             continue
         if command == PRECHARGE:
             if i:
                 continue  # an older one wants this bank
             hit = False
             for j in range(1, count):
-                hit = hit or queue[j, Q_ROW] == banks[b, B_ROW]
+                hit = hit or row[queues[b, j]] == is_open
             if hit and banks[b, B_HITS] < ROW_HIT_LIMIT:
                 continue
         if command == WRITE:
             earlier = False  # a read of the same burst goes first
             for j in range(i):
-                earlier = earlier or queue[j, Q_KEY] == queue[i, Q_KEY]
+                earlier = earlier or key[queues[b, j]] == key[q]
             if earlier:
                 continue
-        return i
-    return -1
+        return i, wake
+    return -1, wake
 
 
 @kernel
-def _second_half(banks, now, urgent):
+def _second_half(banks, first_bank, last_bank, now, urgent):
     """Issue the ACT-2 that is due first, if any is waiting (`urgent`: only one at its deadline); 1 if one was."""
     first = -1
-    for b in range(banks.shape[0]):
+    for b in range(first_bank, last_bank):
         if banks[b, B_HALF] and (first < 0 or banks[b, B_HALF] < banks[first, B_HALF]):
             first = b
     if first < 0 or (urgent and banks[first, B_HALF] > now):
         return 0
     banks[first, B_HALF] = 0
     banks[first, B_COL] = max(banks[first, B_RCD], now + 1)
+    _wake_bank(banks, first)
     return 1
 
 
 @kernel
-def _refresh(c, p, banks, ranks, now):
+def _refresh(c, p, ch, banks, ranks, now):
     """Take a refresh that is due one command further; 1 when a command was issued, 2 when that was the refresh."""
     per_rank = p.groups * p.banks
-    for r in range(p.ranks):
+    for r in range(ch * p.ranks, (ch + 1) * p.ranks):
         if not ranks[r, R_DUE]:
             continue
         last_precharge = np.int64(0)
@@ -272,216 +292,269 @@ def _refresh(c, p, banks, ranks, now):
             for b in range(r * per_rank, (r + 1) * per_rank):
                 banks[b, B_ROW] = -1
                 banks[b, B_ACT] = max(banks[b, B_ACT], now + c.RP)
+                _wake_bank(banks, b)
             return 1
         if now < last_activate:
             return 0
         for b in range(r * per_rank, (r + 1) * per_rank):
             banks[b, B_ACT] = now + c.RFC
+            _wake_bank(banks, b)
         ranks[r, R_DUE] -= 1
         return 2
     return 0
 
 
 @kernel
-def simulate(c, p, channel, bank, row, key, is_write):
-    """Play a trace. All arrays int64[n], one entry a burst; `key` tells bursts apart.
+def _move(p, ch, channels, reads, writes, waiting, n_waiting, bank, key, keys, banks, ending):
+    """Per bank: move one transaction of channel `ch` into its bank's queue; 1 if anything changed."""
+    state = channels[ch]
+    changed = 0
+    idle = state[C_IN_BANKS] == 0
+    if state[C_DRAINING] == 0 and (
+        state[C_WRITES] >= p.write_depth
+        or (idle and (state[C_WRITES] > WRITE_IDLE_DRAIN or (ending and state[C_READS] == 0)))
+    ):
+        state[C_DRAINING] = state[C_WRITES]
+        state[C_NO_ROOM] = 0
+        changed = int(state[C_WRITES] > 0)
+    if state[C_NO_ROOM]:
+        return changed
+    plane = C_WRITES if state[C_DRAINING] > 0 else C_READS
+    source = writes if state[C_DRAINING] > 0 else reads
+    for i in range(state[plane]):
+        q = source[ch, i]
+        b = bank[q]
+        if n_waiting[b] < p.bank_depth:
+            waiting[b, n_waiting[b]] = q
+            n_waiting[b] += 1
+            banks[b, B_QUEUE_WAKE] = 0
+            state[C_IN_BANKS] += 1
+            _remove(source, ch, state[plane], i)
+            state[plane] -= 1
+            if plane == C_WRITES:
+                state[C_DRAINING] -= 1
+                keys[ch, key[q] % KEY_BUCKETS] -= 1
+            return 1
+    state[C_NO_ROOM] = 1
+    return changed
 
-    Returns int64[9], the fields of Result.
+
+@kernel
+def _forwarded(writes, ch, count, key, q):
+    """Whether a write of the burst that request `q` reads is held."""
+    found = False
+    for i in range(count):
+        found = found or key[writes[ch, i]] == key[q]
+    return found
+
+
+@kernel
+def simulate(c, p, channel, bank, row, key, is_write, not_before):
+    """Play a trace. All arrays int64[n], one entry a burst; banks count over all channels, `key` tells bursts apart.
+
+    not_before  clock before which a burst is not offered; int64[0]: all as fast as they are taken
+
+    Queues hold numbers of bursts. Returns int64[9], the fields of Result.
     """
-    all_banks = p.ranks * p.groups * p.banks
-    banks = np.zeros((p.channels, all_banks, B_FIELDS), np.int64)
-    groups = np.zeros((p.channels, p.ranks * p.groups, 3), np.int64)
-    ranks = np.zeros((p.channels, p.ranks, R_FIELDS), np.int64)
-    banks[:, :, B_ROW] = -1
-    ranks[:, :, R_FAW:] = -FAR
-    for r in range(p.ranks):
-        ranks[:, r, R_REFRESH] = c.REFI
-    reads = np.zeros((p.channels, p.queue_depth + 1, Q_FIELDS), np.int64)
-    writes = np.zeros((p.channels, p.write_depth + 1, Q_FIELDS), np.int64)
-    active = np.zeros((p.channels, all_banks + 1, Q_FIELDS), np.int64)
-    waiting = np.zeros((p.channels, all_banks, max(p.bank_depth, 1) + 1, Q_FIELDS), np.int64)
-    n_reads = np.zeros(p.channels, np.int64)
-    n_writes = np.zeros(p.channels, np.int64)
-    n_active = np.zeros(p.channels, np.int64)
-    n_waiting = np.zeros((p.channels, all_banks), np.int64)
-    n_in_banks = np.zeros(p.channels, np.int64)
-    write_mode = np.zeros(p.channels, np.int64)
-    draining = np.zeros(p.channels, np.int64)  # per bank: writes still to move
-    turn = np.zeros(p.channels, np.int64)
-    entry = np.zeros(Q_FIELDS, np.int64)
+    per_channel = p.ranks * p.groups * p.banks
+    banks = np.zeros((p.channels * per_channel, B_FIELDS), np.int64)
+    groups = np.zeros((p.channels * p.ranks * p.groups, 3), np.int64)
+    ranks = np.zeros((p.channels * p.ranks, R_FIELDS), np.int64)
+    channels = np.zeros((p.channels, C_FIELDS), np.int64)
+    banks[:, B_ROW] = -1
+    for b in range(len(banks)):
+        banks[b, B_GROUP] = b // p.banks
+        banks[b, B_RANK] = b // p.banks // p.groups
+    ranks[:, R_FAW:] = -FAR
+    ranks[:, R_REFRESH] = c.REFI
+    reads = np.zeros((p.channels, p.queue_depth + 1), np.int64)
+    writes = np.zeros((p.channels, p.write_depth + 1), np.int64)
+    keys = np.zeros((p.channels, KEY_BUCKETS), np.int64)
+    active = np.zeros((p.channels, per_channel + 1), np.int64)
+    waiting = np.zeros((len(banks), max(p.bank_depth, 1) + 1), np.int64)
+    n_waiting = np.zeros(len(banks), np.int64)
+    state = np.zeros((bank.size, 2), np.int64)
     out = np.zeros(9, np.int64)
     total = bank.size
     offered = 0
     served = 0
     now = np.int64(0)
     last = np.int64(0)
-    # Per bank: nothing in its queue can go before. Commands to other banks only make it later; an ACT-2 (AAD) may make
-    # it earlier, so memories that have it look at every clock.
-    bank_wake = np.zeros((p.channels, all_banks), np.int64)
-    own = np.zeros(1, np.int64)
-    wake = np.zeros(1, np.int64)
-    quiet = False  # nothing happened in the last clock: nothing will, before `wake`
+    taken = True  # by the last clock, from the requester: it may have more
+    refused = -1  # the request that found no room
     while served < total:
-        now = max(now + 1, wake[0]) if quiet else now + 1
-        quiet = not c.AAD
-        wake[0] = FAR
+        nearest = FAR
+        if not_before.size and offered < total and not_before[offered] > now:
+            nearest = not_before[offered]
+        for ch in range(p.channels):
+            nearest = min(nearest, channels[ch, C_NEXT])
+        now = now + 1 if taken else max(now + 1, nearest)
+        taken = False
         # The requester.
         for _ in range(OFFERS_PER_CLOCK):
             if offered == total:
                 break
-            ch = channel[offered]
-            forwarded = False
-            if not is_write[offered]:
-                for i in range(n_writes[ch]):
-                    forwarded = forwarded or writes[ch, i, Q_KEY] == key[offered]
-            entry[Q_BANK] = bank[offered]
-            entry[Q_ROW] = row[offered]
-            entry[Q_KEY] = key[offered]
-            entry[Q_WRITE] = is_write[offered]
-            entry[Q_ARRIVE] = now
-            entry[Q_COUNTED] = 0
-            entry[Q_ORDER] = offered
-            if forwarded:
+            q = offered
+            if not_before.size and not_before[q] > now:
+                break
+            ch = channel[q]
+            if is_write[q]:
+                held = channels[ch, C_WRITES]
+                if held == p.write_depth:
+                    break
+                writes[ch, held] = q
+                channels[ch, C_WRITES] += 1
+                keys[ch, key[q] % KEY_BUCKETS] += 1
+            # Held writes become fewer while a request waits: one that was refused is not forwarded later.
+            elif (
+                q != refused
+                and keys[ch, key[q] % KEY_BUCKETS]
+                and _forwarded(writes, ch, channels[ch, C_WRITES], key, q)
+            ):
                 out[1] += 1
                 out[3] += 1
                 served += 1
-            elif is_write[offered]:
-                if n_writes[ch] == p.write_depth:
-                    break
-                n_writes[ch] = _append(writes[ch], n_writes[ch], entry)
             else:
-                if n_reads[ch] == p.queue_depth:
+                held = channels[ch, C_READS]
+                if held == p.queue_depth:
+                    refused = q
                     break
-                n_reads[ch] = _append(reads[ch], n_reads[ch], entry)
+                reads[ch, held] = q
+                channels[ch, C_READS] += 1
+            state[q, S_ARRIVE] = now
+            channels[ch, C_NO_ROOM] = 0
+            channels[ch, C_NEXT] = now
             offered += 1
-            quiet = False
+            taken = True
+        if taken and offered == total:
+            channels[:, C_NEXT] = now  # what is held may go now
         for ch in range(p.channels):
-            if p.refresh:
-                for r in range(p.ranks):
-                    wake[0] = min(wake[0], ranks[ch, r, R_REFRESH])
-                    if now >= ranks[ch, r, R_REFRESH]:
-                        ranks[ch, r, R_REFRESH] += c.REFI
-                        ranks[ch, r, R_DUE] += 1
-            due = False
-            for r in range(p.ranks):
-                due = due or ranks[ch, r, R_DUE] > 0
-            quiet = quiet and not due
-            if p.bank_depth:
-                # Move one transaction into its bank's queue.
-                idle = n_in_banks[ch] == 0
-                ending = offered == total and n_reads[ch] == 0
-                if draining[ch] == 0 and (
-                    n_writes[ch] >= p.write_depth or (idle and (n_writes[ch] > WRITE_IDLE_DRAIN or ending))
-                ):
-                    draining[ch] = n_writes[ch]
-                    quiet = False
-                is_draining = draining[ch] > 0
-                source = writes[ch] if is_draining else reads[ch]
-                held = n_writes[ch] if is_draining else n_reads[ch]
-                for i in range(held):
-                    b = source[i, Q_BANK]
-                    if n_waiting[ch, b] < p.bank_depth:
-                        n_waiting[ch, b] = _append(waiting[ch, b], n_waiting[ch, b], source[i])
-                        n_in_banks[ch] += 1
-                        bank_wake[ch, b] = 0
-                        quiet = False
-                        if is_draining:
-                            n_writes[ch] = _remove(writes[ch], held, i)
-                            draining[ch] -= 1
-                        else:
-                            n_reads[ch] = _remove(reads[ch], held, i)
-                        break
-            # One command.
-            if c.AAD and _second_half(banks[ch], now, True):
+            if now < channels[ch, C_NEXT]:
                 continue
-            queue = active[ch]
-            count = n_active[ch]
-            place = 0  # 0 active, 1 reads, 2 writes, 3 a bank's queue
+            channels[ch, C_NEXT] = now + 1
+            first_bank, last_bank = ch * per_channel, (ch + 1) * per_channel
+            wake = FAR
+            due = False
+            if p.refresh:
+                for r in range(ch * p.ranks, (ch + 1) * p.ranks):
+                    if now >= ranks[r, R_REFRESH]:
+                        ranks[r, R_REFRESH] += c.REFI
+                        ranks[r, R_DUE] += 1
+                    wake = min(wake, ranks[r, R_REFRESH])
+                    due = due or ranks[r, R_DUE] > 0
+            quiet = not due
+            if p.bank_depth and _move(
+                p, ch, channels, reads, writes, waiting, n_waiting, bank, key, keys, banks, offered == total
+            ):
+                quiet = False
+            # One command.
+            halves = channels[ch, C_HALVES]
+            if halves and _second_half(banks, first_bank, last_bank, now, True):
+                channels[ch, C_HALVES] -= 1
+                continue
             chosen = -1
-            b = np.int64(0)
+            queue = active  # with the line of it: the channel's, or the bank's
+            line = ch
+            place = C_ACTIVE
             if not p.bank_depth:
-                chosen = _oldest_ready(c, p, queue, count, banks[ch], groups[ch], ranks[ch], now, False, wake)
+                chosen, clock = _oldest_ready(
+                    c, active, ch, channels[ch, C_ACTIVE], bank, row, is_write, banks, groups, ranks, now, False
+                )  # fmt: skip
+                wake = min(wake, clock)
             if chosen < 0 and due:
-                step = _refresh(c, p, banks[ch], ranks[ch], now)
-                bank_wake[ch] = 0
+                step = _refresh(c, p, ch, banks, ranks, now)
+                if p.bank_depth:
+                    for b in range(first_bank, last_bank):
+                        banks[b, B_QUEUE_WAKE] = 0
                 out[8] += step == 2
                 if step or not p.bank_depth:
-                    if not step and c.AAD:
-                        _second_half(banks[ch], now, False)
+                    if not step and halves:
+                        channels[ch, C_HALVES] -= _second_half(banks, first_bank, last_bank, now, False)
                     continue
             if chosen < 0 and not p.bank_depth:
-                if write_mode[ch]:
-                    if n_writes[ch] < p.write_low and n_reads[ch]:
-                        write_mode[ch] = 0
+                if channels[ch, C_WRITE_MODE]:
+                    if channels[ch, C_WRITES] < p.write_low and channels[ch, C_READS]:
+                        channels[ch, C_WRITE_MODE] = 0
                         quiet = False
-                elif n_writes[ch] > p.write_high or n_reads[ch] == 0:
-                    write_mode[ch] = 1
+                elif channels[ch, C_WRITES] > p.write_high or channels[ch, C_READS] == 0:
+                    channels[ch, C_WRITE_MODE] = 1
                     quiet = False
-                place = 2 if write_mode[ch] else 1
-                queue = writes[ch] if write_mode[ch] else reads[ch]
-                count = n_writes[ch] if write_mode[ch] else n_reads[ch]
-                chosen = _oldest_ready(c, p, queue, count, banks[ch], groups[ch], ranks[ch], now, True, wake)
+                place = C_WRITES if channels[ch, C_WRITE_MODE] else C_READS
+                queue = writes if channels[ch, C_WRITE_MODE] else reads
+                chosen, clock = _oldest_ready(
+                    c, queue, ch, channels[ch, place], bank, row, is_write, banks, groups, ranks, now, True
+                )  # fmt: skip
+                wake = min(wake, clock)
             if p.bank_depth:
-                place = 3
-                for _ in range(all_banks):
-                    turn[ch] = turn[ch] + 1 if turn[ch] + 1 < all_banks else 0
-                    b = turn[ch]
-                    if n_waiting[ch, b] == 0 or ranks[ch, b // (p.groups * p.banks), R_DUE] > 0:
+                place = C_IN_BANKS
+                queue = waiting
+                turn = channels[ch, C_TURN]
+                for _ in range(per_channel):
+                    turn = turn + 1 if turn + 1 < per_channel else 0
+                    b = first_bank + turn
+                    if n_waiting[b] == 0:
                         continue
-                    if not c.AAD and now < bank_wake[ch, b]:
-                        wake[0] = min(wake[0], bank_wake[ch, b])
+                    clock = banks[b, B_QUEUE_WAKE]
+                    if now < clock:
+                        wake = min(wake, clock)
                         continue
-                    queue = waiting[ch, b]
-                    count = n_waiting[ch, b]
-                    own[0] = FAR
-                    chosen = _first_in_bank_queue(
-                        c, p, queue, count, b, banks[ch], groups[ch], ranks[ch], now, own
+                    if due and ranks[banks[b, B_RANK], R_DUE] > 0:
+                        continue
+                    chosen, clock = _first_in_bank_queue(
+                        c, waiting, n_waiting[b], b, row, key, is_write, banks, groups, ranks, now
                     )  # fmt: skip
-                    if chosen < 0:
-                        bank_wake[ch, b] = own[0]
-                        wake[0] = min(wake[0], own[0])
                     if chosen >= 0:
+                        line = b
                         break
+                    banks[b, B_QUEUE_WAKE] = clock
+                    wake = min(wake, clock)
+                channels[ch, C_TURN] = turn
             if chosen < 0:
-                if c.AAD:
-                    _second_half(banks[ch], now, False)
+                if halves:
+                    channels[ch, C_HALVES] -= _second_half(banks, first_bank, last_bank, now, False)
+                elif quiet:
+                    channels[ch, C_NEXT] = wake
                 continue
-            quiet = False
-            for k in range(Q_FIELDS):
-                entry[k] = queue[chosen, k]
-            b = entry[Q_BANK]
-            command = _next_command(banks[ch, b], entry[Q_ROW], entry[Q_WRITE])
-            if not entry[Q_COUNTED]:
-                queue[chosen, Q_COUNTED] = 1
-                entry[Q_COUNTED] = 1
+            q = queue[line, chosen]
+            b = bank[q]
+            command = _next_command(banks[b, B_ROW], row[q], is_write[q])
+            if not state[q, S_COUNTED]:
+                state[q, S_COUNTED] = 1
                 out[5 if command == ACTIVATE else (6 if command == PRECHARGE else 4)] += 1
-            _issue(c, p, command, entry[Q_ROW], b, banks[ch], groups[ch], ranks[ch], now)
-            bank_wake[ch, b] = 0
-            if command in (READ, WRITE):
+            _issue(c, p, command, row[q], b, banks, groups, ranks, now)
+            if not p.bank_depth:  # rows that were opened for somebody
+                if command == ACTIVATE and place != C_ACTIVE:
+                    banks[b, B_ACTIVE] += 1
+                elif command >= READ and place == C_ACTIVE:
+                    banks[b, B_ACTIVE] -= 1
+            _wake_bank(banks, b)
+            if command == ACTIVATE and c.AAD:
+                channels[ch, C_HALVES] += 1
+            if command == READ or command == WRITE:
                 served += 1
                 out[7] += c.BL
                 if command == READ:
                     out[1] += 1
-                    out[3] += now + c.CL + c.BL - entry[Q_ARRIVE]
+                    out[3] += now + c.CL + c.BL - state[q, S_ARRIVE]
                     last = max(last, now + c.CL + c.BL)
                 else:
                     out[2] += 1
                     last = max(last, now + c.CWL + c.BL)
-                if place == 0:
-                    banks[ch, b, B_ACTIVE] -= 1
-            if command in (READ, WRITE) or (command == ACTIVATE and place in (1, 2)):
-                if place == 0:
-                    n_active[ch] = _remove(active[ch], count, chosen)
-                elif place == 1:
-                    n_reads[ch] = _remove(reads[ch], count, chosen)
-                elif place == 2:
-                    n_writes[ch] = _remove(writes[ch], count, chosen)
-                else:
-                    n_waiting[ch, b] = _remove(waiting[ch, b], count, chosen)
-                    n_in_banks[ch] -= 1
-                if command == ACTIVATE:
-                    n_active[ch] = _append(active[ch], n_active[ch], entry)
-                    banks[ch, b, B_ACTIVE] += 1
+            elif command == PRECHARGE or place == C_ACTIVE or place == C_IN_BANKS:
+                continue  # the request stays where it is
+            # It leaves its queue: served, or its row is being opened for it.
+            if place == C_IN_BANKS:
+                _remove(waiting, b, n_waiting[b], chosen)
+                n_waiting[b] -= 1
+                channels[ch, C_NO_ROOM] = 0
+            else:
+                _remove(queue, ch, channels[ch, place], chosen)
+                if place == C_WRITES:
+                    keys[ch, key[q] % KEY_BUCKETS] -= 1
+            channels[ch, place] -= 1
+            if command == ACTIVATE:
+                active[ch, channels[ch, C_ACTIVE]] = q
+                channels[ch, C_ACTIVE] += 1
     out[0] = max(now, last)
     return out
 
@@ -498,7 +571,7 @@ def policy(
         queue_depth=queue_depth,
         write_depth=write_depth,
         write_high=int(WRITE_HIGH * write_depth),
-        write_low=int(WRITE_LOW * write_depth),
+        write_low=max(1, int(WRITE_LOW * write_depth)),
         bank_depth=bank_depth,
         refresh=int(refresh),
     )
@@ -522,11 +595,17 @@ def run(
     write_queue_depth: int = 32,
     bank_queue_depth: int = 0,
     refresh: bool = True,
+    not_before: np.ndarray | None = None,
 ) -> Result:
-    """Play bursts at `addresses` (int64[n], bytes) and return what it took."""
+    """Play bursts at `addresses` (int64[n], bytes) and return what it took.
+
+    not_before  int64[n]: clock before which a burst is not offered, ascending; None: as fast as they are taken
+    """
     m: Mapping = mapping(order, timing, channels, ranks, interleave_bytes or timing.burst_bytes)
     at = places(m, addresses)
     p = policy(timing, channels, ranks, queue_depth, write_queue_depth, bank_queue_depth, refresh)
     key = addresses >> m.burst_shift
-    out = simulate(clocks(timing), p, at.channel, at.bank, at.row, key, is_write.astype(np.int64))
+    bank = at.channel * (ranks * timing.bank_groups * timing.banks) + at.bank
+    earliest = np.zeros(0, np.int64) if not_before is None else not_before.astype(np.int64)
+    out = simulate(clocks(timing), p, at.channel, bank, at.row, key, is_write.astype(np.int64), earliest)
     return Result(*map(int, out))

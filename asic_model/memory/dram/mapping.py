@@ -10,7 +10,8 @@ import numpy as np
 
 from asic_model.memory.timings import Timing
 
-# From the top. RoBaRaCoCh, MOP4CLXOR and ChRaBaRoCo are Ramulator's, RoCoRaBaCh one of DRAMsim3's.
+# From the top. RoBaRaCoCh, MOP4CLXOR and ChRaBaRoCo are Ramulator's, RoCoRaBaCh one of DRAMsim3's. Any other order of
+# the six fields may be spelled out (`order_of`).
 ORDERS = {
     "RoBaRaCoCh": ("Ro", "Ba", "Bg", "Ra", "Co", "Ch"),
     "RoRaBaCoCh": ("Ro", "Ra", "Ba", "Bg", "Co", "Ch"),
@@ -56,13 +57,29 @@ class Places(NamedTuple):
     column: np.ndarray  # in bursts
 
 
+def order_of(name: str) -> tuple[str, ...] | None:
+    """Fields from the top of an order that is named, or spelled like `rochrababgco`; None if it is neither.
+
+    Bank groups that a spelling leaves out stand below the banks, as Ramulator's do.
+    """
+    if name in ORDERS:
+        return ORDERS[name]
+    fields = [name[at : at + 2].title() for at in range(0, len(name), 2)]
+    if "Bg" not in fields and "Ba" in fields:
+        fields.insert(fields.index("Ba") + 1, "Bg")
+    return tuple(fields) if sorted(fields) == sorted(("Ro", "Co", "Ba", "Bg", "Ra", "Ch")) else None
+
+
 def bits_of(count: int) -> int:
     """Bits that number `count` things; `count` is a power of two."""
     return count.bit_length() - 1
 
 
 def mapping(name: str, timing: Timing, channels: int, ranks: int, interleave_bytes: int) -> Mapping:
-    """Return the mapping called `name` for this memory; channels, ranks and interleave are powers of two."""
+    """Return the mapping called `name` (`order_of`) of a memory; channels, ranks and interleave are powers of two."""
+    order = order_of(name)
+    if order is None:
+        raise ValueError(f"order: {name!r} is none of {', '.join(ORDERS)}, and does not spell Ro Co Ba Bg Ra Ch")
     burst_shift = bits_of(timing.burst_bytes)
     low_bytes = MOP_BURSTS * timing.burst_bytes if name == "MOP4CLXOR" else interleave_bytes
     low_bits = bits_of(low_bytes) - burst_shift
@@ -76,10 +93,10 @@ def mapping(name: str, timing: Timing, channels: int, ranks: int, interleave_byt
     }
     shifts = {}
     at = burst_shift + low_bits
-    for field in reversed(ORDERS[name]):
+    for field in reversed(order):
         shifts[field] = at
         at += widths[field]
-    whole_row = channels == 1 and name in ("RoBaRaCoCh", "RoRaBaCoCh")
+    whole_row = next(field for field in reversed(order) if widths[field]) == "Co"  # nothing stands among its bytes
     xor = name == "MOP4CLXOR"
     chunk_bytes = timing.burst_bytes if xor else timing.row_bytes if whole_row else low_bytes
     masks = {field: (1 << width) - 1 for field, width in widths.items()}
