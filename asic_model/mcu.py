@@ -98,6 +98,14 @@ ALU, SHIFT, LOAD, STORE, BRANCH, TAKEN, JUMP, MULTIPLY, DIVIDE, SYSTEM, MMIO, JU
     len(COST_FIELDS)
 )
 
+# What `decode` makes of an instruction. Groups stand in the order of funct3: ADD + 1 is SLL, and so on.
+ILLEGAL, ADD, SLL, SLT, SLTU, XOR, SRL, OR, AND, SUB, SRA = range(11)
+MUL, MULH, MULHSU, MULHU, DIV, DIVU, REM, REMU = range(11, 19)
+LB, LH, LW, LBU, LHU = 19, 20, 21, 23, 24
+SB, SH, SW = range(25, 28)
+BEQ, BNE, BLT, BGE, BLTU, BGEU = 28, 29, 32, 33, 34, 35
+LUI, AUIPC, JAL, JALR, FENCE, WFI, ECALL, EBREAK = range(36, 44)
+
 _STOP_LIMIT, _STOP_MMIO_LOAD, _STOP_MMIO_STORE, _STOP_WAIT, _STOP_TRAP = (int(stop) for stop in Stop)
 _STOPS = tuple(Stop)
 _MASK = 0xFFFFFFFF
@@ -153,21 +161,88 @@ def _move(state: Any, memory: Any, words: Any, mover: Any, device: Any, moves: A
 
 
 @kernel
+def decode(row: Any, word: Any) -> None:
+    """Put an instruction's parts into `row`, uint32[4]: the word itself; what it does and on what; its immediate; its
+    cost class. What does not write a register writes register 0, which is not written.
+
+    The second word: bits 0..7 the operation, 8..12 rd, 13..17 rs1, 18..22 rs2, 23 whether the immediate is meant
+    instead of rs2.
+    """
+    opcode, funct3, funct7 = word & 0x7F, (word >> 12) & 7, word >> 25
+    rd, source, second, immediate = (word >> 7) & 31, (word >> 15) & 31, (word >> 20) & 31, 0
+    signed_word = word - ((word & 0x80000000) << 1)
+    op, cost, by_immediate = ILLEGAL, ALU, False
+    if opcode == 0x13 or opcode == 0x33:  # OP-IMM, OP
+        if opcode == 0x13:
+            by_immediate = True
+            immediate = signed_word >> 20
+            if funct3 == 1 or funct3 == 5:  # only shifts have a funct7 among the immediates
+                immediate &= 31
+            else:
+                funct7 = 0
+        if funct7 == 0 or (funct7 == 0x20 and (funct3 == 0 or funct3 == 5)):
+            op = ADD + funct3
+            if funct7:
+                op = SUB if funct3 == 0 else SRA
+            if funct3 == 1 or funct3 == 5:
+                cost = SHIFT
+        elif funct7 == 1 and opcode == 0x33:  # M
+            op = MUL + funct3
+            cost = MULTIPLY if funct3 < 4 else DIVIDE
+    elif opcode == 0x03:  # LOAD
+        if funct3 != 3 and funct3 <= 5:
+            op, cost, immediate = LB + funct3, LOAD, signed_word >> 20
+    elif opcode == 0x23:  # STORE
+        if funct3 <= 2:
+            op, cost, immediate = SB + funct3, STORE, ((signed_word >> 25) << 5) | rd
+        rd = 0
+    elif opcode == 0x63:  # BRANCH
+        if funct3 != 2 and funct3 != 3:
+            op, cost = BEQ + funct3, BRANCH
+            immediate = (
+                ((signed_word >> 31) << 12) | ((word << 4) & 0x800) | ((word >> 20) & 0x7E0) | ((word >> 7) & 0x1E)
+            )
+        rd = 0
+    elif opcode == 0x37:
+        op, immediate = LUI, word & 0xFFFFF000
+    elif opcode == 0x17:
+        op, immediate = AUIPC, word & 0xFFFFF000
+    elif opcode == 0x6F:
+        op, cost = JAL, JUMP
+        immediate = ((signed_word >> 31) << 20) | (word & 0xFF000) | ((word >> 9) & 0x800) | ((word >> 20) & 0x7FE)
+    elif opcode == 0x67 and funct3 == 0:
+        op, cost, immediate = JALR, JUMP_REGISTER, signed_word >> 20
+    elif opcode == 0x0F and funct3 < 2:  # FENCE, FENCE.I: memory is in order and not cached
+        op, cost, rd = FENCE, SYSTEM, 0
+    elif word == 0x10500073:
+        op, cost, rd = WFI, SYSTEM, 0
+    elif word == 0x00000073:
+        op = ECALL
+    elif word == 0x00100073:
+        op = EBREAK
+    row[0] = np.uint32(word)
+    row[1] = np.uint32(op | rd << 8 | source << 13 | second << 18 | int(by_immediate) << 23)
+    row[2] = np.uint32(immediate & _MASK)
+    row[3] = np.uint32(cost)
+
+
+@kernel
 def execute(
-    state: Any, memory: Any, costs: Any, words: Any, access: Any, masks: Any, mover: Any, device: Any, moves: Any,
-    limit_cycles: Any,
+    state: Any, memory: Any, decoded: Any, costs: Any, words: Any, access: Any, masks: Any, mover: Any, device: Any,
+    moves: Any, limit_cycles: Any,
 ) -> Any:  # fmt: skip
     """Run until `state[CYCLES]` reaches `limit_cycles` or something needs the chip; return a `Stop`.
 
-    state  : int64[STATE_WORDS]  registers 0..31 (as unsigned), then as named above
-    memory : uint32[words]       the processor's own memory, little-endian words
-    costs  : int64[13]           cycles by class, order of COST_FIELDS
-    words  : uint32[1024]        the chip's registers, stored words
-    access : uint8[1024]         what may be done with each here: PLAIN_READ, ... MOVE
-    masks  : uint32[1024]        bits that a write changes
-    mover  : int64[MOVER_WORDS]  see MV_DEVICE_LOW
-    device : uint32[n]           device memory, for the mover
-    moves  : int64[MOVES_MOST, 4]  moves made: cycles, device address, bytes, whether it wrote; `state[MOVES]` of them
+    state   : int64[STATE_WORDS]  registers 0..31 (as unsigned), then as named above
+    memory  : uint32[words]       the processor's own memory, little-endian words
+    decoded : uint32[words, 4]    what `decode` made of each word when it was executed last; zeros before
+    costs   : int64[13]           cycles by class, order of COST_FIELDS
+    words   : uint32[1024]        the chip's registers, stored words
+    access  : uint8[1024]         what may be done with each here: PLAIN_READ, ... MOVE
+    masks   : uint32[1024]        bits that a write changes
+    mover   : int64[MOVER_WORDS]  see MV_DEVICE_LOW
+    device  : uint32[n]           device memory, for the mover
+    moves   : int64[MOVES_MOST, 4]  moves made: cycles, device address, bytes, whether it wrote; `state[MOVES]` of them
 
     An instruction is done whole: the last one may end beyond `limit_cycles`.
     """
@@ -180,99 +255,58 @@ def execute(
         if pc >= size:
             stop, state[38], state[39] = _STOP_TRAP, 1, pc
             break
-        word = np.int64(memory[pc >> 2])
-        opcode = word & 0x7F
-        rd = (word >> 7) & 31
-        funct3 = (word >> 12) & 7
-        a = state[(word >> 15) & 31]
-        b = state[(word >> 20) & 31]
-        signed_word = word - ((word & 0x80000000) << 1)
+        at = pc >> 2
+        if decoded[at, 0] != memory[at]:
+            decode(decoded[at], np.int64(memory[at]))
+        parts = np.int64(decoded[at, 1])
+        immediate = np.int64(decoded[at, 2])
+        cost: Any = np.int64(decoded[at, 3])
+        rd = (parts >> 8) & 31
+        a = state[(parts >> 13) & 31]
+        b = immediate if parts & 0x800000 else state[(parts >> 18) & 31]
+        op = parts & 0xFF
         next_pc = pc + 4
         result = np.int64(0)
-        cost = ALU
-        writes = True
-        legal = True
         moving = False
-        steps = np.int64(0)  # of a shift that is not done at once
 
-        if opcode == 0x13 or opcode == 0x33:  # OP-IMM, OP
-            funct7 = word >> 25
-            if opcode == 0x13:
-                b = (signed_word >> 20) & _MASK
-                # Only shifts have a funct7 among the immediates.
-                if funct3 == 1:
-                    legal = funct7 == 0
-                elif funct3 == 5:
-                    legal = funct7 == 0 or funct7 == 0x20
-                else:
-                    funct7 = np.int64(0)
-            if funct7 == 0 or (funct7 == 0x20 and (funct3 == 0 or funct3 == 5)):
-                if funct3 == 0:
-                    result = a - b if funct7 else a + b
-                elif funct3 == 1:
-                    result = a << (b & 31)
-                    cost = SHIFT
-                    steps = b & 31
-                elif funct3 == 2:
-                    result = np.int64((a ^ 0x80000000) < (b ^ 0x80000000))
-                elif funct3 == 3:
-                    result = np.int64(a < b)
-                elif funct3 == 4:
-                    result = a ^ b
-                elif funct3 == 5:
-                    cost = SHIFT
-                    steps = b & 31
-                    result = (a - ((a & 0x80000000) << 1) if funct7 else a) >> (b & 31)
-                elif funct3 == 6:
-                    result = a | b
-                else:
-                    result = a & b
-            elif funct7 == 1:  # M
-                signed_a = a - ((a & 0x80000000) << 1)
-                signed_b = b - ((b & 0x80000000) << 1)
-                cost = MULTIPLY if funct3 < 4 else DIVIDE
-                if funct3 == 0:
-                    result = signed_a * signed_b
-                elif funct3 == 1:
-                    result = (signed_a * signed_b) >> 32
-                elif funct3 == 2:
-                    result = (signed_a * b) >> 32
-                elif funct3 == 3:
-                    # The unsigned product needs 64 bits: add up 16 x 32 bit halves.
-                    result = ((a >> 16) * b + (((a & 0xFFFF) * b) >> 16)) >> 16
-                elif b == 0:
-                    result = np.int64(_MASK) if funct3 < 6 else a
-                elif funct3 == 5:
-                    result = a // b
-                elif funct3 == 7:
-                    result = a % b
-                else:
-                    # Division truncates; magnitudes of int32 fit, so -2**31 / -1 wraps back by the mask.
-                    quotient = abs(signed_a) // abs(signed_b)
-                    if (signed_a < 0) != (signed_b < 0):
-                        quotient = -quotient
-                    result = quotient if funct3 == 4 else signed_a - quotient * signed_b
+        if op == ADD:
+            result = a + b
+        elif op == SLL or op == SRL or op == SRA:
+            steps = b & 31
+            if costs[STRIDE]:
+                cycles += steps // costs[STRIDE] + steps % costs[STRIDE]
+            if op == SLL:
+                result = a << steps
             else:
-                legal = False
-        elif opcode == 0x03:  # LOAD
-            address = (a + (signed_word >> 20)) & _MASK
-            if funct3 == 3 or funct3 > 5:
-                legal = False
-            elif address & ((1 << (funct3 & 3)) - 1):
+                result = (a - ((a & 0x80000000) << 1) if op == SRA else a) >> steps
+        elif op == SLT:
+            result = np.int64((a ^ 0x80000000) < (b ^ 0x80000000))
+        elif op == SLTU:
+            result = np.int64(a < b)
+        elif op == XOR:
+            result = a ^ b
+        elif op == OR:
+            result = a | b
+        elif op == AND:
+            result = a & b
+        elif op == SUB:
+            result = a - b
+        elif op == LB or op == LH or op == LW or op == LBU or op == LHU:
+            address = (a + immediate) & _MASK
+            if address & ((1 << ((op - LB) & 3)) - 1):
                 stop, state[38], state[39] = _STOP_TRAP, 4, address
                 break
-            elif address < size:
-                cost = LOAD
+            if address < size:
                 result = np.int64(memory[address >> 2]) >> ((address & 3) * 8)
-                if funct3 == 0:
+                if op == LB:
                     result = ((result & 0xFF) ^ 0x80) - 0x80
-                elif funct3 == 1:
+                elif op == LH:
                     result = ((result & 0xFFFF) ^ 0x8000) - 0x8000
-                elif funct3 == 4:
+                elif op == LBU:
                     result = result & 0xFF
-                elif funct3 == 5:
+                elif op == LHU:
                     result = result & 0xFFFF
-            elif 0x40000000 <= address < 0x40001000 and funct3 == 2:
+            elif 0x40000000 <= address < 0x40001000 and op == LW:
                 cost = MMIO
                 state[40] += 1
                 register = (address - 0x40000000) >> 2
@@ -287,29 +321,26 @@ def execute(
                 else:
                     state[35] = address - 0x40000000
                     state[37] = rd
-                    writes = False
+                    rd = 0
                     stop = _STOP_MMIO_LOAD
             else:
                 stop, state[38], state[39] = _STOP_TRAP, 5, address
                 break
-        elif opcode == 0x23:  # STORE
-            writes = False
-            address = (a + (((signed_word >> 25) << 5) | rd)) & _MASK
-            if funct3 > 2:
-                legal = False
-            elif address & ((1 << funct3) - 1):
+        elif op == SB or op == SH or op == SW:
+            b = state[(parts >> 18) & 31]
+            address = (a + immediate) & _MASK
+            if address & ((1 << (op - SB)) - 1):
                 stop, state[38], state[39] = _STOP_TRAP, 6, address
                 break
-            elif address < size:
-                cost = STORE
-                if funct3 == 2:
+            if address < size:
+                if op == SW:
                     memory[address >> 2] = np.uint32(b)
                 else:
                     shift = (address & 3) * 8
-                    mask = (0xFF if funct3 == 0 else 0xFFFF) << shift
+                    mask = (0xFF if op == SB else 0xFFFF) << shift
                     old = np.int64(memory[address >> 2])
                     memory[address >> 2] = np.uint32((old & ~mask) | ((b << shift) & mask))
-            elif 0x40000000 <= address < 0x40001000 and funct3 == 2:
+            elif 0x40000000 <= address < 0x40001000 and op == SW:
                 cost = MMIO
                 state[40] += 1
                 register = (address - 0x40000000) >> 2
@@ -329,64 +360,75 @@ def execute(
             else:
                 stop, state[38], state[39] = _STOP_TRAP, 7, address
                 break
-        elif opcode == 0x63:  # BRANCH
-            writes = False
-            flip = np.int64(0x80000000) if funct3 < 6 else np.int64(0)
-            if funct3 < 2:
+        elif op == BEQ or op == BNE or op == BLT or op == BGE or op == BLTU or op == BGEU:
+            if op == BEQ:
                 taken = a == b
-            elif funct3 < 4:
-                taken = False
-                legal = False
+            elif op == BNE:
+                taken = a != b
+            elif op == BLT:
+                taken = (a ^ 0x80000000) < (b ^ 0x80000000)
+            elif op == BGE:
+                taken = (a ^ 0x80000000) >= (b ^ 0x80000000)
+            elif op == BLTU:
+                taken = a < b
             else:
-                taken = (a ^ flip) < (b ^ flip)
-            cost = BRANCH
-            if legal and taken != ((funct3 & 1) == 1):
+                taken = a >= b
+            if taken:
                 cost = TAKEN
-                offset = (
-                    ((signed_word >> 31) << 12) | ((word << 4) & 0x800) | ((word >> 20) & 0x7E0) | ((word >> 7) & 0x1E)
-                )
-                next_pc = (pc + offset) & _MASK
-        elif opcode == 0x37:  # LUI
-            result = word & 0xFFFFF000
-        elif opcode == 0x17:  # AUIPC
-            result = pc + (word & 0xFFFFF000)
-        elif opcode == 0x6F:  # JAL
+                next_pc = (pc + immediate) & _MASK
+        elif op == LUI:
+            result = immediate
+        elif op == AUIPC:
+            result = pc + immediate
+        elif op == JAL:
             result = next_pc
-            offset = ((signed_word >> 31) << 20) | (word & 0xFF000) | ((word >> 9) & 0x800) | ((word >> 20) & 0x7FE)
-            next_pc = (pc + offset) & _MASK
-            cost = JUMP
-        elif opcode == 0x67 and funct3 == 0:  # JALR
+            next_pc = (pc + immediate) & _MASK
+        elif op == JALR:
             result = next_pc
-            next_pc = (a + (signed_word >> 20)) & 0xFFFFFFFE
-            cost = JUMP_REGISTER
-        elif opcode == 0x0F and funct3 < 2:  # FENCE, FENCE.I: memory is in order and not cached
-            writes = False
-            cost = SYSTEM
-        elif word == 0x10500073:  # WFI
-            writes = False
-            cost = SYSTEM
+            next_pc = (a + immediate) & 0xFFFFFFFE
+        elif op == MUL:
+            result = a * b  # the low half is the same, signed or not
+        elif op == MULH:
+            result = ((a - ((a & 0x80000000) << 1)) * (b - ((b & 0x80000000) << 1))) >> 32
+        elif op == MULHSU:
+            result = ((a - ((a & 0x80000000) << 1)) * b) >> 32
+        elif op == MULHU:
+            # The unsigned product needs 64 bits: add up 16 x 32 bit halves.
+            result = ((a >> 16) * b + (((a & 0xFFFF) * b) >> 16)) >> 16
+        elif op == DIV or op == REM:
+            signed_a = a - ((a & 0x80000000) << 1)
+            signed_b = b - ((b & 0x80000000) << 1)
+            if b == 0:
+                result = np.int64(_MASK) if op == DIV else a
+            else:
+                # Division truncates; magnitudes of int32 fit, so -2**31 / -1 wraps back by the mask.
+                quotient = abs(signed_a) // abs(signed_b)
+                if (signed_a < 0) != (signed_b < 0):
+                    quotient = -quotient
+                result = quotient if op == DIV else signed_a - quotient * signed_b
+        elif op == DIVU:
+            result = a // b if b else np.int64(_MASK)
+        elif op == REMU:
+            result = a % b if b else a
+        elif op == WFI:
             stop = _STOP_WAIT
-        elif word == 0x00000073:  # ECALL
+        elif op == ECALL:
             stop, state[38], state[39] = _STOP_TRAP, 11, 0
             break
-        elif word == 0x00100073:  # EBREAK
+        elif op == EBREAK:
             stop, state[38], state[39] = _STOP_TRAP, 3, pc
             break
-        else:
-            legal = False
-
-        if not legal:
-            stop, state[38], state[39] = _STOP_TRAP, 2, word
+        elif op != FENCE:
+            stop, state[38], state[39] = _STOP_TRAP, 2, np.int64(memory[at])
             break
+
         if next_pc & 3:
             stop, state[38], state[39] = _STOP_TRAP, 0, next_pc
             break
-        if writes and rd:
+        if rd:
             state[rd] = result & _MASK
         pc = next_pc
         cycles += costs[cost]
-        if steps and costs[STRIDE]:
-            cycles += steps // costs[STRIDE] + steps % costs[STRIDE]
         instructions += 1
         if moving:
             cycles = _move(state, memory, words, mover, device, moves, b, cycles)
@@ -428,8 +470,9 @@ class Processor:
         self.registers = registers or RegisterFile()
         self.memory = np.zeros(config.memory_kib * 256, np.uint32)
         self.state = np.zeros(STATE_WORDS, np.int64)
+        self._decoded = np.zeros((self.memory.size, 4), np.uint32)
         self._moves = np.zeros((MOVES_MOST, 4), np.int64)
-        self._at = self.state.data  # reading a word of it is faster than of an array
+        self.words = self._at = self.state.data  # reading a word of it is faster than of an array
         self._byte_view = self.memory.view(np.uint8).data
         self.costs = np.array([getattr(config, name) for name in COST_FIELDS], np.int64)
         if not self.costs[JUMP_REGISTER]:
@@ -479,8 +522,8 @@ class Processor:
         self._at[QUIET] = quiet_cycles
         return _STOPS[
             execute(
-                self.state, self.memory, self.costs, file.words, file.access, file.masks, file.mover, file.device,
-                self._moves, limit_cycles,
+                self.state, self.memory, self._decoded, self.costs, file.words, file.access, file.masks, file.mover,
+                file.device, self._moves, limit_cycles,
             )
         ]  # fmt: skip
 
