@@ -202,6 +202,7 @@ struct chip {
 
 extern struct chip chip;
 extern struct queue queues[QUEUES];
+extern uint32_t rings_in_use; // bit n: queue n is in a state in which nobody else may write to its rings
 extern struct function functions[FUNCTIONS];
 extern struct session sessions[SESSIONS];
 extern struct job jobs[JOBS];

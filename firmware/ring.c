@@ -5,12 +5,17 @@
 #define WINDOW_SHIFT 16u    // windows are counted in units of 64 KiB
 #define WINDOW_AREA 4096u   // the first page of a window cannot be named: address 0 means none
 
+uint32_t rings_in_use;
 static uint32_t attention; // bit n: there may be something on the ring of queue n
 static uint32_t draining;  // bit n: queue n is being stopped
 
 static void set_state(uint32_t q, uint32_t state)
 {
     queues[q].state = (uint8_t)state;
+    if (state == QUEUE_STATE_STOPPED || state == QUEUE_STATE_BAD_RING || state == QUEUE_STATE_BAD_VERSION)
+        rings_in_use &= ~(1u << q);
+    else
+        rings_in_use |= 1u << q;
     mmio_write(QUEUE_REG(q, status), state);
     log_write(LOG_QUEUE_STATE, q, state, mmio_read(QUEUE_REG(q, tail)), queues[q].head);
 }

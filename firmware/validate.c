@@ -126,7 +126,8 @@ static struct verdict check_header(const void *block, uint32_t kind, uint32_t bl
     return good;
 }
 
-static int64_t field_value(const void *block, const struct field_rule *rule)
+// A field of up to 32 bits, sign-extended where it has one.
+static uint32_t field_value(const void *block, const struct field_rule *rule)
 {
     const void *field = (const uint8_t *)block + rule->offset;
     switch (rule->size) {
@@ -134,24 +135,24 @@ static int64_t field_value(const void *block, const struct field_rule *rule)
         return *(const uint8_t *)field;
     case 2:
         return *(const uint16_t *)field;
-    case 4:
-        return *(const uint32_t *)field;
     case 0x81:
-        return *(const int8_t *)field;
+        return (uint32_t)*(const int8_t *)field;
     case 0x82:
-        return *(const int16_t *)field;
+        return (uint32_t)*(const int16_t *)field;
     default:
-        return *(const int32_t *)field;
+        return *(const uint32_t *)field;
     }
 }
 
 static struct verdict check_ranges(const void *block, const struct field_rule *rules, uint32_t count)
 {
     for (uint32_t number = 0; number < count; number++) {
-        if (rules[number].size == 8)
+        const struct field_rule *rule = &rules[number];
+        if (rule->size == 8)
             continue; // addresses have rules of their own
-        int64_t value = field_value(block, &rules[number]);
-        if (value < rules[number].low || value > (int64_t)rules[number].high)
+        // Modulo 2^32 the legal values stand in a row, signed or not: from `low` on, `high - low` more.
+        uint32_t low = (uint32_t)rule->low;
+        if (field_value(block, rule) - low > rule->high - low)
             return bad_field(number);
     }
     return good;
@@ -160,7 +161,7 @@ static struct verdict check_ranges(const void *block, const struct field_rule *r
 // A part of device memory that a job reads or writes; `number` is the field that named it.
 struct region {
     uint64_t address;
-    uint64_t bytes;
+    uint64_t end; // behind it
     uint32_t number;
     bool write;
 };
@@ -171,9 +172,16 @@ struct regions {
     const struct queue *queue;
 };
 
-static bool overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
+// None yet. What is not counted is not read, so it stays as it is.
+static void begin(struct regions *regions, const struct session *session)
 {
-    return a < b + b_bytes && b < a + a_bytes;
+    regions->count = 0;
+    regions->queue = &queues[session->queue];
+}
+
+static bool overlap(uint64_t a, uint64_t a_end, uint64_t b, uint64_t b_end)
+{
+    return a < b_end && b < a_end;
 }
 
 // Add a region after checking alignment and place. False: the address is not legal.
@@ -186,7 +194,7 @@ static bool add(struct regions *regions, uint64_t address, uint64_t bytes, uint3
         left_window = true;
         return false;
     }
-    regions->all[regions->count++] = (struct region){address, bytes, number, write};
+    regions->all[regions->count++] = (struct region){address, address + bytes, number, write};
     return true;
 }
 
@@ -200,17 +208,17 @@ static struct verdict check_overlaps(const struct regions *regions)
         for (uint32_t j = 0; j < regions->count; j++) {
             const struct region *other = &regions->all[j];
             // Of two outputs that overlap the later one is blamed.
-            if (j != i && !(other->write && j > i) && overlap(out->address, out->bytes, other->address, other->bytes))
+            if (j != i && !(other->write && j > i) && overlap(out->address, out->end, other->address, other->end))
                 return bad_field(out->number);
         }
-        for (uint32_t q = 0; q < QUEUES; q++) {
-            uint64_t bytes = (uint64_t)queues[q].size * RECORD_BYTES;
-            if (queues[q].state == QUEUE_STATE_STOPPED || queues[q].state == QUEUE_STATE_BAD_RING ||
-                queues[q].state == QUEUE_STATE_BAD_VERSION)
+        for (uint32_t q = 0, left = rings_in_use; left; q++, left >>= 1) {
+            if (!(left & 1u))
                 continue;
+            uint64_t bytes = (uint64_t)queues[q].size * RECORD_BYTES;
             uint64_t place = regions->queue->window_base + out->address;
-            if (overlap(place, out->bytes, queues[q].base, bytes) ||
-                overlap(place, out->bytes, queues[q].completion_base, bytes))
+            uint64_t end = regions->queue->window_base + out->end;
+            if (overlap(place, end, queues[q].base, queues[q].base + bytes) ||
+                overlap(place, end, queues[q].completion_base, queues[q].completion_base + bytes))
                 return bad_field(out->number);
         }
     }
@@ -406,7 +414,8 @@ static struct verdict validate_encode(const struct encode_block *block, const st
     uint32_t macroblocks = (block->width + 15u) / 16u * ((block->height + 15u) / 16u);
     uint32_t coded = surface_bytes((block->width + 15u) & ~15u, (block->height + 15u) & ~15u);
     uint64_t references[4] = {block->ref_address_0, block->ref_address_1, block->ref_address_2, block->ref_address_3};
-    struct regions regions = {.queue = &queues[session->queue]};
+    struct regions regions;
+    begin(&regions, session);
     if (block->mode)
         return check_first_pass(block, &source, &regions);
     if (!add(&regions, block->src_address, window_bytes(&source), SURFACE_ALIGNMENT_BYTES,
@@ -507,7 +516,8 @@ static struct verdict validate_scale(const struct scale_block *block, const stru
     verdict = check_window(&source, SCALE_BLOCK_NUMBER_SRC_SURFACE_WIDTH);
     if (verdict.status)
         return verdict;
-    struct regions regions = {.queue = &queues[session->queue]};
+    struct regions regions;
+    begin(&regions, session);
     if (!add(&regions, block->src_address, window_bytes(&source), SURFACE_ALIGNMENT_BYTES,
              SCALE_BLOCK_NUMBER_SRC_ADDRESS, false))
         return bad_field(SCALE_BLOCK_NUMBER_SRC_ADDRESS);
@@ -549,7 +559,8 @@ static struct verdict validate_decode(const struct decode_block *block, const st
                           (uint64_t)block->matrix_count * DECODE_MATRICES_BYTES +
                           (uint64_t)block->reference_count * DECODE_REFERENCE_BYTES;
     uint64_t motion = (uint64_t)(block->width / 16u) * (block->height / 16u) * DECODE_MOTION_BYTES;
-    struct regions regions = {.queue = &queues[session->queue]};
+    struct regions regions;
+    begin(&regions, session);
     if (!add(&regions, block->out_address, surface_bytes(block->width, block->height), SURFACE_ALIGNMENT_BYTES,
              DECODE_BLOCK_NUMBER_OUT_ADDRESS, true))
         return bad_field(DECODE_BLOCK_NUMBER_OUT_ADDRESS);

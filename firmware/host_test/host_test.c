@@ -34,6 +34,12 @@ static uint32_t step;
 static uint32_t core_steps[CORES]; // until the core finishes; 0: idle
 static uint32_t starts, moves, block_copies;
 static bool hostile; // the mock changes what the firmware has just read
+// Whether the firmware may still read or write the rings of a queue in this state.
+static bool may_use_rings(uint32_t state)
+{
+    return state == QUEUE_STATE_RUNNING || state == QUEUE_STATE_BAD_INDEX || state == QUEUE_STATE_DRAINING;
+}
+
 static uint64_t random_state = 1;
 
 static uint32_t random_word(void)
@@ -260,6 +266,7 @@ static int run_validate(void)
         queues[q].window_bytes = context.window_bytes[q];
         queues[q].window_area = (uint32_t)context.window_area[q];
         queues[q].state = context.state[q];
+        rings_in_use |= (uint32_t)may_use_rings(context.state[q]) << q;
     }
     for (uint32_t i = 0; i < context.session_count; i++) {
         struct context_session given;
@@ -484,6 +491,7 @@ static void check_state(void)
     for (uint32_t q = 0; q < QUEUES; q++) {
         under_way += queues[q].under_way;
         CHECK(queues[q].under_way <= QUEUE_JOBS);
+        CHECK((rings_in_use >> q & 1u) == may_use_rings(queues[q].state));
         if (queues[q].state == QUEUE_STATE_RUNNING) {
             uint32_t free = 0;
             for (uint32_t slot = queues[q].free; slot != NO_JOB; slot = jobs[slot].next, free++)
