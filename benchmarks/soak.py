@@ -12,6 +12,7 @@ completed, so its stream depends on what else the chip does: there FFmpeg must d
 
 import argparse
 import collections
+import faulthandler
 import hashlib
 import io
 import json
@@ -182,6 +183,7 @@ class Client:
 
 def client(arguments: argparse.Namespace) -> int:
     """The client process: its results as one line of JSON."""
+    faulthandler.register(signal.SIGUSR1)
     plan = json.loads(Path(arguments.client).read_text())
     made = Client(
         plan["socket"], arguments.sessions, arguments.seconds, arguments.seed, plan["known"],
@@ -306,8 +308,12 @@ class Soak:
             try:
                 out, err = process.communicate(timeout=END_SECONDS)
             except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGUSR1)  # where its threads stand
+                with suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=2.0)
                 process.kill()
-                self.failures.append("a client process was stuck")
+                _, err = process.communicate()
+                self.failures.append(f"a client process was stuck:\n{err}")
                 continue
             if process.returncode or not out.strip():
                 self.failures.append(f"a client ended with {process.returncode}: {err.strip()[-300:]}")
