@@ -62,6 +62,26 @@ def _all_registers() -> dict[int, Register]:
 _REGISTERS = _all_registers()
 
 
+def _knocks() -> dict[int, tuple[int, int]]:
+    """What the firmware is told of the host's writes, by address: bits of `pending`, and of `doorbells`."""
+    found = {
+        regs.CORES_OUT: (regs.PENDING_CONTROL.mask, 0),
+        regs.CORE_RESET: (regs.PENDING_CONTROL.mask, 0),
+        regs.HOST_VERSION: (regs.PENDING_HOST_VERSION.mask, 0),
+    }
+    for queue in range(regs.QUEUES_COUNT):
+        offset = queue * regs.QUEUES_STRIDE
+        found[regs.QUEUES_CONTROL + offset] = regs.PENDING_CONTROL.mask, 0
+        for address in (regs.QUEUES_TAIL, regs.QUEUES_COMPLETION_HEAD):
+            found[address + offset] = regs.PENDING_DOORBELL.mask, 1 << queue
+    return found
+
+
+_KNOCKS = _knocks()
+_DOORBELLS, _PENDING, _PENDING_CORE = regs.DOORBELLS >> 2, regs.PENDING >> 2, regs.PENDING_CORE.mask
+_EVENTS_FOR_ALL = regs.EVENT_STATUS_STATE.mask | regs.EVENT_STATUS_FAULT.mask
+
+
 def function_of(queue: int) -> int:
     """The function that a queue belongs to."""
     return 0 if queue < OWN_QUEUES else queue - OWN_QUEUES + 1
@@ -246,16 +266,18 @@ class Bus:
         register = _REGISTERS.get(address)
         if register is None:
             return
+        words, at = self._words, address >> 2
         if address == regs.EVENT_SET:
             self._set_events(value, at_ps)
         elif address == regs.TIMER:
             self.timer_ps = at_ps + value * self._tick_ps if value else None
         elif register.clear_mask:
-            self.set_word(address, self.word(address) & ~(value & register.clear_mask))
+            words[at] &= ~(value & register.clear_mask)
             if address == regs.PENDING:
                 self.pending_ps = at_ps
         else:
-            self.set_word(address, self.word(address) & ~register.write_mask | value & register.write_mask)
+            mask = register.write_mask
+            words[at] = words[at] & ~mask | value & mask
             if address == regs.EVENT_ENABLE and self.event_line(0):
                 self.event_ps[0] = at_ps
 
@@ -266,15 +288,11 @@ class Bus:
             self.drop_host_write()
             return
         self.write(address, value, at_ps)
-        name = register.name
-        if name in ("queues.tail", "queues.completion_head"):
-            queue = (address - regs.QUEUES_CONTROL) // regs.QUEUES_STRIDE
-            self.set_word(regs.DOORBELLS, self.word(regs.DOORBELLS) | 1 << queue)
-            self._set_pending(regs.PENDING_DOORBELL.mask, at_ps)
-        elif name == "queues.control" or address in (regs.CORES_OUT, regs.CORE_RESET):
-            self._set_pending(regs.PENDING_CONTROL.mask, at_ps)
-        elif address == regs.HOST_VERSION:
-            self._set_pending(regs.PENDING_HOST_VERSION.mask, at_ps)
+        knock = _KNOCKS.get(address)
+        if knock is not None:
+            pending, doorbell = knock
+            self._words[_DOORBELLS] |= doorbell
+            self._set_pending(pending, at_ps)
 
     def drop_host_write(self) -> None:
         self._dropped += 1
@@ -297,17 +315,17 @@ class Bus:
     def _set_events(self, bits: int, at_ps: int) -> None:
         """`bits` as in event_set: state and fault reach every function, the others the one that is named."""
         one = regs.EVENT_SET_FUNCTION.get(bits)
-        common = bits & (regs.EVENT_STATUS_STATE.mask | regs.EVENT_STATUS_FAULT.mask)
+        common = bits & _EVENTS_FOR_ALL
         functions = range(regs.FUNCTIONS_COUNT + 1) if common else (one,)
         for function in functions:
             if function <= regs.FUNCTIONS_COUNT:
                 self._raise_events(function, bits & EVENT_ALL if function == one else common, at_ps)
 
     def _raise_events(self, function: int, bits: int, at_ps: int) -> None:
-        status, _ = self._event_registers(function)
-        before = self.event_line(function)
-        self.set_word(status, self.word(status) | bits)
-        if self.event_line(function) and not before:
+        words, (status, enable) = self._words, _EVENT_WORDS[function]
+        before = words[status]
+        words[status] = before | bits
+        if bits & words[enable] and not before & words[enable]:
             self.event_ps[function] = at_ps
 
     def clear_events(self, function: int, bits: int) -> None:
@@ -324,12 +342,13 @@ class Bus:
 
     @property
     def pending(self) -> int:
-        return self.word(regs.PENDING)
+        return self._words[_PENDING]
 
     def _set_pending(self, bits: int, at_ps: int) -> None:
-        if not self.pending:
+        words = self._words
+        if not words[_PENDING]:
             self.pending_ps = at_ps
-        self.set_word(regs.PENDING, self.pending | bits)
+        words[_PENDING] |= bits
 
     def fire_timer(self) -> None:
         """The timer's time has come."""
@@ -377,7 +396,7 @@ class Bus:
         words[_FINISHED + at], words[_FINISHED + 1 + at] = ticks & MASK32, ticks >> 32
         words[_BUSY_TICKS + at] = words[_BUSY_TICKS + at] + ticks - started & MASK32
         words[_DONE] |= 1 << core
-        self._set_pending(regs.PENDING_CORE.mask, end_ps)
+        self._set_pending(_PENDING_CORE, end_ps)
 
     def count_up(self, address: int, by: int = 1) -> None:
         """The hardware counts something."""

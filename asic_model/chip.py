@@ -20,7 +20,7 @@ here looks at a thread.
 import mmap
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ from asic_model.faults import Fault, Faults
 from asic_model.functions import Function
 from asic_model.job_times import JobTimes
 from asic_model.lookahead import Lookahead
-from asic_model.mcu import Processor, Stop, move_time
+from asic_model.mcu import CYCLES, MOVES, Processor, Stop, move_time
 from asic_model.registers import map as regs
 from asic_model.ticket import Window
 from asic_model.trace import SAMPLE_PS, Timeline
@@ -94,6 +94,7 @@ class Chip:
             -1, config.memory.capacity_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
         )
         self.memory = np.frombuffer(self._map, np.uint8)
+        self._bytes = memoryview(self._map)  # the same, faster for small pieces
         self._types = core_types(config) if types is None else types
         threads = host_threads or (os.cpu_count() or 1)
         self._executor = Executor(self.memory, self._types, threads if functional else 1, functional)
@@ -127,6 +128,7 @@ class Chip:
         self._waiting = False  # the processor is stalled on `wait_pending`
         self._stopped = False  # it trapped
         self._awake_ps = 0
+        self._on_store = self._store_acts()
         self._posted: deque[tuple[int, int, int]] = deque()  # the host's register writes: time, address, value
         self._move_ps = self._move_latency_ps()
         self._mmio_ps = config.host_link.mmio_latency_ns * 500  # one way
@@ -181,7 +183,7 @@ class Chip:
         self._pass(latency_ps)
         self._core_jobs.transfer(self.now_ps, HOST, address, size, False, duration_ps)
         self._executor.settle(address, size, False)
-        data = self.memory[address : address + size].tobytes()
+        data = self._bytes[address : address + size].tobytes()
         self.now_ps += latency_ps + duration_ps
         if self._looks_often:
             self._catch_up()
@@ -189,30 +191,31 @@ class Chip:
 
     def memory_write(self, address: int, data: Any) -> None:
         """Write device memory over the link. The firmware's area is not writable."""
-        view = np.frombuffer(data, np.uint8)
-        self._check_memory(address, view.size)
+        view = memoryview(data).cast("B")
+        size = len(view)
+        self._check_memory(address, size)
         if self.link_is_down:
             self.now_ps += self._link_latency_ps
             return
-        self._counts["host_write_bytes"] += view.size
-        latency_ps, duration_ps = self._link(view.size)
-        self._core_jobs.transfer(self.now_ps + latency_ps, HOST, address, view.size, True, duration_ps)
+        self._counts["host_write_bytes"] += size
+        latency_ps, duration_ps = self._link(size)
+        self._core_jobs.transfer(self.now_ps + latency_ps, HOST, address, size, True, duration_ps)
         if self.timeline is not None:
-            self.timeline.upload.add(self.now_ps, self.now_ps + latency_ps + duration_ps, view.size)
+            self.timeline.upload.add(self.now_ps, self.now_ps + latency_ps + duration_ps, size)
         self.now_ps += latency_ps + duration_ps
         if address < FIRMWARE_AREA_BYTES:
             self._bus.drop_host_write()
             return
         # The bytes are there at once; the chip, which may be behind, reads only what was submitted before.
-        self._executor.settle(address, view.size, True)
-        self._damage.heal(address, view.size)
-        self.memory[address : address + view.size] = view
+        self._executor.settle(address, size, True)
+        self._damage.heal(address, size)
+        self._bytes[address : address + size] = view
 
     def wait(self, timeout_us: float, function: int = 0) -> bool:
         """Let time pass until an enabled event of `function` is up (True) or `timeout_us` simulated microseconds
         passed (False)."""
         limit_ps = self.now_ps + round(timeout_us * PS_PER_US)
-        self._catch_up()
+        self._do_posted()
         if not self._bus.event_line(function):
             self._play_with_faults(limit_ps, (function,))
         if self.link_is_down or not self._bus.event_line(function):
@@ -355,15 +358,28 @@ class Chip:
 
     def _catch_up(self) -> None:
         """Play the chip up to the host's clock, with what the host posted."""
-        while self._posted:
-            at_ps, address, value = self._posted.popleft()
+        if self._posted:
+            self._do_posted()
+        if self.faults.any_armed:
+            self._play_with_faults(self.now_ps)
+        else:
+            self._play(self.now_ps)
+
+    def _do_posted(self) -> None:
+        """Play the chip up to the last of the host's posted writes."""
+        posted, faults, play = self._posted, self.faults, self._play
+        while posted:
+            at_ps, address, value = posted.popleft()
+            if not faults.any_armed:
+                play(at_ps)
+                self._bus.host_write(address, value, at_ps)
+                continue
             self._play_with_faults(at_ps)
             queue, offset = divmod(address - regs.QUEUES_TAIL, regs.QUEUES_STRIDE)
-            if offset == 0 and 0 <= queue < regs.QUEUES_COUNT and self.faults.loses_doorbell(queue):
+            if offset == 0 and 0 <= queue < regs.QUEUES_COUNT and faults.loses_doorbell(queue):
                 self._bus.set_word(address, value)
             else:
                 self._bus.host_write(address, value, at_ps)
-        self._play_with_faults(self.now_ps)
 
     def _play_with_faults(self, until_ps: int, until_event: Sequence[int] = ()) -> None:
         """`_play`, with the faults whose time comes on the way."""
@@ -380,7 +396,8 @@ class Chip:
 
     def _play(self, until_ps: int, until_event: Sequence[int] = ()) -> None:
         """Play the chip up to `until_ps`, or up to the moment that the line of one of these functions goes up."""
-        processor, tick_ps = self._processor, self._tick_ps
+        processor, jobs, bus, tick_ps = self._processor, self._core_jobs, self._bus, self._tick_ps
+        state = processor.words
         limit_cycles = until_ps // tick_ps + 1
         while not until_event or not self._any_event(until_event):
             if self._waiting:
@@ -388,34 +405,36 @@ class Chip:
                 if wake_ps is None:
                     return
                 processor.stall_until(-(-wake_ps // tick_ps))
-                processor.finish_load(self._bus.pending)
+                processor.finish_load(bus.pending)
                 self._waiting = False
             elif self._stopped or self._stuck:
-                if not self._core_jobs.next_end(until_ps):
+                if not jobs.next_end(until_ps):
                     return
             else:
-                before = processor.cycles
+                before = state[CYCLES]
                 if before >= limit_cycles:
                     return
-                stop = processor.run(limit_cycles, self._quiet_cycles())
-                for cycles, address, size, write in processor.taken_moves():
-                    self._core_jobs.transfer(cycles * tick_ps, CONTROL, address, size, bool(write), 0)
-                    if self.job_times is not None and write and size == RECORD_BYTES:
-                        self._note(address)
+                # Up to here neither a core nor the timer changes a register.
+                quiet_ps, timer_ps = jobs.quiet_ps, bus.timer_ps
+                if timer_ps is not None and timer_ps < quiet_ps:
+                    quiet_ps = timer_ps
+                stop = processor.run(limit_cycles, (quiet_ps - 1) // tick_ps)
+                if state[MOVES]:
+                    self._moved(processor.taken_moves())
                 if stop is not Stop.LIMIT:
                     self._handle(stop)
-                after = processor.cycles
+                after = state[CYCLES]
                 self._awake_ps += (after - before) * tick_ps
                 if self.timeline is not None:
                     self.timeline.awake.add(before * tick_ps, after * tick_ps)
 
-    def _quiet_cycles(self) -> int:
-        """Cycles of the control processor up to which neither a core nor the timer changes a register."""
-        quiet_ps = self._core_jobs.quiet_ps
-        timer_ps = self._bus.timer_ps
-        if timer_ps is not None and timer_ps < quiet_ps:
-            quiet_ps = timer_ps
-        return (quiet_ps - 1) // self._tick_ps
+    def _moved(self, moves: list[list[int]]) -> None:
+        """The control processor's model moved these by itself."""
+        self._core_jobs.control_moves(moves, self._tick_ps)
+        if self.job_times is not None:
+            for _, address, size, write in moves:
+                if write and size == RECORD_BYTES:
+                    self._note(address)
 
     def _wake_ps(self, until_ps: int) -> int | None:
         """When the stalled processor goes on; None: not up to `until_ps`."""
@@ -432,8 +451,14 @@ class Chip:
         """Do what the control processor stopped for."""
         processor = self._processor
         at_ps = processor.cycles * self._tick_ps
-        offset, value = processor.access
-        if stop is Stop.MMIO_LOAD:
+        if stop is Stop.MMIO_STORE:
+            offset, value = processor.access
+            self._bus.write(offset, value, at_ps)
+            act = self._on_store.get(offset)
+            if act is not None:
+                act(offset, value, at_ps)
+        elif stop is Stop.MMIO_LOAD:
+            offset, _ = processor.access
             if offset in self._bus.VOLATILE:
                 while self._core_jobs.next_end(at_ps):
                     pass
@@ -442,8 +467,6 @@ class Chip:
                 self._waiting = True
             else:
                 processor.finish_load(self._bus.read(offset, processor.cycles, processor.instructions))
-        elif stop is Stop.MMIO_STORE:
-            self._store(offset, value, at_ps)
         elif stop is Stop.TRAP:
             self._stopped = True
             self._bus.set_fault(*processor.fault, at_ps)
@@ -451,22 +474,31 @@ class Chip:
             # WFI may end at once; the firmware stalls on `wait_pending` instead.
             pass
 
-    def _store(self, offset: int, value: int, at_ps: int) -> None:
-        """A register write of the firmware."""
-        bus = self._bus
-        bus.write(offset, value, at_ps)
-        if offset == regs.MOVER_GO:
-            self._move(value, at_ps)
-        elif offset == regs.PREFETCH_HIGH:
-            address = bus.word(regs.PREFETCH_LOW) | regs.PREFETCH_HIGH_ADDRESS.get(value) << 32
-            if address + BLOCK_BYTES <= self.memory.size and regs.PREFETCH_HIGH_KIND.get(value) in self._types:
-                window = self.window(regs.PREFETCH_HIGH_FUNCTION.get(value))
-                self._executor.announce(address, window)
-                if self.timeline is not None:
-                    self.timeline.announced(address, at_ps)
-        elif offset >= regs.CORES_KIND and (offset - regs.CORES_START) % regs.CORES_STRIDE == 0 and value & 1:
+    def _store_acts(self) -> dict[int, Callable[[int, int, int], None]]:
+        """What happens when the firmware writes a register, beside its being written: (offset, value, at_ps)."""
+        acts: dict[int, Callable[[int, int, int], None]] = {
+            regs.MOVER_GO: lambda _, value, at_ps: self._move(value, at_ps),
+            regs.PREFETCH_HIGH: self._prefetch,
+        }
+        for core in range(regs.CORES_COUNT):
+            acts[regs.CORES_START + core * regs.CORES_STRIDE] = self._start_core
+            acts[regs.CORES_RESET + core * regs.CORES_STRIDE] = self._reset_core
+        return acts
+
+    def _prefetch(self, _offset: int, value: int, at_ps: int) -> None:
+        """The firmware says that a job's block is final."""
+        address = self._bus.word(regs.PREFETCH_LOW) | regs.PREFETCH_HIGH_ADDRESS.get(value) << 32
+        if address + BLOCK_BYTES <= self.memory.size and regs.PREFETCH_HIGH_KIND.get(value) in self._types:
+            self._executor.announce(address, self.window(regs.PREFETCH_HIGH_FUNCTION.get(value)))
+            if self.timeline is not None:
+                self.timeline.announced(address, at_ps)
+
+    def _start_core(self, offset: int, value: int, at_ps: int) -> None:
+        if value & 1:
             self._core_jobs.start((offset - regs.CORES_START) // regs.CORES_STRIDE, at_ps)
-        elif offset >= regs.CORES_KIND and (offset - regs.CORES_RESET) % regs.CORES_STRIDE == 0 and value & 1:
+
+    def _reset_core(self, offset: int, value: int, at_ps: int) -> None:
+        if value & 1:
             self._core_jobs.reset((offset - regs.CORES_RESET) // regs.CORES_STRIDE, at_ps)
 
     # ------------------------------------------------------------------------------------------------------ faults

@@ -87,7 +87,7 @@ class CoreJobs:
         self._running: dict[int, _Running] = {}
         self._hung: dict[int, _Running] = {}  # cores that stand still in the middle of a job
         self._resetting: set[int] = set()  # cores whose job is only to run out
-        self._bound_ps = 0  # no job ends before
+        self.quiet_ps = NEVER_PS  # up to here no core changes a register
         self._ahead: list[_Told] = []  # what the fabric has not been told yet, in time order
         self._ahead_count = 0
         self.counts: dict[str, dict[str, int]] = {}
@@ -95,11 +95,6 @@ class CoreJobs:
     @property
     def any_running(self) -> bool:
         return bool(self._running)
-
-    @property
-    def quiet_ps(self) -> int:
-        """Up to here no core changes a register."""
-        return self._bound_ps if self._running else NEVER_PS
 
     # ---------------------------------------------------------------------------------------- the firmware's doings
 
@@ -128,7 +123,7 @@ class CoreJobs:
         bus.core_started(core, at_ps)
         if self._timeline is not None:
             self._timeline.started(core, ticket.kind.name.lower(), address, at_ps)
-        self._bound_ps = min(self._bound_ps, floor_ps) if len(self._running) > 1 else floor_ps
+        self.quiet_ps = min(self.quiet_ps, floor_ps)
         self._tell(at_ps, "start", core)
 
     def reset(self, core: int, at_ps: int) -> None:
@@ -153,19 +148,32 @@ class CoreJobs:
 
     def transfer(self, at_ps: int, client: int, address: int, size: int, write: bool, duration_ps: int) -> None:
         """Note a transfer of the host or of the control processor."""
-        self._ahead_count += 1
-        at_ps = max(at_ps, self._fabric.now_ps)
-        move = (at_ps, client, address, size, int(write), duration_ps)  # as `Fabric.play` takes it
-        heapq.heappush(self._ahead, (at_ps, self._ahead_count, "transfer", move))
+        self._ahead_count = number = self._ahead_count + 1
+        now_ps = self._fabric.now_ps
+        if at_ps < now_ps:
+            at_ps = now_ps
+        # as `Fabric.play` takes it
+        heapq.heappush(
+            self._ahead, (at_ps, number, "transfer", (at_ps, client, address, size, int(write), duration_ps))
+        )
+
+    def control_moves(self, moves: list[list[int]], tick_ps: int) -> None:
+        """Note moves of the control processor: [ticks, device address, bytes, whether it wrote]."""
+        ahead, number, now_ps = self._ahead, self._ahead_count, self._fabric.now_ps
+        for ticks, address, size, write in moves:
+            number += 1
+            at_ps = ticks * tick_ps
+            if at_ps < now_ps:
+                at_ps = now_ps
+            heapq.heappush(ahead, (at_ps, number, "transfer", (at_ps, CONTROL, address, size, write, 0)))
+        self._ahead_count = number
 
     def next_end(self, until_ps: int) -> bool:
         """Let the cores work up to the next end of a job, at most to `until_ps`; whether one ended."""
-        if not self._running:
+        if self.quiet_ps > until_ps:
             # Nothing contends: the fabric hears of transfers whenever it is next needed, or here if many wait.
-            if len(self._ahead) > AHEAD_MOST:
+            if not self._running and len(self._ahead) > AHEAD_MOST:
                 self._tell_fabric(until_ps, AHEAD_LEFT)
-            return False
-        if self._bound_ps > until_ps:
             return False
         while True:
             moves = self._moves(until_ps)
@@ -180,7 +188,7 @@ class CoreJobs:
                 break
             elif self._apply(heapq.heappop(self._ahead)):
                 return True
-        self._bound_ps = self._lower_bound()
+        self.quiet_ps = self._lower_bound()
         return False
 
     def settle(self, until_ps: int) -> None:
@@ -248,7 +256,7 @@ class CoreJobs:
         """A job's end reaches the registers."""
         running = self._running.pop(core)
         if not self._running:
-            self._bound_ps = 0
+            self.quiet_ps = NEVER_PS
         result = running.result or running.ticket.result()
         if core in self._resetting:
             self._resetting.remove(core)

@@ -139,7 +139,7 @@ class Estimates:
         if kind is Kind.DECODE:
             at = np.array([area.address for area in shape.areas], np.int64)
         else:
-            at = np.array(addresses.unpack_from(block, place), np.uint64).view(np.int64)[shape.indices]
+            at = np.frombuffer(block, np.int64, addresses.size // 8, place)[shape.indices]
         if shape.result is None:
             shape.keep(self._estimate(kind, block, shape.parameters), [
                 area._replace(address=int(address)) for area, address in zip(shape.areas, at, strict=True)
@@ -152,7 +152,7 @@ class Estimates:
                 kept if np.array_equal(at, shape.bases) else self._estimate(kind, block, shape.parameters), window
             )
         requests = kept.requests.copy()
-        requests["address"] += (at - shape.bases + window.base)[shape.area_of].view(np.uint64)
+        requests["address"] += (at - shape.bases + window.base).view(np.uint64)[shape.area_of]
         return CoreResult(
             kept.status, kept.detail, kept.output_bytes, kept.stages, kept.cycles, requests, kept.work, kept.counters,
             kept.facts,

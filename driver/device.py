@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from driver.transcode import TranscodeSession
 
 MASK32 = 0xFFFFFFFF
+EVENT_COMPLETION = regs.EVENT_STATUS_COMPLETION.mask
 # One step of waiting, and how long without a turn of the firmware's loop before it counts as hung.
 WAIT_STEP_US = 2_000
 HANG_US = 50_000
@@ -173,7 +174,7 @@ class Device:
     def poll(self) -> int:
         """Take all completions that are there; return how many."""
         with self.lock:
-            self.backend.write32(regs.EVENT_STATUS, 1 << regs.EVENT_STATUS_COMPLETION.low)
+            self.backend.write32(regs.EVENT_STATUS, EVENT_COMPLETION)
             busy = [queue for queue in self.queues.values() if queue.outstanding]
             if busy:
                 self._raise_if_link_down()  # before anything that came over it is believed
@@ -220,23 +221,26 @@ class Device:
         beat = -1
         while not ready():
             with self.lock:  # released after each step: other threads' sessions want their turn
+                if ready():  # one of them took the completions
+                    return
+                # While completions are to be taken their event is up, and the wait is over at once.
+                step_us = min(WAIT_STEP_US, limit - waited_us)
+                is_up = step_us > 0 and self.backend.wait(step_us)
                 if self.poll():
                     waited_us = waited_us if timeout_us is not None else 0
                     idle_us = 0
-                    continue
-                if waited_us >= limit:
+                elif is_up:
+                    self._handle_events()
+                    waited_us += 1  # an event that never goes away must not wait for ever
+                elif waited_us >= limit:
                     if timeout_us is None:
                         raise FirmwareHang(f"{self.name}: {what} did not complete in {limit} us", waited_us=waited_us)
                     raise TryAgain(f"{what} is not done after {timeout_us} us", waited_us=waited_us)
-                step_us = min(WAIT_STEP_US, limit - waited_us)
-                if not self.backend.wait(step_us):
+                else:
                     waited_us += step_us
                     idle_us += step_us
                     if idle_us >= HANG_US:
                         idle_us, beat = 0, self._check_alive(beat)
-                elif not self.poll():
-                    self._handle_events()
-                    waited_us += 1  # an event that never goes away must not wait for ever
 
     def _check_alive(self, last_beat: int) -> int:
         self._raise_if_link_down()

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -305,7 +305,7 @@ class EncodeSession(Session):
             self._first_pass.advance()
             return None
         for header in self._order.add(given, cut):
-            fence = self._stage(header, list(self._order.kept))
+            fence = self._stage(header, self._order.kept)
         return fence
 
     def _can_code(self, count: int) -> bool:
@@ -325,7 +325,7 @@ class EncodeSession(Session):
         elif self._order.waiting:
             with self.device.lock:
                 for header in self._order.flush():
-                    self._stage(header, list(self._order.kept))
+                    self._stage(header, self._order.kept)
                 self.queue.ring()
 
     def _qp_of(self, header: PictureHeader) -> int:
@@ -339,7 +339,7 @@ class EncodeSession(Session):
             return self._times[0] - (self._early + 1) * max(1, given.duration)
         return self._times.popleft()
 
-    def _stage(self, header: PictureHeader, kept_now: list[Kept], plan: Plan | None = None) -> Fence:
+    def _stage(self, header: PictureHeader, kept_now: Sequence[Kept], plan: Plan | None = None) -> Fence:
         """Stage a picture's encode job. `kept_now`: the reference pictures behind it."""
         given: _Given = header.token
         source = given.source
@@ -380,11 +380,13 @@ class EncodeSession(Session):
         self._flights.append(flight)
         if header.reference:
             reconstruction.hold()
-            self._references.append(next(kept for kept in kept_now if kept.token is given))
-        for kept in self._references:
+        former, self._references = self._references, []
+        for kept in kept_now:
+            if kept in former or (header.reference and kept.token is given):
+                self._references.append(kept)
+        for kept in former:
             if kept not in kept_now:
                 kept.token.reconstruction.release()
-        self._references = [kept for kept in self._references if kept in kept_now]
         if self.quality is not None:
             self.quality.submit(source, reconstruction, self.number, fence.sequence)
         return fence

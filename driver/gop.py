@@ -21,7 +21,7 @@ _REFERENCE_FIELDS = tuple(
 B_REF_MODES = ("disabled", "middle", "each")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Kept:
     """A reference picture as the decoder keeps it. `token` is the caller's."""
 
@@ -31,7 +31,7 @@ class Kept:
     level: int  # 0 anchor, 1.. B picture
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class PictureHeader:
     """One picture in coding order: its place in the stream, and what it refers to."""
 
@@ -51,6 +51,7 @@ class PictureHeader:
     @property
     def fields(self) -> dict[str, int]:
         """The fields of the job block that follow from it; addresses are the session's."""
+        lists = self.lists
         found = {
             "slice_type": self.slice_type,
             "idr": int(self.idr),
@@ -61,14 +62,14 @@ class PictureHeader:
             "poc_lsb": self.poc % (1 << LOG2_MAX_POC_LSB) if self.reordering else 0,
             "log2_max_frame_num": LOG2_MAX_FRAME_NUM,
             "log2_max_poc_lsb": LOG2_MAX_POC_LSB if self.reordering else 0,
-            "ref_count": len(self.lists[0]),
-            "ref_l1_count": len(self.lists[1]),
+            "ref_count": len(lists[0]),
+            "ref_l1_count": len(lists[1]),
             "modify_lists": self.modify,
             "unmark_count": len(self.unmark),
         }
         if self.unmark:
             found |= {f"unmark_{number}": value for number, value in enumerate(self.unmark)}
-        for names, entries in zip(_REFERENCE_FIELDS, self.lists, strict=True):
+        for names, entries in zip(_REFERENCE_FIELDS, lists, strict=True):
             for (poc, frame_num), kept in zip(names, entries, strict=False):
                 found[poc], found[frame_num] = kept.poc, kept.frame_num
         return found

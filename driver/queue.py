@@ -101,6 +101,10 @@ class Queue:
             device.allocator.allocate(self.size * BLOCK_BYTES, BLOCK_BYTES, "job blocks"),
         ]
         self._commands, self._completions, self._blocks = (span.address for span in self._spans)
+        # registers that every command needs
+        self._tail_register, self._completion_tail_register, self._completion_head_register = map(
+            self.register, (regs.QUEUES_TAIL, regs.QUEUES_COMPLETION_TAIL, regs.QUEUES_COMPLETION_HEAD)
+        )
         self._tail = self._head = self._completion_head = 0
         self._sequence = 0
         self._staged: dict[int, Staged] = {}  # by sequence, in order
@@ -185,7 +189,9 @@ class Queue:
 
     def stage_when_free(self, command: Command, **fields: Any) -> Fence:
         """As `stage`, but let time pass until a slot is free: other sessions may have filled the ring."""
-        if self.room <= 0:
+        try:
+            return self.stage(command, **fields)
+        except QueueFull:
             self.ring()  # what is staged must run, or no slot comes free
             self._device.wait_until(lambda: self.room > 0, what=f"a slot of queue {self.number}")
         return self.stage(command, **fields)
@@ -214,11 +220,11 @@ class Queue:
 
     def ring(self) -> None:
         """The doorbell: all staged commands belong to the firmware now."""
-        self._backend.write32(self.register(regs.QUEUES_TAIL), self._tail)
+        self._backend.write32(self._tail_register, self._tail)
 
     def collect(self) -> int:
         """Take the completions that are there, call their fences back; return how many there were."""
-        tail = self._backend.read32(self.register(regs.QUEUES_COMPLETION_TAIL))
+        tail = self._backend.read32(self._completion_tail_register)
         waiting = tail - self._completion_head & MASK32
         if waiting > self.size:
             raise DeviceLost(f"queue {self.number}: {waiting} completions in a ring of {self.size}")
@@ -232,7 +238,7 @@ class Queue:
             self._completion_head = self._completion_head + piece & MASK32
             count += piece
         if count:
-            self._backend.write32(self.register(regs.QUEUES_COMPLETION_HEAD), self._completion_head)
+            self._backend.write32(self._completion_head_register, self._completion_head)
         return count
 
     def _finish(self, completion: dict[str, int]) -> None:

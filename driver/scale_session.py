@@ -9,7 +9,7 @@ import numpy as np
 from asic_model.descriptors import (
     Command,
     Kind,
-    pack_job,
+    job_template,
 )
 from driver.device import Device
 from driver.errors import TryAgain
@@ -93,6 +93,17 @@ class ScaleSession(Session):
             yield self.receive_frame(timeout_us=None)
 
 
+_ADDRESSES = tuple(f"out{number}_address" for number in range(MAX_SCALE_OUTPUTS))
+
+
+def _fixed_fields(sizes: list[tuple[int, int]], chroma_siting: int) -> dict[str, int]:
+    """The fields of a scale job that all pictures share: those of its outputs, without their addresses."""
+    found = {"mode": 0, "chroma_siting": chroma_siting, "output_count": len(sizes)}
+    for number, (width, height) in enumerate(sizes):
+        found |= {f"out{number}_width": width, f"out{number}_height": height}
+    return found
+
+
 class LadderScaler:
     """The scale jobs of one picture: up to four outputs a job, as many jobs as the sizes need."""
 
@@ -101,9 +112,17 @@ class LadderScaler:
         chroma_siting: int = 0,
     ) -> None:  # fmt: skip
         self._owner = owner
-        self._chroma_siting = chroma_siting
         self.number = owner._open_firmware_session(Kind.SCALE, width, height)
         self.pools = [owner._pool(w, h, depth + 1, "scaled picture") for w, h in sizes]
+        placed = list(sizes)
+        self._templates = [
+            job_template(
+                Kind.SCALE,
+                {"width": width, "height": height}
+                | _fixed_fields(placed[first : first + MAX_SCALE_OUTPUTS], chroma_siting),
+            )
+            for first in range(0, len(placed), MAX_SCALE_OUTPUTS)
+        ]
 
     def submit(
         self, source: PooledSurface, wait_session: int = 0, wait_sequence: int = 0
@@ -111,21 +130,12 @@ class LadderScaler:
         """Stage the jobs; return the output surfaces (held for the caller) and one fence a job."""
         outputs = [pool.acquire() for pool in self.pools]
         fences = []
-        for first in range(0, len(outputs), MAX_SCALE_OUTPUTS):
-            group = outputs[first : first + MAX_SCALE_OUTPUTS]
-            job = {
-                **source.source_fields,
-                "mode": 0,
-                "chroma_siting": self._chroma_siting,
-                "output_count": len(group),
-            }
-            for number, output in enumerate(group):
-                job[f"out{number}_width"] = output.layout.width
-                job[f"out{number}_height"] = output.layout.height
-                job[f"out{number}_address"] = output.layout.address
+        for number, template in enumerate(self._templates):
+            group = outputs[number * MAX_SCALE_OUTPUTS : (number + 1) * MAX_SCALE_OUTPUTS]
+            addresses = {name: output.layout.address for name, output in zip(_ADDRESSES, group, strict=False)}
             fence = self._owner.queue.stage_when_free(
-                Command.SCALE, session=self.number, block=pack_job(Kind.SCALE, job), wait_session=wait_session,
-                wait_sequence=wait_sequence,
+                Command.SCALE, session=self.number, block=template.fill(source.source_fields | addresses),
+                wait_session=wait_session, wait_sequence=wait_sequence,
             )  # fmt: skip
             held = [source.hold(), *(output.hold() for output in group)]
 

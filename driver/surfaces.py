@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -85,7 +86,7 @@ class PooledSurface:
         self.left, self.top, self.width, self.height = crop or (0, 0, layout.width, layout.height)
         self.holders = 0
 
-    @property
+    @cached_property
     def source_fields(self) -> dict[str, int]:
         """The fields of an encode or scale job that say where its source is."""
         fields = {"width": self.width, "height": self.height, "src_address": self.layout.address}
