@@ -181,7 +181,7 @@ class Device:
             found = 0
             for queue in busy:
                 found += queue.collect()
-            if found:
+            if found and not self._recovering:  # what a reset itself sends proves nothing
                 self._resets_in_a_row = 0
             return found
 

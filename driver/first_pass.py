@@ -129,8 +129,8 @@ class FirstPass:
 
     @property
     def in_flight(self) -> int:
-        """What must be waited for: jobs, and at the end all pictures."""
-        return self._jobs + (self.held if self._ended else 0)
+        """What must be waited for: jobs, and at the end all pictures, which a session that failed codes no more."""
+        return self._jobs + (self.held if self._ended and not self._owner.has_failed else 0)
 
     def force_keyframe(self) -> None:
         self._forced = True

@@ -95,6 +95,11 @@ class Session:
             self.device.pump().wake()
         return self._bell.fileno()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether every call repeats an error."""
+        return self._error is not None
+
     def update_bell(self) -> None:
         """Make the descriptor of `fileno` readable, or not."""
         if self._bell is not None:
@@ -153,13 +158,16 @@ class Session:
                 if self._closed:
                     return
                 self._closed = True
-                try:
-                    self.device.wait_until(lambda: not self.in_flight, what="closing the session")
-                    for number in self._firmware_sessions:
-                        self.device.close_session(self.queue, number)
-                except BaseException:
+            try:
+                # not under the lock: other threads' sessions go on meanwhile
+                self.device.wait_until(lambda: not self.in_flight, what="closing the session")
+                for number in self._firmware_sessions:
+                    self.device.close_session(self.queue, number)
+            except BaseException:
+                with self.device.lock:
                     self._leave()
-                    raise
+                raise
+            with self.device.lock:
                 self._forget()
                 self._give_back_memory()
         finally:

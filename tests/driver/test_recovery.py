@@ -275,3 +275,28 @@ def test_no_packet_of_a_ladder_rests_on_a_scale_job_that_failed():
         while True:
             numbers.append(session.receive_packet(timeout_us=None)[0])
     assert numbers == [0]  # the rung that is coded from the upload itself
+
+
+def test_a_session_that_failed_with_pictures_looked_ahead_closes_at_once():
+    """Under a bit rate pictures wait for their plan; after a failure nobody codes them, so nobody waits for them."""
+    config = CONFIG.replace(bit_rate=200_000)
+    assert config.lookahead > 0
+    with Device.open("model:tiny") as device:
+        with pytest.raises(SessionReset), device.open_encoder(config) as encoder:
+            for picture in clip(6):
+                encoder.send_frame(picture)
+            encoder.send_frame(None)
+            device.inject(kind="link_drop", for_us=2_000)
+            while True:
+                encoder.receive_packet(timeout_us=None)
+        assert device.now_ps() < 10**12  # a second
+        assert device.telemetry().sessions == 0
+
+
+def test_waiting_for_what_never_comes_ends(monkeypatch):
+    """Resets are not repeated for ever: opening sessions again after one is no sign that the device works."""
+    monkeypatch.setattr("driver.device.DEADLINE_US", 200_000)
+    with Device.open("null:tiny") as device, device.open_encoder(CONFIG):
+        with pytest.raises(FirmwareHang, match="the end of days"):
+            device.wait_until(lambda: False, what="the end of days")
+        assert device.resets == 3
