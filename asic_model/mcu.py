@@ -261,7 +261,7 @@ def execute(
         parts = np.int64(decoded[at, 1])
         immediate = np.int64(decoded[at, 2])
         cost: Any = np.int64(decoded[at, 3])
-        rd = (parts >> 8) & 31
+        rd: Any = (parts >> 8) & 31
         a = state[(parts >> 13) & 31]
         b = immediate if parts & 0x800000 else state[(parts >> 18) & 31]
         op = parts & 0xFF
