@@ -62,7 +62,8 @@ METRICS: dict[str, Metric] = {
     "cores.*.stages.*.cycles_p50": Metric("core cycles", "median over units", APPROXIMATE, "as cycles_mean"),
     "cores.*.stages.*.cycles_p99": Metric("core cycles", "99th percentile over units (16383: that or more)",
         APPROXIMATE, "as cycles_mean"),
-    "cores.*.stages.*.bottleneck_share": Metric("1", "share of the units that spent longest in this stage",
+    "cores.*.stages.*.bottleneck_share": Metric("1",
+        "share of the units that spent longest in this stage; of runs in groups by the engines' cycles alone",
         APPROXIMATE, _FABRIC),
     "cores.*.memory_bottleneck_share": Metric("1", "share of the units that spent longest waiting for memory",
         APPROXIMATE, _FABRIC),
@@ -72,6 +73,9 @@ METRICS: dict[str, Metric] = {
     "cores.*.stages.*.stall_memory_share": Metric("1", "waiting for memory / (cores x elapsed)", APPROXIMATE, _FABRIC),
     "cores.*.stages.*.stall_output_share": Metric("1", "waiting for room in the next FIFO / (cores x elapsed)",
         APPROXIMATE, _FABRIC),
+    "cores.*.stages.*.waiting_share": Metric("1",
+        "of runs in groups, instead of the three stalls: a job runs and the stage waits, for whatever", APPROXIMATE,
+        _FABRIC),
     "cores.*.stages.*.idle_share": Metric("1", "1 - busy - stalls: no job, or the stage is done with it", APPROXIMATE,
         _FABRIC),
     "cores.*.utilization": Metric("1", "time that cores ran jobs / (cores x elapsed)", APPROXIMATE, _FABRIC),
@@ -169,6 +173,16 @@ def report(
     }
 
 
+def _unit_figures(fabric: Fabric, kind: str, bottlenecks: list[dict[str, int]], bounded: int) -> dict[str, float]:
+    """What is known of single units where they were played one by one."""
+    latency, width = fabric.latency_histogram(kind)
+    return {
+        "memory_bottleneck_share": sum(b.get("memory", 0) for b in bottlenecks) / bounded,
+        "latency_cycles_p50": percentile(latency, 0.5) * width,
+        "latency_cycles_p99": percentile(latency, 0.99) * width,
+    }
+
+
 def _rtl_bench(kind: str, stage: str, tables: Container[str]) -> dict[str, Any]:
     """What a bench asserts of a stage; benches run engines of encode cores, and laws, not tables."""
     known = kind == "encode" and stage in RTL_CHECKS and stage not in tables
@@ -206,16 +220,20 @@ def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int
     active_ps = int(fabric.active_ps[rows].sum())
     whole_ps = max(1, len(rows) * elapsed_ps)
     accounts = [fabric.account(row) for row in rows]
-    bottlenecks = [fabric.bottleneck(row) for row in rows]
+    slowest = fabric.slowest_of_groups(kind)
+    bottlenecks = [fabric.bottleneck(row) for row in rows] if slowest is None else [slowest]
     bounded = max(1, sum(sum(b.values()) for b in bottlenecks))
     stages = []
     for name, spent in fabric.stages[kind].items():
-        sums = {
-            cause: sum(account[name][cause] for account in accounts if name in account)
-            for cause in ("busy", "stall_input", "stall_memory", "stall_output")
-        }
-        if not any(name in account for account in accounts):  # played in groups: only the work itself is split
-            sums["busy"] = min(spent.cycles_sum * config.clocks.core_ps, whole_ps)
+        if slowest is None:
+            sums = {
+                cause: sum(account[name][cause] for account in accounts if name in account)
+                for cause in ("busy", "stall_input", "stall_memory", "stall_output")
+            }
+        else:  # of jobs that ended, as `active_ps` is
+            mean_ps = spent.cycles_sum * config.clocks.core_ps / max(1, spent.units)
+            busy_ps = min(round(mean_ps * units), active_ps)
+            sums = {"busy": busy_ps, "waiting": active_ps - busy_ps}
         stages.append(
             {
                 "name": name,
@@ -228,7 +246,6 @@ def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int
                 **_rtl_bench(kind, name, tables),
             }
         )
-    latency, width = fabric.latency_histogram(kind)
     cycles = active_ps / config.clocks.core_ps / max(1, units)
     section: dict[str, Any] = {
         "unit": UNITS[kind],
@@ -239,9 +256,7 @@ def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int
         "samples": int(jobs.get("samples", 256 * units)),
         "cycles_per_unit": cycles,
         "utilization": active_ps / whole_ps,
-        "memory_bottleneck_share": sum(b.get("memory", 0) for b in bottlenecks) / bounded,
-        "latency_cycles_p50": percentile(latency, 0.5) * width,
-        "latency_cycles_p99": percentile(latency, 0.99) * width,
+        **(_unit_figures(fabric, kind, bottlenecks, bounded) if slowest is None else {}),
         "stages": stages,
         "counters": {name: value for name, value in jobs.items() if name not in ("jobs", "failed", "units", "samples")},
         "per_core": [

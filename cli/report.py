@@ -28,6 +28,7 @@ CAUSES = (
     ("stall_input_share", "waits for input", "b"),
     ("stall_memory_share", "waits for memory", "c"),
     ("stall_output_share", "waits for room behind", "d"),
+    ("waiting_share", "waits", "b"),  # of runs in groups, where nobody knows for what
 )
 CLIENT_WORDS = {
     "source": "source pictures",
@@ -114,10 +115,11 @@ def _summary(record: Record) -> Chapter:
         limits = sorted(((s["bottleneck_share"], s["name"]) for s in main["stages"]), reverse=True)[:2]
         words = " and ".join(f"{name} for {percent(share)}" for share, name in limits if share > 0)
         if words:
-            waits = main.get("memory_bottleneck_share", 0.0)
+            waits = main.get("memory_bottleneck_share")
             says.append(
                 f"A {main['unit']} costs an {kind} core {number(main['cycles_per_unit'])} cycles. "
-                f"It spent longest in {words} of the {main['unit']}s; memory came first for {percent(waits)}."
+                f"It spent longest in {words} of the {main['unit']}s"
+                + (f"; memory came first for {percent(waits)}." if waits is not None else ".")
             )
         keys.append(KeyFigure(number(main["cycles_per_unit"]), "cycles", f"a {main['unit']}, {kind} core"))
         keys += _capacity_keys(main)
@@ -243,7 +245,8 @@ def _bottlenecks(record: Record) -> Chapter | None:
     blocks: list[Block] = []
     for kind, section in _kinds(record):
         shares = [(stage["name"], stage["bottleneck_share"]) for stage in _stages(section)]
-        shares.append(("memory", section.get("memory_bottleneck_share", 0.0)))
+        if "memory_bottleneck_share" in section:
+            shares.append(("memory", section["memory_bottleneck_share"]))
         rows = [
             Bar(name, (share,), percent(share), group=f"{kind}, share of the {section['unit']}s")
             for name, share in shares
@@ -261,8 +264,9 @@ def _occupation(record: Record) -> Chapter | None:
         if running <= 0:
             continue
         rows = []
+        causes = [cause for cause in CAUSES if all(cause[0] in stage for stage in _stages(section))]
         for stage in _stages(section):
-            parts = [stage[key] / running for key, _, _ in CAUSES]
+            parts = [stage[key] / running for key, _, _ in causes]
             rows.append(
                 Bar(
                     stage["name"],
@@ -271,8 +275,8 @@ def _occupation(record: Record) -> Chapter | None:
                     group=f"{kind}, while its cores ran jobs ({percent(running)} of the time)",
                 )
             )
-        names = tuple(name for _, name, _ in CAUSES)
-        blocks.append(Bars((*names, "idle"), rows, full=1.0, tones=(*(tone for _, _, tone in CAUSES), "e")))
+        names = tuple(name for _, name, _ in causes)
+        blocks.append(Bars((*names, "idle"), rows, full=1.0, tones=(*(tone for _, _, tone in causes), "e")))
     if not blocks:
         return None
     return Chapter(

@@ -96,6 +96,8 @@ class Fabric:
         self._stages: dict[str, dict[str, StageStats]] = {kind: {} for kind in KINDS}
         self._counted: deque[_Counted] = deque()  # jobs whose cycles are not in `_stages` yet
         self._begun: dict[Prepared, list[Any]] = {}  # kind, how often: not in `_stages` yet
+        self._grouped: set[str] = set()  # kinds of core that played jobs in groups
+        self._slowest: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
         self.jobs_finished = np.zeros(len(self.cores), np.int64)
         self.units_finished = np.zeros(len(self.cores), np.int64)
         self.active_ps = np.zeros(len(self.cores), np.int64)
@@ -180,6 +182,8 @@ class Fabric:
         kind = self.cores[core].kind
         self._begun.setdefault(job, [kind, 0])[1] += 1
         self.stage_names[core] = job.stages if job.played == len(job.stages) else ("group",)
+        if job.played < len(job.stages):
+            self._grouped.add(kind)
         self._work_units[core] = job.work_units
         self._set_off(core, job.played_cycles, at_ps, clock_ps)
 
@@ -271,6 +275,10 @@ class Fabric:
         """What each stage of each kind of core has spent, jobs that began included."""
         for job, (kind, times) in self._begun.items():
             self._count_times(kind, job.stages, job.cycles, times)
+            slowest = np.bincount(job.cycles.argmax(axis=1), minlength=len(job.stages))
+            counts = self._slowest[kind]
+            for name, units in zip(job.stages, slowest, strict=True):
+                counts[name] = counts.get(name, 0) + times * int(units)
         self._begun.clear()
         for counted in self._counted:
             self._add_up(counted)
@@ -460,6 +468,13 @@ class Fabric:
         counts = self._fields[core, pipeline.BOTTLENECK : pipeline.BOTTLENECK + pipeline.MAX_STAGES + 1]
         found = {name: int(counts[stage]) for stage, name in enumerate(self.stage_names[core])}
         return {**found, "memory": int(counts[pipeline.BY_MEMORY])}
+
+    def slowest_of_groups(self, kind: str) -> dict[str, int] | None:
+        """Units of `kind` by the stage that takes them longest; None where no job was played in groups.
+
+        In groups stages are not played one by one: what each waits for, and single units' latencies, are not known.
+        """
+        return dict(self._slowest[kind]) if self.stages[kind] and kind in self._grouped else None
 
     def latency_histogram(self, kind: str) -> tuple[np.ndarray, int]:
         """Units by cycles from the start of their first stage to leaving the last, all cores of `kind`; bin width."""

@@ -216,6 +216,33 @@ def test_the_same_bytes_whatever_runs_it(tmp_path: Path) -> None:
         assert ran.stdout.strip() == json.dumps(here)
 
 
+def test_the_report_adds_up_where_some_jobs_are_played_in_groups() -> None:
+    """A large output in groups and a small one exactly, on one core: stages are busy with both."""
+    config = with_changes(load_chip("vcu"), {"encode.cores": 1})
+    outputs = (Output(640, 384, 1e6), Output(160, 96, 1e5))  # 960 macroblocks: groups; 60: not
+    stream = build(Spec("two", 640, 384, 30, outputs, gop=4), config)
+    record = report(config, simulate(config, [Placed(stream)] * 8, duration_s=0.2))
+    encode = record["cores"]["encode"]
+    cycles = {stage["name"]: stage["cycles_mean"] for stage in encode["stages"]}
+    for stage in encode["stages"]:
+        shares = stage["busy_share"], stage["waiting_share"], stage["idle_share"]
+        assert sum(shares) == pytest.approx(1)
+        assert min(shares) >= 0
+        # The same units went through all stages: a stage's busy time is its cycles' share of a unit's.
+        expected = encode["utilization"] * min(1, cycles[stage["name"]] / encode["cycles_per_unit"])
+        assert stage["busy_share"] == pytest.approx(expected, rel=1e-3), stage["name"]
+        assert not any(key.startswith("stall") for key in stage)
+    assert sum(stage["bottleneck_share"] for stage in encode["stages"]) == pytest.approx(1)
+    assert not {"memory_bottleneck_share", "latency_cycles_p50", "latency_cycles_p99"} & set(encode)
+    scale = record["cores"]["scale"]  # 60 tiles a picture: played one by one
+    assert sum(s["bottleneck_share"] for s in scale["stages"]) + scale["memory_bottleneck_share"] == pytest.approx(1)
+    for stage in scale["stages"]:
+        assert sum(stage[f"{part}_share"] for part in FIVE) == pytest.approx(1)
+
+
+FIVE = ("busy", "stall_input", "stall_memory", "stall_output", "idle")
+
+
 def test_the_report_adds_up() -> None:
     outcome = simulate(load_chip("vcu"), [Placed(small_stream())] * 3, duration_s=0.1)
     record = report(load_chip("vcu"), outcome)
