@@ -11,15 +11,19 @@ import numpy as np
 
 from rtl_tests import simulator as benches
 from rtl_tests.foreign import expressions, simulate, sources, wrapper
-from rtl_tests.foreign.description import Adapter, Packed, load_adapter
+from rtl_tests.foreign.description import Adapter, Packed
 from rtl_tests.foreign.layout import mask, pack_bits
+from rtl_tests.foreign.parts import STATES
 from rtl_tests.foreign.plan import InputPlan, OutputPlan, Plan
+from rtl_tests.foreign.reading import load_adapter
 from rtl_tests.foreign.simulate import Beat, Log, Vectors
 from rtl_tests.foreign.sources import AdapterFault
 from rtl_tests.foreign.transactions import TRANSACTIONS, Transaction, Vector
 from rtl_tests.foreign.transactions.frame_encode import FrameEncode
 
 TIMING_FORMAT = 1
+LATENCIES_TRIED = 128  # cycles, where an adapter leaves the latency open
+FEW = 24  # vectors that each of them is tried with
 
 
 @dataclass
@@ -87,16 +91,19 @@ class Check:
             self.transaction.corners(op, kind, size))  # fmt: skip
         fields, expected = corner[0].fields, corner[0].expected
         for name, stream in self.adapter.inputs.items():
-            if stream.field is not None and stream.field not in fields:
-                raise AdapterFault(f"inputs.{name}.field: no field {stream.field!r}; {self.transaction.name} has "
-                                   f"{', '.join(fields)}")  # fmt: skip
-            for port, text in [*stream.set.items(), *(item for each in stream.writes for item in each.items())]:
-                self._names(f"inputs.{name}.set.{port}", text, {*fields, "beat"})
+            for field_name in stream.fields:
+                if field_name not in fields:
+                    raise AdapterFault(f"inputs.{name}.field: no field {field_name!r}; {self.transaction.name} has "
+                                       f"{', '.join(fields)}")  # fmt: skip
+            written = (item for each in stream.writes for item in each.items())
+            for port, text in [*stream.set.items(), *stream.strobe.items(), *written]:
+                self._names(f"inputs.{name}.set.{port}", text, {*fields, "beat", "part"})
         for name, out in self.adapter.outputs.items():
-            if out.field not in expected:
-                raise AdapterFault(f"outputs.{name}.field: no answer {out.field!r}; {self.adapter.block.transaction} "
-                                   f"{op} has {', '.join(expected)}")  # fmt: skip
-            if out.field == "bits" and (self.adapter.control is None or self.adapter.control.done is None):
+            for field_name in out.fields:
+                if field_name not in expected:
+                    raise AdapterFault(f"outputs.{name}.field: no answer {field_name!r}; "
+                                       f"{self.adapter.block.transaction} {op} has {', '.join(expected)}")  # fmt: skip
+            if "bits" in out.fields and (self.adapter.control is None or self.adapter.control.done is None):
                 raise AdapterFault(f"outputs.{name}: bits need `control.done`: nobody knows beforehand how many come")
         for name, value in self.adapter.config.items():
             for text in [member.value for member in value.members] if isinstance(value, Packed) else [value]:
@@ -123,9 +130,11 @@ class Check:
             if self.adapter.config:
                 found.config.append(self._config_word(vector))
             for each in plan.inputs:
+                if each.stream.written_by is not None:
+                    continue
                 if each.stream.kind == "bit_window":
                     found.widths[each.name] = each.stream.depth
-                    bits = str(vector.fields[each.stream.field or ""])
+                    bits = str(vector.fields[each.stream.fields[0]])
                     if len(bits) > each.stream.depth:
                         raise AdapterFault(f"inputs.{each.name}.depth: {len(bits)} bits do not fit {each.stream.depth}")
                     word = int((bits + "0" * each.stream.depth)[: each.stream.depth], 2)
@@ -133,15 +142,9 @@ class Check:
                 else:
                     found.inputs[each.name].append(self._beats(each, vector))
             for out in plan.outputs:
-                expected = vector.expected[out.stream.field or ""]
+                expected = _expected(out, vector)
                 unknown = isinstance(expected, str) or out.stream.kind == "ram"
-                count = (
-                    1
-                    if out.stream.kind == "hold"
-                    else -1
-                    if unknown
-                    else out.layout.beats_for(expected.size, vector.size)
-                )
+                count = 1 if out.stream.kind == "hold" else -1 if unknown else _beats_of(out, vector)
                 found.outputs[out.name].append(count)
         return found
 
@@ -172,24 +175,28 @@ class Check:
                 self._extra(plan, vector, {name: each[name] for name in names}, n)
                 for n, each in enumerate(stream.writes)
             ]
-        values = vector.fields[stream.field or ""]
-        values = values if isinstance(values, np.ndarray) else np.array([values])
+        values = [_array(vector.fields[name]) for name in stream.fields]
         if plan.layout is None:
-            return [
-                self._extra(plan, vector, stream.set, n) for n in range(min(values.size, stream.take or values.size))
-            ]
+            count = sum(each.size for each in values)
+            return [self._extra(plan, vector, stream.set, n) for n in range(min(count, stream.take or count))]
         beats = plan.layout.pack(values, vector.size)
         if stream.kind == "ram" and len(beats) > stream.depth:
             raise AdapterFault(f"inputs.{plan.name}.depth: {len(beats)} words do not fit {stream.depth}")
-        if not stream.set:
+        if not stream.set and not stream.strobe:
             return beats
-        return [beat | self._extra(plan, vector, stream.set, n) << plan.layout.width for n, beat in enumerate(beats)]
+        parts = plan.layout.parts([each.shape for each in values], vector.size)
+        return [
+            beat | self._extra(plan, vector, stream.set, n, parts[n]) << plan.layout.width
+            for n, beat in enumerate(beats)
+        ]
 
-    def _extra(self, plan: InputPlan, vector: Vector, ports: dict[str, Any], beat: int) -> int:
+    def _extra(self, plan: InputPlan, vector: Vector, ports: dict[str, Any], beat: int, part: int = 0) -> int:
         word = at = 0
+        ports = ports | plan.stream.strobe
         fields = {name: (value.ravel()[beat % value.size] if isinstance(value, np.ndarray) else value)
-                  for name, value in vector.fields.items() if not isinstance(value, str)} | {"beat": beat}  # fmt: skip
-        for port in plan.extra:
+                  for name, value in vector.fields.items() if not isinstance(value, str)}  # fmt: skip
+        fields |= {"beat": beat, "part": part}
+        for port in (*plan.extra, *plan.strobes):
             number = expressions.evaluate(ports[port.name], fields)
             word |= mask(number, port.width, f"inputs.{plan.name}.{port.name}") << at
             at += port.width
@@ -223,8 +230,8 @@ class Check:
     # ---- one run
 
     def run(self, simulator: str, seed: int, *, bubbles: int = 0, pressure: int = 0, waves: Path | None = None,
-            vectors: list[Vector] | None = None) -> RunResult:  # fmt: skip
-        """Simulate all vectors once and judge every answer."""
+            vectors: list[Vector] | None = None, latencies: dict[int, int] | None = None) -> RunResult:  # fmt: skip
+        """Simulate all vectors once and judge every answer. `latencies`: see simulate.run."""
         vectors = vectors if vectors is not None else self.transaction.vectors(np.random.default_rng(seed))
         folder = simulate.build(self.adapter, self.sources, self.text, simulator, waves=waves is not None)
         log = simulate.run(
@@ -236,6 +243,7 @@ class Check:
             bubble=bubbles,
             pressure=pressure,
             waves=waves,
+            latencies=latencies,
         )
         result = RunResult(simulator, bubbles, pressure)
         self._judge(vectors, log, result)
@@ -255,6 +263,7 @@ class Check:
         if isinstance(self.transaction, FrameEncode):
             self._judge_frames(vectors, beats, log, result)
             return
+        self.transaction.start_judging()
         for n, vector in enumerate(vectors):
             text = self._one(n, vector, beats, log)
             if text is None:
@@ -266,42 +275,60 @@ class Check:
                 break
         if log.gave_up is not None and result.failure is None:
             result.failure = self._stuck(log)
+        if result.failure is None:
+            result.failure = self.transaction.judge_sum()
+            result.figures |= self.transaction.figures()
+
+    def find_latencies(
+        self, vectors: list[Vector], seed: int, numbers: list[int], simulator: str
+    ) -> dict[int, int] | None:
+        """One latency for the outputs `numbers` with which the answers to `vectors` come out right, if there is one."""
+        for cycles in range(LATENCIES_TRIED):
+            latencies = dict.fromkeys(numbers, cycles)
+            if self.run(simulator, seed, vectors=vectors, latencies=latencies).failure is None:
+                return latencies
+        return None
 
     def _stuck(self, log: Log) -> str:
         assert log.gave_up is not None
         return (
             f"no progress for {self.adapter.timeout_cycles} cycles in transaction {log.gave_up[0]} "
-            f"({wrapper.STATES[log.gave_up[1]]})"
+            f"({STATES[log.gave_up[1]]})"
         )
 
     def _one(self, n: int, vector: Vector, beats: list[list[list[Beat]]], log: Log) -> str | None:
         answer: dict[str, Any] = {}
         for number, out in enumerate(self.plan.outputs):
-            expected = vector.expected[out.stream.field or ""]
-            if out.stream.kind == "ram":
-                words = self._memory(number, n, out, expected, vector, log)
-                if isinstance(words, str):
-                    return words
-                answer[out.stream.field or ""] = out.layout.unpack(words, expected.shape, vector.size)
-                continue
-            came = beats[number][n] if n < len(beats[number]) else []
+            expected = _expected(out, vector)
             if isinstance(expected, str):
-                answer[out.stream.field or ""] = self._bits(out, came)
+                came = beats[number][n] if n < len(beats[number]) else []
+                answer[out.stream.fields[0]] = self._bits(out, came)
                 continue
-            wanted = 1 if out.stream.kind == "hold" else out.layout.beats_for(expected.size, vector.size)
-            if len(came) < wanted:
-                stuck = f"; {self._stuck(log)}" if log.gave_up else ""
-                return f"output {out.name}: {len(came)} beats came, {wanted} were expected{stuck}"
-            unknown = [beat for beat in came[:wanted] if not beat.known]
-            if unknown:
-                return f"output {out.name}: unknown bits at cycle {unknown[0].cycle}: {unknown[0].text}"
-            answer[out.stream.field or ""] = out.layout.unpack(
-                [beat.value for beat in came[:wanted]], expected.shape, vector.size
+            words = (
+                self._memory(number, n, out, vector, log)
+                if out.stream.kind == "ram"
+                else self._words(number, n, out, vector, beats, log)
             )
+            if isinstance(words, str):
+                return words
+            answer |= zip(out.stream.fields, out.layout.unpack(words, vector.size, expected), strict=True)
         return self.transaction.judge(vector, answer)
 
-    def _memory(self, number: int, n: int, out: OutputPlan, expected: Any, vector: Vector, log: Log) -> list[int] | str:
-        count = out.layout.beats_for(expected.size, vector.size)
+    def _words(self, number: int, n: int, out: OutputPlan, vector: Vector, beats: list[list[list[Beat]]],
+               log: Log) -> list[int] | str:  # fmt: skip
+        """An output's beats of one transaction, or what is wrong with them."""
+        came = beats[number][n] if n < len(beats[number]) else []
+        wanted = 1 if out.stream.kind == "hold" else _beats_of(out, vector)
+        if len(came) < wanted:
+            stuck = f"; {self._stuck(log)}" if log.gave_up else ""
+            return f"output {out.name}: {len(came)} beats came, {wanted} were expected{stuck}"
+        unknown = [beat for beat in came[:wanted] if not beat.known]
+        if unknown:
+            return f"output {out.name}: unknown bits at cycle {unknown[0].cycle}: {unknown[0].text}"
+        return [beat.value for beat in came[:wanted]]
+
+    def _memory(self, number: int, n: int, out: OutputPlan, vector: Vector, log: Log) -> list[int] | str:
+        count = _beats_of(out, vector)
         image: list[int | None] = [out.stream.fill] * count
         for transaction, address, text in log.writes[number]:
             if transaction == n:
@@ -333,7 +360,7 @@ class Check:
             return found
         out, at, streamed = self.plan.outputs[number], 0, []
         for vector in vectors:
-            count = out.layout.beats_for(vector.expected[out.stream.field or ""].size, vector.size)
+            count = _beats_of(out, vector)
             streamed.append(beats[at : at + count])
             at += count
         return streamed
@@ -348,7 +375,7 @@ class Check:
             result.failure = self._stuck(log)
             return
         assert isinstance(self.transaction, FrameEncode)
-        number = next((n for n, out in enumerate(self.plan.outputs) if out.stream.field == "bits"), None)
+        number = next((n for n, out in enumerate(self.plan.outputs) if "bits" in out.stream.fields), None)
         if number is None:
             raise AdapterFault("outputs: frame_encode needs an output with `field: bits`")
         payloads = [self._bits(self.plan.outputs[number], each) for each in beats[number]]
@@ -378,6 +405,20 @@ class Check:
             result.interval_cycles = float(np.mean(result.transaction_cycles))
 
 
+def _array(value: Any) -> np.ndarray:
+    return value if isinstance(value, np.ndarray) else np.array([value])
+
+
+def _expected(out: OutputPlan, vector: Vector) -> Any:
+    """What an output has to show: text of bits, or an array for each of its fields."""
+    found = [vector.expected[name] for name in out.stream.fields]
+    return found[0] if isinstance(found[0], str) else found
+
+
+def _beats_of(out: OutputPlan, vector: Vector) -> int:
+    return out.layout.beats_for([vector.expected[name].shape for name in out.stream.fields], vector.size)
+
+
 def _scalars(vector: Vector) -> dict[str, int]:
     return {name: int(value) for name, value in vector.fields.items() if isinstance(value, (int, np.integer))}
 
@@ -401,13 +442,21 @@ def _check(work: Check, path: Path, seed: int, simulator: str, waves: Path | Non
     result = Result(adapter, seed)
     asked = work.transaction.vectors(np.random.default_rng(seed))
     tools = ["verilator"] if simulator in ("auto", "verilator", "both") else []
-    if simulator in ("icarus", "both") or (
-        simulator == "auto" and adapter.tool.icarus.use == "auto" and simulate.icarus_path()
-    ):
+    if simulator in ("icarus", "both") or (simulator == "auto" and _icarus_wanted(adapter) and simulate.icarus_path()):
         if simulate.icarus_path() is None:
             raise AdapterFault("Icarus Verilog is not installed; leave it out (--simulator verilator)")
         tools.append("icarus")
     again = f"rerun: tasic rtl check --adapter {path} --seed {seed}"
+    few = asked[:: max(1, len(asked) // FEW)]
+    unknown = [n for n, out in enumerate(work.plan.outputs) if out.stream.latency == "unknown"]
+    latencies = work.find_latencies(few, seed, unknown, tools[0]) if unknown else {}
+    if latencies is None:
+        names = ", ".join(work.plan.outputs[n].name for n in unknown)
+        result.failures.append(
+            f"outputs.{names}.latency: none of 0..{LATENCIES_TRIED - 1} cycles gives right answers; {again}"
+        )
+    for number, cycles in (latencies or {}).items():
+        result.notes.append(f"outputs.{work.plan.outputs[number].name}.latency: {cycles} was found")
     paused = _pauses(adapter)
     for tool in tools:
         plans = [(0, 0), (30, 30)] if paused and tool == "verilator" else [(0, 0)]
@@ -428,12 +477,14 @@ def _check(work: Check, path: Path, seed: int, simulator: str, waves: Path | Non
                 continue
         for bubbles, pressure in plans:
             run = work.run(
-                tool, seed, bubbles=bubbles, pressure=pressure, waves=waves if not bubbles else None, vectors=part
-            )
+                tool, seed, bubbles=bubbles, pressure=pressure, waves=waves if not bubbles else None, vectors=part,
+                latencies=latencies,
+            )  # fmt: skip
             result.runs.append(run)
             if run.failure:
                 pauses = " under random pauses" if bubbles else ""
-                result.failures.append(f"{tool}{pauses}: {run.failure}; {again}")
+                hint = _other_latency(work, few, seed, tool) if not unknown and not bubbles else ""
+                result.failures.append(f"{tool}{pauses}: {run.failure}{hint}; {again}")
     first = result.runs[0]
     expect = adapter.expect
     mean = float(np.mean(first.transaction_cycles)) if first.transaction_cycles else 0.0
@@ -448,6 +499,21 @@ def _check(work: Check, path: Path, seed: int, simulator: str, waves: Path | Non
     if not first.failure and first.transaction_cycles:
         result.timing = _timing(work, first, asked, seed)
     return result
+
+
+def _icarus_wanted(adapter: Adapter) -> bool:
+    """Icarus keeps undefined bits: it has no word on a block that may read zeros there."""
+    undefined = adapter.tool.undefined
+    return adapter.tool.icarus.use == "auto" and (undefined is None or undefined.value == "random")
+
+
+def _other_latency(work: Check, vectors: list[Vector], seed: int, tool: str) -> str:
+    """Whether the answers that failed are right at another latency."""
+    numbers = [n for n, out in enumerate(work.plan.outputs) if out.stream.kind == "latency"]
+    if not numbers or work.adapter.clock is None:
+        return ""
+    found = work.find_latencies(vectors, seed, numbers, tool)
+    return f"; with `latency: {next(iter(found.values()))}` the answers are right" if found else ""
 
 
 def _pauses(adapter: Adapter) -> bool:

@@ -1,22 +1,14 @@
 """The adapter's language: one YAML file says how a foreign block is built, driven and judged.
 
-    adapter = load_adapter(Path("block.yaml"))     # raises ConfigError: file, line, field, value, what is allowed
-
-docs/rtl_check.md explains each field with examples; `json_schema()` is for editors.
+docs/rtl_check.md explains each field with examples; `json_schema()` is for editors. reading.py loads a file.
 """
 
-import difflib
 import json
 import re
-import typing
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from asic_model.chips.reader import MAX_BYTES, MAX_SCALAR_CHARS, ConfigError, Problem, compose, plain_scalar
 from rtl_tests.foreign import expressions
 
 ADAPTER_VERSION = 1
@@ -29,9 +21,11 @@ ALIASES = {
     "cavlc": "residual_code", "cabac": "residual_code", "entropy": "residual_code", "bitstream": "frame_encode",
 }  # fmt: skip
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_$]{0,127}$"
-RULES = ("UNDRIVEN", "PINMISSING", "MODDUP", "MULTIDRIVEN", "LATCH")
+RULES = ("UNDRIVEN", "PINMISSING", "MODDUP", "MULTIDRIVEN", "LATCH", "SELRANGE")
 
 Name = Annotated[str, Field(pattern=IDENTIFIER)]
+# An input of one bit that the wrapper drives; "!" in front: active low.
+Driven = Annotated[str, Field(pattern=r"^!?[A-Za-z_][A-Za-z0-9_$]{0,127}$")]
 Count = Annotated[int, Field(ge=0, le=1 << 20)]
 
 
@@ -54,9 +48,38 @@ def _hdl(text: str) -> str:
     return text
 
 
+def _fields(value: str | list[str] | None) -> str | list[str] | None:
+    for name in [value] if isinstance(value, str) else value or []:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
+            raise ValueError(f"{name!r} is not a field's name (small letters, digits, _)")
+    if isinstance(value, list) and not value:
+        raise ValueError("an empty list names no field")
+    return value
+
+
+def ranges(text: list[int] | str) -> list[int]:
+    """Numbers counted out: "0..3 8..11" -> 0 1 2 3 8 9 10 11."""
+    if not isinstance(text, str):
+        return text
+    found: list[int] = []
+    for word in text.replace(",", " ").split():
+        match = re.fullmatch(r"(\d{1,6})(?:\.\.(\d{1,6}))?", word)
+        if match is None:
+            raise ValueError(f"{text!r} is not a list of numbers and ranges (0..3 8 9)")
+        low, high = int(match[1]), int(match[2] or match[1])
+        if abs(high - low) >= 1 << 16:
+            raise ValueError(f"{word!r} counts more than 65536 numbers")
+        found += range(low, high + 1) if high >= low else range(low, high - 1, -1)
+    return found
+
+
 Expression = Annotated[int | str, Field(union_mode="left_to_right")]
+# Signals that the wrapper looks at: outputs of the block, or an expression over them (`!empty`, `vld & last`).
+Watched = Annotated[str, AfterValidator(_hdl)]
 PerSize = int | dict[int, int]
-Lanes = list[int] | dict[int, list[int]]
+Numbers = Annotated[list[int] | str, AfterValidator(ranges)]
+Lanes = Numbers | dict[int, Numbers]
+Fields = Annotated[str | list[str] | None, AfterValidator(_fields)]
 
 
 class Block(Part):
@@ -119,6 +142,13 @@ class Simulator(Part):
     use: Literal["auto", "never"] = Field("auto", description="auto: where it is installed")
 
 
+class Undefined(Part):
+    """What bits read that no driver or index defines: `x` of the language."""
+
+    value: Literal["random", "zero"] = "random"
+    why: str = Field(min_length=1, max_length=500, description="why the block may rely on it")
+
+
 class Tool(Part):
     """How the sources are built."""
 
@@ -129,6 +159,9 @@ class Tool(Part):
     verilator: Simulator = Simulator()
     icarus: Simulator = Simulator()
     waive: list[Waiver] = Field([], description="findings that are accepted, with the reason")
+    undefined: Undefined | None = Field(
+        None, description="what undefined bits read in Verilator; absent: random. zero leaves Icarus out, which keeps x"
+    )
 
 
 class Clock(Part):
@@ -164,9 +197,9 @@ class Packed(Part):
 
 
 class Start(Part):
-    """How a transaction is begun."""
+    """How a transaction, or a command of the block's, is begun."""
 
-    port: Name
+    port: Watched = Field(description="control: an input, ! in front: active low; memory_ports: an expression")
     style: Literal["pulse", "level", "fall"] = Field(
         "pulse", description="pulse: high for a cycle; level: high until done; fall: taken on the falling edge"
     )
@@ -175,7 +208,7 @@ class Start(Part):
 class Done(Part):
     """How the block says that a transaction is finished."""
 
-    port: Name
+    port: Watched
     style: Literal["pulse", "level", "fall"] = Field(
         "pulse", description="pulse: high for a cycle; level: 1 is idle, it falls and rises again; fall: busy, falls"
     )
@@ -194,12 +227,9 @@ class Control(Part):
 class Stream(Part):
     """Ports that carry one field of the transaction, and how."""
 
-    field: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]{0,31}$", description="field of the transaction")
-    valid: Name | None = Field(None, description="1 while the beat stands")
-    ready: Name | None = Field(None, description="1 when the other side takes the beat")
+    field: Fields = Field(None, description="field of the transaction; of a list, one behind the other")
     address: str | None = Field(None, description="ram, read: address, an expression over ports")
     enable: str | None = Field(None, description="ram: access enable, an expression over ports")
-    latency: int = Field(0, ge=0, le=10_000, description="cycles; ram and pull: request to data; latency: in to out")
     ports: str | list[str] = Field([], description="data ports, in the order of lanes; i_{0..15} counts")
     width: int | None = Field(None, ge=1, le=4096, description="bits of one element")
     signed: bool | None = Field(None, description="two's complement")
@@ -209,12 +239,20 @@ class Stream(Part):
     order: Literal["raster", "transposed", "zigzag", "inverse_zigzag"] = "raster"
     take: int | None = Field(None, ge=1, le=1 << 20, description="elements that go over the ports, from the first")
     per_beat: PerSize | None = Field(None, description="elements a beat, by size if they differ")
-    lanes: Lanes | None = Field(None, description="lanes that a beat's elements take, by size if they differ")
+    lanes: Lanes | None = Field(
+        None, description='lanes that a beat\'s elements take, by size if they differ; "0..3 8..11" counts'
+    )
+    pitch: PerSize | None = Field(None, description="lanes from a row to the next, by size; a beat takes what fits")
+    columns: Numbers | None = Field(None, description="columns of each row that go over the ports, in this order")
 
     @field_validator("address", "enable")
     @classmethod
     def _is_hdl(cls, value: str | None) -> str | None:
         return None if value is None else _hdl(value)
+
+    @property
+    def fields(self) -> list[str]:
+        return [self.field] if isinstance(self.field, str) else self.field or []
 
     def port_names(self) -> list[str]:
         """Data ports with `{a..b}` counted out."""
@@ -245,13 +283,24 @@ class Input(Stream):
         description="hold: stands from start to done; valid: a beat a cycle; valid_ready: until taken; "
         "pull: after a request; ram: the block addresses it; bit_window: a sliding window of a bit string"
     )
-    request: Name | None = Field(None, description="pull: the block's request")
+    valid: Driven | None = Field(None, description="1 while the beat stands; ! in front: active low")
+    ready: Watched | None = Field(None, description="1 when the block takes the beat, an expression over ports")
+    latency: int = Field(0, ge=0, le=10_000, description="ram and pull: cycles from request to data")
+    request: Watched | None = Field(None, description="pull: the block's request, an expression over ports")
     burst: PerSize | None = Field(None, description="pull: beats a request; absent: the block takes one a cycle")
     consumed: str | None = Field(None, description="bit_window: bits taken, an expression over ports")
     gap: int = Field(0, ge=0, le=10_000, description="cycles between two beats")
     bubbles: bool | None = Field(None, description="whether beats may pause at random; absent: with valid_ready only")
     before_start: bool = Field(False, description="sent before start is given")
+    after: str | None = Field(None, description="input whose beats of this transaction come first; ports may be shared")
+    idle: Literal["random", "zero", "hold"] = Field("random", description="data while no beat stands")
     set: dict[Name, Expression] = Field({}, description="further ports of each beat: expressions, `beat` counts from 0")
+    strobe: dict[Name, Expression] = Field(
+        {}, description="as `set`, but 0 while no beat stands: valids by kind of beat"
+    )
+    written_by: str | None = Field(
+        None, description="ram: output of kind ram whose words are read, in place of `field`"
+    )
     writes: list[dict[Name, Expression]] = Field([], max_length=4096, description="beats written out, port by port")
     depth: int = Field(4096, ge=1, le=1 << 24, description="ram: words")
 
@@ -260,7 +309,7 @@ class Input(Stream):
     def _consumed_is_hdl(cls, value: str | None) -> str | None:
         return None if value is None else _hdl(value)
 
-    @field_validator("set")
+    @field_validator("set", "strobe")
     @classmethod
     def _set_parses(cls, value: dict[str, Any]) -> dict[str, Any]:
         for each in value.values():
@@ -279,17 +328,25 @@ class Input(Stream):
 
     @model_validator(mode="after")
     def _belongs(self) -> "Input":
-        needed = {"valid": ["valid"], "valid_ready": ["valid", "ready"], "pull": ["request"], "ram": ["address"],
-                  "bit_window": ["consumed"]}  # fmt: skip
+        needed = {"valid_ready": ["ready"], "pull": ["request"], "ram": ["address"], "bit_window": ["consumed"]}
         for name in needed.get(self.kind, []):
-            if getattr(self, name) is None and not (name == "valid" and self.kind == "valid"):
+            if getattr(self, name) is None:
                 raise ValueError(f"kind {self.kind} needs `{name}`")
-        if bool(self.field) == bool(self.writes):
-            raise ValueError("either `field` (with `ports`) or `writes`, not both")
-        if self.field and not self.ports and not self.set:
+        if self.kind == "valid_ready" and not self.valid and not self.strobe:
+            raise ValueError("kind valid_ready needs `valid` (or `strobe`)")
+        if self.written_by is not None and self.kind != "ram":
+            raise ValueError(f"`written_by` belongs to kind ram, not {self.kind}")
+        if bool(self.field) + bool(self.writes) + bool(self.written_by) != 1:
+            raise ValueError("one of `field` (with `ports`), `writes` and `written_by`")
+        if self.field and not self.ports and not self.set and not self.strobe:
             raise ValueError("`ports` is missing (or `set`, where expressions make all of a beat)")
         if not self.ports and self.kind in ("ram", "bit_window"):
             raise ValueError(f"kind {self.kind} needs `ports`")
+        for label in ("after", "strobe"):
+            if getattr(self, label) and self.kind not in ("valid", "valid_ready"):
+                raise ValueError(f"`{label}` belongs to kinds valid and valid_ready, not {self.kind}")
+        if self.kind == "bit_window" and not isinstance(self.field, str):
+            raise ValueError("a bit_window takes one field")
         return self
 
 
@@ -299,6 +356,11 @@ class Output(Stream):
     kind: Literal["hold", "valid", "valid_ready", "latency", "ram", "read"] = Field(
         description="hold: stands at done; valid: a beat a cycle; valid_ready: until taken; latency: so many cycles "
         "after the input's first beat; ram: the block writes it; read: the wrapper reads the block's memory after done"
+    )
+    valid: Watched | None = Field(None, description="1 while a beat stands, an expression over ports")
+    ready: Driven | None = Field(None, description="1 when the wrapper takes the beat; ! in front: active low (full)")
+    latency: Annotated[int, Field(ge=0, le=4000)] | Literal["unknown"] = Field(
+        0, description="latency: cycles from in to out; unknown: looked for; read: address to data"
     )
     after: str | None = Field(None, description="latency: name of the input that it follows; absent: the first")
     length: str | None = Field(None, description="bits of the beat that count, an expression over ports")
@@ -324,7 +386,14 @@ class Output(Stream):
                 raise ValueError(f"kind {self.kind} needs `{name}`")
         if not self.field or not self.ports:
             raise ValueError("`field` and `ports` are needed")
+        if self.latency == "unknown" and self.kind != "latency":
+            raise ValueError(f"only kind latency looks for its latency, not {self.kind}")
         return self
+
+    @property
+    def cycles(self) -> int:
+        """The latency, 0 while it is unknown."""
+        return 0 if self.latency == "unknown" else self.latency
 
 
 class Transfer(Part):
@@ -335,32 +404,44 @@ class Transfer(Part):
     plane: str = Field(pattern=r"^[a-z][a-z_]{0,31}$", description="plane of the transaction")
     x: str = Field("0", description="first sample's column, an expression over ports")
     y: str = Field("0", description="first sample's row")
-    width: int = Field(ge=1, le=4096, description="samples of a row")
-    height: int = Field(ge=1, le=4096, description="rows")
+    width: Annotated[int, Field(ge=1, le=4096)] | str = Field(description="samples of a row; text: over ports")
+    height: Annotated[int, Field(ge=1, le=4096)] | str = Field(description="rows; text: an expression over ports")
 
-    @field_validator("when", "x", "y")
+    @field_validator("when", "x", "y", "width", "height")
     @classmethod
-    def _is_hdl(cls, value: str) -> str:
-        return _hdl(value)
+    def _is_hdl(cls, value: int | str) -> int | str:
+        return _hdl(value) if isinstance(value, str) else value
 
 
 class MemoryPort(Part):
     """External memory behind commands: start with parameters, a burst in or out, done."""
 
     start: Start
-    done: Name | None = Field(None, description="pulsed when the burst is over")
+    done: Driven | None = Field(None, description="pulsed when the burst is over; ! in front of a port: active low")
     commands: list[Transfer] = Field(min_length=1, max_length=32)
     samples: int = Field(8, ge=1, le=256, description="samples a beat")
     first: Literal["low", "high"] = Field("high", description="where a beat's first sample stands")
     data_in: Name | None = Field(None, description="port of data into the block")
     data_out: Name | None = Field(None, description="port of data out of the block")
-    valid: Name | None = Field(None, description="1 with each beat into the block")
-    enable: Name | None = Field(None, description="1 with each read of the block's buffer")
+    valid: Driven | None = Field(None, description="1 with each beat into the block")
+    enable: Driven | None = Field(None, description="1 with each read of the block's buffer")
     address: Name | None = Field(None, description="beat number, to the block")
     read_latency: int = Field(1, ge=0, le=16, description="cycles from enable to data_out; 0 is show-ahead")
     latency: int = Field(0, ge=0, le=100_000, description="cycles from the command to the first beat")
     beat_gap: int = Field(0, ge=0, le=1000, description="cycles between beats")
     done_gap: int = Field(1, ge=0, le=1000, description="cycles from the last beat to done")
+
+
+class Reply(Part):
+    """An answer to a request that carries no data: a grant, "window is loaded"."""
+
+    request: Watched = Field(description="the block's request, an expression over ports")
+    style: Literal["pulse", "level", "fall"] = Field(
+        "pulse", description="pulse: each rising edge is answered by one pulse; fall: each falling edge; level: the "
+        "answer follows the request"
+    )  # fmt: skip
+    port: Driven = Field(description="the answer")
+    latency: int = Field(1, ge=1, le=4000, description="cycles from request to answer")
 
 
 class Bound(Part):
@@ -376,6 +457,9 @@ class Tolerance(Part):
     max_abs: int | None = Field(None, ge=0, le=1 << 30, description="largest difference of a value")
     cost: Literal["optimal", "consistent"] | None = Field(
         None, description="block_match: the cost has to be the smallest there is, or only that of the vector"
+    )
+    sad_excess_percent: float | None = Field(
+        None, ge=0, le=1000, description="block_match: by how much the SADs found may exceed the smallest, in sum"
     )
     min_psnr_db: float | None = Field(None, ge=0, le=100, description="frame_encode: luma of each decoded picture")
 
@@ -416,6 +500,7 @@ class Adapter(Part):
     inputs: dict[Name, Input] = Field({}, max_length=64)
     outputs: dict[Name, Output] = Field({}, max_length=64)
     memory_ports: dict[Name, MemoryPort] = Field({}, max_length=8)
+    replies: dict[Name, Reply] = Field({}, max_length=16, description="requests that are answered without data")
     domain: dict[str, Bound] = Field({}, description="stimulus that the block is made for")
     tolerance: Tolerance = Tolerance()
     expect: Expect = Expect()
@@ -450,151 +535,28 @@ class Adapter(Part):
         for name, each in self.outputs.items():
             if each.after is not None and each.after not in self.inputs:
                 raise ValueError(f"outputs.{name}.after: no input {each.after!r}; one of {', '.join(self.inputs)}")
+        for name, stream in self.inputs.items():
+            self._order(name, stream)
         return self
 
-
-# ---------------------------------------------------------------------------------------------------- loading
-
-
-def load_adapter(path: Path) -> Adapter:
-    """Return the adapter that the file holds. Raises ConfigError with every problem, by line and field."""
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError([Problem(str(path), 0, "", f"cannot be read: {reason}")]) from None
-    return parse_adapter(text, path.name)
-
-
-def parse_adapter(text: bytes, file: str = "adapter.yaml") -> Adapter:
-    """Return the adapter that `text` describes. Raises ConfigError (and nothing else, for any bytes)."""
-    root = compose(text, file)
-    if not isinstance(root, yaml.MappingNode):
-        raise ConfigError([Problem(file, 1, "", "an adapter is a mapping (`adapter: 1`, `block: ...`)")])
-    lines: dict[str, int] = {}
-    problems: list[Problem] = []
-    values = _values(root, "", file, lines, problems)
-    if problems:
-        raise ConfigError(problems)
-    try:
-        return Adapter.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError([_explain(detail, file, lines) for detail in error.errors()]) from None
-    except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise ConfigError([Problem(file, 0, "", " ".join(str(error).split())[:300])]) from None
-
-
-def _values(node: yaml.Node, path: str, file: str, lines: dict[str, int], problems: list[Problem]) -> Any:
-    """Plain values of a node; `lines` learns where each stands."""
-    line = node.start_mark.line + 1
-    lines.setdefault(path, line)
-    if isinstance(node, yaml.ScalarNode):
-        if len(node.value) > MAX_SCALAR_CHARS:
-            problems.append(Problem(file, line, path, f"is longer than {MAX_SCALAR_CHARS} characters"))
-            return None
-        return plain_scalar(node.value, node.style)
-    if isinstance(node, yaml.SequenceNode):
-        return [_values(each, f"{path}.{n}", file, lines, problems) for n, each in enumerate(node.value)]
-    found: dict[Any, Any] = {}
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            problems.append(Problem(file, line, path, "a field's name is one word"))
-            continue
-        name = plain_scalar(key.value, key.style)
-        name = name if isinstance(name, int) and not isinstance(name, bool) else key.value
-        here = f"{path}.{name}" if path else str(name)
-        if name in found:
-            problems.append(Problem(file, key.start_mark.line + 1, here, "is given twice"))
-            continue
-        lines[here] = key.start_mark.line + 1
-        found[name] = _values(value, here, file, lines, problems)
-    return found
-
-
-def _explain(detail: Any, file: str, lines: Mapping[str, int]) -> Problem:
-    location = [str(part) for part in detail["loc"]]
-    # Alternatives of a union appear in the location under their types' names, which are no fields of the file.
-    shown = [part for part in location if re.fullmatch(r"[\w.-]+", part) and part not in _UNION_PARTS]
-    path = ".".join(shown)
-    kind, value = detail["type"], detail.get("input")
-    field, section = _declaration(shown)
-    note = f"; needed: {_allowed(field)}" if field is not None else ""
-    if kind == "extra_forbidden":
-        known = sorted(section.model_fields) if section is not None else []
-        near = difflib.get_close_matches(location[-1], known, 1)
-        message = f"unknown field; did you mean {near[0]!r}?" if near else f"unknown field; known: {', '.join(known)}"
-    elif kind == "missing":
-        message = f"is missing{note}"
-    elif kind == "value_error":
-        message = str(detail["ctx"]["error"])
-    else:
-        message = f"{_short(value)} is not allowed ({detail['msg'].lower()}){note}"
-        choices = [str(choice) for choice in _choices(field.annotation)] if field is not None else []
-        near = difflib.get_close_matches(str(value), [*choices, *(ALIASES if "transaction" in shown else ())], 1, 0.4)
-        message += f"; did you mean {near[0]!r}?" if near else ""
-    at = shown
-    while at and ".".join(at) not in lines:
-        at = at[:-1]
-    return Problem(file, lines.get(".".join(at), 0), path, message)
-
-
-_UNION_PARTS = frozenset(("int", "str", "bool", "Packed", "function-after", "literal"))
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _declaration(location: list[str]) -> tuple[Any, Any]:
-    """Field and section at a place in the adapter, None where there is none."""
-    section: Any = Adapter
-    field = None
-    for part in location:
-        if section is None:
-            return None, None
-        names = {(info.alias or name): info for name, info in section.model_fields.items()}
-        if part in names:
-            field = names[part]
-            inner = [each for each in _flat(field.annotation) if isinstance(each, type) and issubclass(each, BaseModel)]
-            holder, section = section, inner[0] if inner else None
-            if part == location[-1]:
-                return field, holder
-        elif part != location[-1] or field is None:
-            continue  # a key of a mapping, or a place in a list
-        else:
-            return None, section
-    return field, section
-
-
-def _flat(annotation: Any) -> list[Any]:
-    found = [annotation]
-    for each in typing.get_args(annotation):
-        found += _flat(each) if not isinstance(each, (int, str)) else []
-    return found
-
-
-def _choices(annotation: Any) -> list[Any]:
-    found: list[Any] = []
-    for each in _flat(annotation):
-        if typing.get_origin(each) is Literal:
-            found += typing.get_args(each)
-    return found
-
-
-def _allowed(field: Any) -> str:
-    parts = []
-    choices = _choices(field.annotation)
-    if choices:
-        parts.append("one of " + ", ".join(map(str, choices)))
-    bounds = {name: getattr(entry, name) for entry in field.metadata for name in ("ge", "gt", "le", "lt")
-              if getattr(entry, name, None) is not None}  # fmt: skip
-    if bounds:
-        parts.append(f"{bounds.get('ge', bounds.get('gt', ''))}..{bounds.get('le', bounds.get('lt', ''))}")
-    if field.description:
-        parts.append(field.description)
-    return ", ".join(parts) or "see docs/rtl_check.md"
+    def _order(self, name: str, stream: Input) -> None:
+        if stream.after is not None:
+            if self.control is None:
+                raise ValueError(f"inputs.{name}.after needs a `control` section (streams run side by side)")
+            earlier = [each for each in self.inputs if self.inputs[each].kind in ("valid", "valid_ready")]
+            earlier = earlier[: earlier.index(name)]
+            if stream.after not in earlier:
+                raise ValueError(
+                    f"inputs.{name}.after: {stream.after!r} is no stream above it; one of "
+                    f"{', '.join(earlier) or 'none'}"
+                )
+        if stream.written_by is not None:
+            stores = [each for each, out in self.outputs.items() if out.kind == "ram"]
+            if stream.written_by not in stores:
+                raise ValueError(
+                    f"inputs.{name}.written_by: no output of kind ram {stream.written_by!r}; one of "
+                    f"{', '.join(stores) or 'none'}"
+                )
 
 
 def json_schema() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rtl_tests.foreign.description import Stream
+from rtl_tests.foreign.description import Stream, ranges
 from rtl_tests.foreign.sources import AdapterFault, Port
 
 
@@ -46,7 +46,10 @@ class Lane:
 
 
 class Layout:
-    """The lanes of one stream. A beat is an integer: the ports concatenated, the first in the lowest bits."""
+    """The lanes of one stream. A beat is an integer: the ports concatenated, the first in the lowest bits.
+
+    A stream carries one field or several, one behind the other; `shapes` below are theirs.
+    """
 
     def __init__(self, name: str, stream: Stream, ports: list[Port]) -> None:
         self.name, self.stream, self.ports = name, stream, ports
@@ -67,43 +70,76 @@ class Layout:
             self.lanes += lanes[::-1] if falling else lanes
             offset += port.width
         self.signed = ports[0].signed if stream.signed is None else stream.signed
+        self._orders: dict[tuple[tuple[int, ...], ...], list[tuple[int, int]]] = {}
 
-    def per_beat(self, size: int) -> int:
-        chosen = self.stream.per_beat
+    def _sized(self, label: str, size: int) -> Any:
+        """A figure of the stream that may differ by size."""
+        chosen = getattr(self.stream, label)
         if isinstance(chosen, dict):
             if size not in chosen:
-                raise AdapterFault(f"{self.name}.per_beat: nothing for size {size}; given: {sorted(chosen)}")
-            chosen = chosen[size]
-        return chosen or len(self.lanes_for(size))
+                raise AdapterFault(f"{self.name}.{label}: nothing for size {size}; given: {sorted(chosen)}")
+            return chosen[size]
+        return chosen
 
-    def lanes_for(self, size: int) -> list[Lane]:
-        chosen = self.stream.lanes
-        if isinstance(chosen, dict):
-            if size not in chosen:
-                raise AdapterFault(f"{self.name}.lanes: nothing for size {size}; given: {sorted(chosen)}")
-            chosen = chosen[size]
-        if chosen is None:
-            return self.lanes
-        if any(not 0 <= n < len(self.lanes) for n in chosen):
-            raise AdapterFault(
-                f"{self.name}.lanes: {max(chosen)} is not a lane; the ports have 0..{len(self.lanes) - 1}"
-            )
-        return [self.lanes[n] for n in chosen]
+    def elements(self, shapes: list[tuple[int, ...]]) -> list[tuple[int, int]]:
+        """(field's place in the stream, index into the raveled field) of all elements in the order of the ports."""
+        key = tuple(shapes)
+        if key not in self._orders:
+            self._orders[key] = self._ordered(shapes)
+        return self._orders[key]
 
-    def beats_for(self, count: int, size: int) -> int:
-        return -(-min(count, self.stream.take or count) // self._fitting(size))
+    def _ordered(self, shapes: list[tuple[int, ...]]) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        for part, shape in enumerate(shapes):
+            chosen, inner = np.arange(int(np.prod(shape))), shape
+            if self.stream.columns is not None and len(shape) == 2:
+                columns = ranges(self.stream.columns)
+                if max(columns) >= shape[1]:
+                    raise AdapterFault(
+                        f"{self.name}.columns: {max(columns)} is not a column; there are 0..{shape[1] - 1}"
+                    )
+                chosen, inner = chosen.reshape(shape)[:, columns].ravel(), (shape[0], len(columns))
+            found += [(part, int(index)) for index in chosen[order_of(self.stream.order, inner)]]
+        return found[: self.stream.take]
 
-    def _fitting(self, size: int) -> int:
-        per_beat, lanes = self.per_beat(size), len(self.lanes_for(size))
-        if per_beat > lanes:
-            raise AdapterFault(f"{self.name}.per_beat: {per_beat} elements do not fit {lanes} lanes")
-        return per_beat
+    def _beat(self, shapes: list[tuple[int, ...]], size: int) -> tuple[int, list[Lane]]:
+        """Elements of a full beat, and the lanes that they take."""
+        lanes, chosen = self.lanes, self._sized("lanes", size)
+        if chosen is not None:
+            chosen = ranges(chosen)
+            if any(not 0 <= n < len(self.lanes) for n in chosen):
+                raise AdapterFault(
+                    f"{self.name}.lanes: {max(chosen)} is not a lane; the ports have 0..{len(self.lanes) - 1}"
+                )
+            lanes = [self.lanes[n] for n in chosen]
+        pitch = self._sized("pitch", size)
+        if pitch is not None:
+            rows, row = shapes[0] if len(shapes[0]) == 2 else (1, shapes[0][0])
+            row = len(ranges(self.stream.columns)) if self.stream.columns is not None else row
+            row = rows if self.stream.order == "transposed" else row
+            if row > min(pitch, len(lanes)):
+                raise AdapterFault(
+                    f"{self.name}.pitch: a row of {row} elements does not fit {min(pitch, len(lanes))} lanes"
+                )
+            lanes = [lane for begin in range(0, len(lanes) - row + 1, pitch) for lane in lanes[begin : begin + row]]
+        per_beat = self._sized("per_beat", size) or len(lanes)
+        if per_beat > len(lanes):
+            raise AdapterFault(f"{self.name}.per_beat: {per_beat} elements do not fit {len(lanes)} lanes")
+        return per_beat, lanes
 
-    def pack(self, values: np.ndarray, size: int) -> list[int]:
-        """Beats of a field. Raises AdapterFault for a value that its lane cannot hold."""
-        order = order_of(self.stream.order, values.shape)
-        flat = [int(value) for value in values.ravel()[order]][: self.stream.take]
-        per_beat, lanes = self._fitting(size), self.lanes_for(size)
+    def beats_for(self, shapes: list[tuple[int, ...]], size: int) -> int:
+        return -(-len(self.elements(shapes)) // self._beat(shapes, size)[0])
+
+    def parts(self, shapes: list[tuple[int, ...]], size: int) -> list[int]:
+        """For each beat, the place of the field that its first element belongs to."""
+        per_beat = self._beat(shapes, size)[0]
+        return [part for part, _ in self.elements(shapes)[::per_beat]]
+
+    def pack(self, values: list[np.ndarray], size: int) -> list[int]:
+        """Beats of the fields. Raises AdapterFault for a value that its lane cannot hold."""
+        shapes = [each.shape for each in values]
+        flat = [int(values[part].ravel()[index]) for part, index in self.elements(shapes)]
+        per_beat, lanes = self._beat(shapes, size)
         beats = []
         for begin in range(0, len(flat), per_beat):
             word = 0
@@ -122,19 +158,19 @@ class Layout:
             beats.append(word)
         return beats
 
-    def unpack(self, beats: list[int], shape: tuple[int, ...], size: int) -> np.ndarray:
-        """int64 field of `shape` from its beats."""
-        count = int(np.prod(shape))
-        per_beat, lanes = self._fitting(size), self.lanes_for(size)
+    def unpack(self, beats: list[int], size: int, expected: list[np.ndarray]) -> list[np.ndarray]:
+        """int64 fields from their beats, shaped as `expected`; what does not go over the ports is taken as right."""
+        shapes = [each.shape for each in expected]
+        per_beat, lanes = self._beat(shapes, size)
         flat: list[int] = []
         for word in beats:
             for lane in lanes[:per_beat]:
                 value = (word >> lane.offset) & ((1 << lane.width) - 1)
                 flat.append(value - (1 << lane.width) if self.signed and value >> (lane.width - 1) else value)
-        found = np.zeros(count, np.int64)
-        used = flat[: min(count, self.stream.take or count)]
-        found[order_of(self.stream.order, shape)[: len(used)]] = used
-        return found.reshape(shape)
+        found = [each.astype(np.int64).ravel() for each in expected]
+        for (part, index), value in zip(self.elements(shapes), flat, strict=False):
+            found[part][index] = value
+        return [each.reshape(shape) for each, shape in zip(found, shapes, strict=True)]
 
 
 def pack_bits(beat: int, width: int, length: int, align: str) -> str:

@@ -13,20 +13,21 @@ CONSTANT = re.compile(r"\d+|\d*'s?[bodhBODH][0-9a-fA-FxXzZ_]+|'[01]")
 
 @dataclass
 class InputPlan:
-    """One input: its data ports, then the ports under `set`, concatenated from the low bits up."""
+    """One input: data ports, then those of `set`, then those of `strobe`, concatenated from the low bits up."""
 
     name: str
     stream: Input
     layout: Layout | None  # None for written-out beats
     extra: list[Port] = field(default_factory=list)
+    strobes: list[Port] = field(default_factory=list)
 
     @property
     def width(self) -> int:
-        return (self.layout.width if self.layout else 0) + sum(port.width for port in self.extra)
+        return sum(port.width for port in self.ports)
 
     @property
     def ports(self) -> list[Port]:
-        return [*(self.layout.ports if self.layout else []), *self.extra]
+        return [*(self.layout.ports if self.layout else []), *self.extra, *self.strobes]
 
 
 @dataclass
@@ -65,13 +66,16 @@ class Plan:
             if adapter.control.start:
                 self._drive(adapter.control.start.port, "control.start.port", 1)
             if adapter.control.done:
-                self._watch(adapter.control.done.port, "control.done.port")
+                self._signal(adapter.control.done.port, "control.done.port")
         for name, stream in adapter.inputs.items():
             self.inputs.append(self._input(name, stream))
         for name, out in adapter.outputs.items():
             self.outputs.append(self._output(name, out))
         for name, port in adapter.memory_ports.items():
             self._memory_port(name, port)
+        for name, reply in adapter.replies.items():
+            self._words(reply.request, f"replies.{name}.request")
+            self._drive(reply.port, f"replies.{name}.port", 1)
         for name, each in self.ports.items():
             if each.direction == "INOUT":
                 raise AdapterFault(f"port {name} of {adapter.top} is bidirectional, which the wrapper cannot connect")
@@ -89,17 +93,50 @@ class Plan:
         return self.ports[name]
 
     def _drive(self, name: str, where: str, width: int | None = None) -> Port:
+        name = name.removeprefix("!")
         port = self._find(name, where)
         if port.direction != "INPUT":
             raise AdapterFault(f"{where}: {name} is an output of {self.adapter.top}")
-        if name in self.driven:
-            raise AdapterFault(f"{where}: {name} is driven by {self.driven[name]} already")
+        if name in self.driven and not self._in_turn(where, self.driven[name]):
+            raise AdapterFault(
+                f"{where}: {name} is driven by {self.driven[name]} already; streams may share a port where `after` "
+                "orders them"
+            )
         if width is not None and port.width != width:
             raise AdapterFault(f"{where}: {name} has {port.width} bits, this wants {width}")
         self.driven[name] = where
         return port
 
+    def _in_turn(self, later: str, earlier: str) -> bool:
+        """Whether two streams come one after the other in a transaction, so that they may share a port."""
+        words = [text.split(".") for text in (later, earlier)]
+        if any(each[0] != "inputs" for each in words):
+            return False
+        streams, name, wanted = self.adapter.inputs, words[0][1], words[1][1]
+        if streams[wanted].before_start and not streams[name].before_start:
+            return True
+        while streams[name].after is not None:
+            name = streams[name].after or ""
+            if name == wanted:
+                return True
+        return False
+
+    def _signal(self, text: str, where: str) -> None:
+        """A signal that the wrapper looks at: an output, or an expression over ports."""
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", text):
+            self._watch(text, where)
+        else:
+            self._words(text, where)
+
     def _watch(self, name: str, where: str) -> Port:
+        """An output, or bits of it: `res[7:0]`."""
+        bits = re.fullmatch(r"([A-Za-z_][A-Za-z0-9_$]*)\[(\d{1,6})(?::(\d{1,6}))?\]", name)
+        if bits:
+            port = self._watch(bits[1], where)
+            high, low = int(bits[2]), int(bits[3] or bits[2])
+            if port.entries or port.ascending or not low <= high < port.width:
+                raise AdapterFault(f"{where}: {name} are no bits of {port.name}, which has {port.width - 1}:0")
+            return Port(name, port.direction, high - low + 1)
         port = self._find(name, where)
         if port.direction != "OUTPUT":
             raise AdapterFault(f"{where}: {name} is an input of {self.adapter.top}")
@@ -117,20 +154,21 @@ class Plan:
         data = [self._drive(each, f"{where}.ports") for each in stream.port_names()]
         extra_names = list(stream.set) + (list(stream.writes[0]) if stream.writes else [])
         extra = [self._drive(each, f"{where}.set") for each in extra_names]
+        strobes = [self._drive(each, f"{where}.strobe") for each in stream.strobe]
         if stream.valid:
             self._drive(stream.valid, f"{where}.valid", 1)
         for label, port in (("ready", stream.ready), ("request", stream.request)):
             if port:
-                self._watch(port, f"{where}.{label}")
+                self._signal(port, f"{where}.{label}")
         for label in ("address", "enable", "consumed"):
             self._words(getattr(stream, label), f"{where}.{label}")
-        return InputPlan(name, stream, Layout(where, stream, data) if data else None, extra)
+        return InputPlan(name, stream, Layout(where, stream, data) if data else None, extra, strobes)
 
     def _output(self, name: str, out: Output) -> OutputPlan:
         where = f"outputs.{name}"
         data = [self._watch(each, f"{where}.ports") for each in out.port_names()]
         if out.valid:
-            self._watch(out.valid, f"{where}.valid")
+            self._signal(out.valid, f"{where}.valid")
         if out.ready:
             self._drive(out.ready, f"{where}.ready", 1)
         if out.kind == "read":
@@ -145,7 +183,7 @@ class Plan:
 
     def _memory_port(self, name: str, port: MemoryPort) -> None:
         where = f"memory_ports.{name}"
-        self._watch(port.start.port, f"{where}.start.port")
+        self._signal(port.start.port, f"{where}.start.port")
         for label in ("done", "valid", "enable"):
             if getattr(port, label):
                 self._drive(getattr(port, label), f"{where}.{label}", 1)
@@ -163,7 +201,8 @@ class Plan:
                     f"did you mean {near[0]!r}?" if near else f"this transaction has {', '.join(self.planes) or 'none'}"
                 )
                 raise AdapterFault(f"{here}.plane: no plane {command.plane!r}; {hint}")
-            for label in ("when", "x", "y"):
-                self._words(getattr(command, label), f"{here}.{label}")
+            for label in ("when", "x", "y", "width", "height"):
+                text = getattr(command, label)
+                self._words(text if isinstance(text, str) else None, f"{here}.{label}")
             if (port.data_in if command.direction == "in" else port.data_out) is None:
                 raise AdapterFault(f"{here}: direction {command.direction} needs `data_{command.direction}`")

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,15 @@ int main(int argc, char** argv) {{
     context.commandArgs(argc, argv);
     context.traceEverOn(true);
     V{wrapper.TOP} top{{&context}};
-    top.tb_clk = 0;
     while (!context.gotFinish()) {{
-        top.tb_clk = !top.tb_clk;
+        top.tb_clk = 0;
+        context.timeInc(5000);
+        top.eval();
+        top.tb_sample = 1;
+        context.timeInc(4000);
+        top.eval();
+        top.tb_sample = 0;
+        top.tb_clk = 1;
         context.timeInc(1000);
         top.eval();
     }}
@@ -36,9 +42,9 @@ int main(int argc, char** argv) {{
 # A clock of its own, for simulators without a main program.
 _CLOCK = f"""`timescale 1ns/1ps
 module tasic_clock;
-reg tb_clk; initial tb_clk = 0;
-always #1 tb_clk = ~tb_clk;
-{wrapper.TOP} bench (.tb_clk(tb_clk));
+reg tb_clk, tb_sample; initial begin tb_clk = 0; tb_sample = 0; end
+always begin #5 tb_clk = 0; #4 tb_sample = 1; #1 tb_sample = 0; tb_clk = 1; end
+{wrapper.TOP} bench (.tb_clk(tb_clk), .tb_sample(tb_sample));
 endmodule
 """
 
@@ -187,10 +193,12 @@ def _build_verilator(adapter: Adapter, sources: SourceSet, bench: Path, folder: 
     timing = adapter.tool.timing
     top = "tasic_clock" if timing else wrapper.TOP
     (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
+    zero = adapter.tool.undefined is not None and adapter.tool.undefined.value == "zero"
+    undefined = ["--x-assign", "0", "--x-initial", "0"] if zero else ["--x-assign", "unique", "--x-initial", "unique"]
     command = [
         *verilator_command(adapter), *(["--binary"] if timing else ["--cc", "--exe", "--build"]), "-j", "2",
         "--top-module", top,
-        "--Mdir", str(folder / "model"), "-o", "simulation", "--x-assign", "unique", "--x-initial", "unique",
+        "--Mdir", str(folder / "model"), "-o", "simulation", *undefined,
         *(["-CFLAGS", "-std=c++20 -fcoroutines"] if timing else []), *(["--trace"] if waves else []),
         *sources.arguments(), *map(str, sources.files), str(bench),
         str(folder / "tasic_clock.sv") if timing else str(folder / "main.cpp"),
@@ -219,14 +227,18 @@ def _build_icarus(adapter: Adapter, sources: SourceSet, bench: Path, folder: Pat
 
 def run(
     folder: Path, adapter: Adapter, vectors: Vectors, simulator: str, *, seed: int, bubble: int = 0, pressure: int = 0,
-    waves: Path | None = None,
+    waves: Path | None = None, latencies: Mapping[int, int] | None = None,
 ) -> Log:  # fmt: skip
-    """Run `vectors` in the built folder; runs side by side each have a folder of their own."""
+    """Run `vectors` in the built folder; runs side by side each have a folder of their own.
+
+    latencies: cycles of outputs of kind latency, by their number, where they differ from the adapter's.
+    """
     place = folder / f"run-{os.getpid()}-{seed}-{bubble}-{pressure}"
     place.mkdir(exist_ok=True)
     try:
         vectors.write(place)
         plusargs = [f"+total={vectors.count}", f"+seed={seed}", f"+bubble={bubble}", f"+pressure={pressure}"]
+        plusargs += [f"+latency{number}={cycles}" for number, cycles in (latencies or {}).items()]
         if waves is not None:
             plusargs.append("+waves")
         if simulator == "icarus":

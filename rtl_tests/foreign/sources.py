@@ -1,12 +1,14 @@
 """Files of a foreign block: globs and file lists, overlays in a scratch copy, and the ports that Verilator sees."""
 
+import difflib
 import hashlib
 import json
+import math
 import os
 import re
 import shlex
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,8 @@ def gather(adapter: Adapter, folder: Path, scratch: Path) -> SourceSet:
     excluded = {path for text in sources.exclude for path in _glob(folder, text, "sources.exclude")}
     found.files = [path for path in dict.fromkeys(found.files) if path not in excluded]
     found.files += [path for text in sources.stubs for path in _glob(folder, text, "sources.stubs")]
+    # Files that lie beside the one that includes them are found without being asked for, after all other folders.
+    found.incdirs = list(dict.fromkeys([*found.incdirs, *(path.parent for path in found.files)]))
     _overlay(adapter, folder, scratch, found)
     return found
 
@@ -163,10 +167,13 @@ class Port:
     direction: str  # INPUT, OUTPUT, INOUT
     width: int  # bits, all of an unpacked array's entries together
     ascending: bool = False  # the outermost packed range runs upwards: [0:15]
-    entries: int = 0  # of an unpacked array, 0 for a plain port
-    entries_ascending: bool = True
-    low: int = 0  # lowest index of the unpacked range
+    dimensions: tuple[tuple[int, int], ...] = ()  # ranges of an unpacked array, as they are written
     signed: bool = False
+
+    @property
+    def entries(self) -> int:
+        """Elements of an unpacked array, 0 for a plain port."""
+        return math.prod(abs(left - right) + 1 for left, right in self.dimensions) if self.dimensions else 0
 
 
 def read_ports(adapter: Adapter, sources: SourceSet, folder: Path) -> dict[str, Port]:
@@ -182,8 +189,41 @@ def read_ports(adapter: Adapter, sources: SourceSet, folder: Path) -> dict[str, 
     done = subprocess.run(command, capture_output=True, text=True, env=tool_environment(), timeout=600, cwd=folder)
     refuse_findings(adapter, done.stderr)
     if done.returncode or not tree.exists():
-        raise AdapterFault(f"{adapter.block.name}: Verilator does not accept the sources:\n{first_errors(done.stderr)}")
+        modules = _modules(sources)
+        if adapter.top not in modules and f"'{adapter.top}'" in done.stderr:
+            near = difflib.get_close_matches(adapter.top, modules, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(modules[:20]) or 'none'}"
+            raise AdapterFault(f"top: the sources have no module {adapter.top!r}; {hint}")
+        text = f"{adapter.block.name}: Verilator does not accept the sources:\n{first_errors(done.stderr)}"
+        raise AdapterFault(f"{text}{_missing_hint(done.stderr, sources)}")
     return _ports(json.loads(tree.read_text(encoding="utf-8")), adapter.top)
+
+
+def _modules(sources: SourceSet) -> list[str]:
+    """Names of the modules that the files declare."""
+    found: list[str] = []
+    for path in sources.files:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        found += re.findall(r"^\s*module\s+(?:automatic\s+|static\s+)?([A-Za-z_][A-Za-z0-9_$]*)", text, re.MULTILINE)
+    return list(dict.fromkeys(found))
+
+
+def _missing_hint(text: str, sources: SourceSet) -> str:
+    """Where a file lies that was not found, or what stands in for a module that is not there."""
+    include = re.search(r"Cannot find include file: '?([^'\n]+)'?", text)
+    if include:
+        name = Path(include[1].strip()).name
+        roots = dict.fromkeys(path.parent.parent for path in sources.files)
+        places = sorted(path.parent for root in roots for path in [*root.glob(f"*/{name}"), *root.glob(f"*/*/{name}")])
+        where = f"; one lies in {places[0]}" if places else ""
+        return f"\nsources.incdirs: name the folder of {name}{where}"
+    module = re.search(r"Cannot find file containing module: '?([\w$]+)'?", text)
+    if module:
+        return (
+            f"\nsources.files: module {module[1]} is missing; give its file, or a stand-in under sources.stubs "
+            "(vendors' memories and clock gates)"
+        )
+    return ""
 
 
 def verilator_command(adapter: Adapter) -> list[str]:
@@ -272,14 +312,15 @@ def _width(address: str, types: dict[str, Any]) -> tuple[int, bool, bool]:
 
 
 def _port(name: str, direction: str, address: str, types: dict[str, Any]) -> Port:
+    dimensions = []
     try:
         node = types.get(address, {})
-        if node.get("type") != "UNPACKARRAYDTYPE":
-            width, ascending, signed = _width(address, types)
-            return Port(name, direction, width, ascending, signed=signed)
-        left, right = _bounds(node)
-        width, ascending, signed = _width(node["refDTypep"], types)
+        while node.get("type") == "UNPACKARRAYDTYPE":
+            dimensions.append(_bounds(node))
+            address = node["refDTypep"]
+            node = types.get(address, {})
+        width, ascending, signed = _width(address, types)
     except AdapterFault as error:
         raise AdapterFault(f"port {name}: {error}") from None
-    entries = abs(left - right) + 1
-    return Port(name, direction, width * entries, ascending, entries, left < right, min(left, right), signed)
+    port = Port(name, direction, width, ascending, tuple(dimensions), signed)
+    return replace(port, width=width * (port.entries or 1))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from asic_model import timing_table
+from asic_model.chips.reader import ConfigError
 from asic_model.work import encode_work
 from rtl_tests.foreign import check as checking
 from rtl_tests.foreign import simulate
@@ -24,7 +25,8 @@ ADAPTERS = sorted(BLOCKS.glob("*/*.yaml"))
 def variant(tmp_path, block, *changes, file="adapter.yaml"):
     """A copy of a block with text of its adapter or sources replaced: (file, old, new)."""
     for path in (BLOCKS / block).iterdir():
-        (tmp_path / path.name).write_text(path.read_text())
+        text = path.read_text().replace("../../../rtl/", f"{BLOCKS.parents[1]}/rtl/")
+        (tmp_path / path.name).write_text(text)
     for name, old, new in changes:
         text = (tmp_path / name).read_text()
         assert old in text
@@ -88,7 +90,8 @@ def test_memory_ports(tmp_path):
     start = ("adapter.yaml", "start: {port: ext_start}", "start: {port: ext_start, style: fall}")
     slow = ("adapter.yaml", "    latency: 12", "    latency: 32")
     means = []
-    for change in (("adapter.yaml", "read_latency: 1", "read_latency: 1"), start, slow):
+    wide = ("adapter.yaml", 'y: "16 * ext_y", width: 16', 'y: "16 * ext_y", width: "ext_mode == 0 ? 16 : 8"')
+    for change in (wide, start, slow):
         result = checking.check(variant(tmp_path, "pcm_encoder", change), simulator="verilator")
         assert result.passed, checking.report(result)
         means.append(result.timing["measured"]["cycles_mean"])
@@ -151,6 +154,15 @@ def test_overlay_counts_its_matches(tmp_path):
                 checking.check(path, simulator="verilator")
 
 
+def test_bits_beyond_a_vector_are_refused(tmp_path):
+    """Reads beyond a vector give what each simulator likes; the finding names the line."""
+    path = variant(
+        tmp_path, "row_dct4", ("row_dct4.v", "wire [4:0] w =", "wire beyond = s03[OW+:1];\n  wire [4:0] w =")
+    )
+    with pytest.raises(AdapterFault, match=r"SELRANGE: .*row_dct4\.v:\d+"):
+        checking.check(path, simulator="verilator")
+
+
 def test_findings_of_the_build_are_errors(tmp_path):
     """A latch in foreign RTL is refused by name, unless the adapter waives it with a reason."""
     latch = (
@@ -169,7 +181,16 @@ def test_findings_of_the_build_are_errors(tmp_path):
     [
         ("row_dct4", "valid: en\n", "valid: enn\n", "inputs.rows.valid: row_dct4 has no port 'enn'; did you mean"),
         ("row_dct4", "valid: vld", "valid: en", "outputs.columns.valid: en is an input of row_dct4"),
-        ("row_dct4", "top: row_dct4", "top: row_dct5", "row_dct5"),
+        ("row_dct4", "top: row_dct4", "top: row_dct5", "no module 'row_dct5'; did you mean 'row_dct4'?"),
+        ("table_quant", "      - {cfg_adr: 4", "      - {res_adr: 4", "every write names the same ports"),
+        ("loop_quant", "    after: registers\n", "", "dat is driven by inputs.registers.set already; streams may"),
+        ("loop_quant", "after: registers", "after: register", "residual.after: 'register' is no stream above it"),
+        ("loop_quant", "written_by: levels", "written_by: level", "no output of kind ram 'level'; one of levels"),
+        ("loop_quant", "request: grant_req", "request: grant_rq", "no port 'grant_rq'; did you mean 'grant_req'?"),
+        ("sad_bus", "out_word[15:0]", "out_word[35:20]", "out_word[35:20] are no bits of out_word, which has 33:0"),
+        ("sad_bus", "ref_dv: part == 1", "ref_dv: parts == 1", "no field 'parts'"),
+        ("tile_dct", "pitch: 8, set", "pitch: 2, set", "a row of 4 elements does not fit 2 lanes"),
+        ("edge_pipe", "first: high\n    set", "first: high\n    columns: 3..9\n    set", "9 is not a column"),
         ("row_dct4", 'ports: "x{0..3}"', 'ports: "x{0..2}"', "port x3 of row_dct4 (9 bits) is driven by nothing"),
         ("row_dct4", "core: [4]", "core: [16]", "supports.forward.core: no size 16; allowed: 4, 8"),
         ("row_dct4", "forward: {", "foward: {", "supports: no 'foward'; did you mean 'forward'?"),
@@ -186,7 +207,7 @@ def test_findings_of_the_build_are_errors(tmp_path):
 )  # fmt: skip
 def test_adapter_that_does_not_fit_is_explained(tmp_path, block, old, new, message):
     """What is wrong, where, and what would be right; before anything is built."""
-    with pytest.raises(AdapterFault) as caught:
+    with pytest.raises((AdapterFault, ConfigError)) as caught:
         checking.check(variant(tmp_path, block, ("adapter.yaml", old, new)), vectors=10, simulator="verilator")
     assert message in str(caught.value)
 
@@ -227,3 +248,50 @@ def test_table_is_written_whole(tmp_path):
     assert table["law"]["per"] == {"intra_prediction_blocks": 1.0}
     assert np.isclose(table["measured"]["cycles_per_unit"], 16)
     assert [path.name for path in tmp_path.iterdir()] == ["t.json"]
+
+
+def test_near_misses_are_named(tmp_path):
+    """An order forgotten and a latency off by one: the message names the field that would make the answers right."""
+    path = variant(tmp_path, "row_dct4", ("adapter.yaml", "    order: transposed ", "    order: raster # "))
+    result = checking.check(path, vectors=20, simulator="verilator")
+    assert "that is the answer transposed: `order: transposed` here" in result.failures[0]
+    path = variant(tmp_path, "butterfly8", ("adapter.yaml", "latency: 6", "latency: 5"))
+    result = checking.check(path, vectors=20, simulator="verilator")
+    assert "with `latency: 6` the answers are right" in result.failures[0]
+
+
+def test_latency_is_looked_for(tmp_path):
+    """The wrong arithmetic has no latency at which it is right."""
+    path = variant(tmp_path, "tile_dct", ("tile_dct.sv", "89, 83", "88, 83"))
+    result = checking.check(path, vectors=20, simulator="verilator")
+    assert "outputs.tile.latency: none of 0..127 cycles gives right answers" in result.failures[0]
+
+
+def test_power_up_values(tmp_path):
+    """A block without reset that counts on zeros fails with random ones, and says nothing if they are declared zero."""
+    path = variant(
+        tmp_path, "sad_bus", ("adapter.yaml", "undefined: {value: zero", "undefined: {value: random"),
+        ("adapter.yaml", "vectors: 100", "vectors: 20\ntimeout_cycles: 2000"),
+    )  # fmt: skip
+    assert not checking.check(path, simulator="verilator").passed
+
+
+def test_faults_behind_the_new_conventions(tmp_path):
+    """Levels that are read back wrongly, a quarter's sum that is not begun anew."""
+    for block, fault, said in (
+        ("loop_quant", ("loop_quant.v", "<= lv_rd;", "<= {lv_rd[63:1], 1'b0};"), "reconstruction: element"),
+        ("sad_bus", ("sad_bus.v", "rd[4:0] == 5'd4;", "rd[4:0] == 5'd5;"), "sad: element"),
+    ):
+        (tmp_path / block).mkdir()
+        result = checking.check(variant(tmp_path / block, block, fault), vectors=40, simulator="verilator")
+        assert said in result.failures[0]
+
+
+def test_search_that_skips_candidates_has_a_limit(tmp_path):
+    """A skipped column costs some SAD in sum; how much is a figure, and a limit that is passed fails the check."""
+    path = variant(
+        tmp_path, "pulse_search", ("pulse_search.v", "if (dx == 8) begin dx", "if (dx == 7) begin dx"),
+        ("adapter.yaml", "cost: optimal", "cost: consistent, sad_excess_percent: 0.01"),
+    )  # fmt: skip
+    result = checking.check(path, vectors=40, simulator="verilator")
+    assert "tolerance.sad_excess_percent is 0.01" in result.failures[0]

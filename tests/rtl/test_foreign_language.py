@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from asic_model import timing_table
 from asic_model.chips.reader import ConfigError
 from rtl_tests.foreign import expressions, sources
-from rtl_tests.foreign.description import Input, expand, json_schema, parse_adapter
+from rtl_tests.foreign.description import Input, expand, json_schema, ranges
 from rtl_tests.foreign.layout import Layout, order_of, zigzag_scan
+from rtl_tests.foreign.reading import parse_adapter
 from rtl_tests.foreign.sources import Port, SourceSet
 from rtl_tests.foreign.transactions.block_transform import hevc_forward, hevc_inverse, hevc_matrix
 from rtl_tests.foreign.transactions.intra_predict import hevc_predict
@@ -63,6 +64,13 @@ def test_names_of_the_engines_are_transactions():
         ("valid: en", "valid: en, set: {q: 'qp +'}", "'qp +' is not an expression"),
         ("valid: en", "valid: en, set: {q: '__import__(1)'}", "functions are min, max, abs, log2"),
         ("kind: valid, valid: en", "kind: ram, address: 'a; $finish'", "is not an expression over ports"),
+        ("valid: en", "valid: '!!en'", "inputs.rows.valid: '!!en' is not allowed"),
+        ("valid: vld", "valid: 'vld; x'", "is not an expression over ports"),
+        ("field: block, kind: valid, valid: en", "field: [block, Ab], kind: valid, valid: en", "'Ab' is not a field"),
+        ("valid: en", "valid: en, columns: 0..x", "is not a list of numbers and ranges"),
+        ("valid: en", "valid: en, after: rows", "needs a `control` section"),
+        ("valid: vld", "valid: vld, latency: unknown", "only kind latency looks for its latency"),
+        ("kind: valid, valid: en", "kind: hold, strobe: {a: 1}", "`strobe` belongs to kinds valid and valid_ready"),
         ("{files: [a.v]}", "{files: [a.v], overlay: [{file: a, replace: ['(', x], why: w}]}", "not a regular exp"),
     ],
 )  # fmt: skip
@@ -144,21 +152,21 @@ def test_lanes_of_a_descending_and_an_ascending_port():
     """[3:0][7:0] carries element 0 in the low byte, [0:3][7:0] in the high one."""
     values = np.array([[1, 2], [3, 4]])
     down, up = Port("p", "INPUT", 32), Port("p", "INPUT", 32, ascending=True)
-    assert Layout("s", stream(width=8), [down]).pack(values, 2) == [0x04030201]
-    assert Layout("s", stream(width=8), [up]).pack(values, 2) == [0x01020304]
-    assert Layout("s", stream(width=8, first="high"), [down]).pack(values, 2) == [0x01020304]
-    assert Layout("s", stream(width=8, order="transposed"), [down]).pack(values, 2) == [0x04020301]
+    assert Layout("s", stream(width=8), [down]).pack([values], 2) == [0x04030201]
+    assert Layout("s", stream(width=8), [up]).pack([values], 2) == [0x01020304]
+    assert Layout("s", stream(width=8, first="high"), [down]).pack([values], 2) == [0x01020304]
+    assert Layout("s", stream(width=8, order="transposed"), [down]).pack([values], 2) == [0x04020301]
 
 
 def test_lanes_of_an_unpacked_port_and_of_several_ports():
     """An unpacked array comes with its first index lowest; several ports come in the order given."""
     values = np.array([1, 2, 3, 4])
-    unpacked = Port("p", "INPUT", 32, entries=4)
-    assert Layout("s", stream(), [unpacked]).pack(values, 4) == [0x04030201]
+    unpacked = Port("p", "INPUT", 32, dimensions=((0, 3),))
+    assert Layout("s", stream(), [unpacked]).pack([values], 4) == [0x04030201]
     four = [Port(f"p{n}", "INPUT", 8) for n in range(4)]
-    assert Layout("s", stream(), four).pack(values, 4) == [0x04030201]
+    assert Layout("s", stream(), four).pack([values], 4) == [0x04030201]
     chosen = stream(width=4, per_beat=2, lanes=[0, 3])
-    assert Layout("s", chosen, [Port("p", "INPUT", 16)]).pack(values, 4) == [0x2001, 0x4003]
+    assert Layout("s", chosen, [Port("p", "INPUT", 16)]).pack([values], 4) == [0x2001, 0x4003]
 
 
 @given(
@@ -173,9 +181,38 @@ def test_packing_is_undone_by_unpacking(rows, per_beat, ascending, signed, order
     layout = Layout(
         "s", stream(width=4, signed=signed, order=order, per_beat=per_beat), [Port("p", "INPUT", 16, ascending)]
     )
-    beats = layout.pack(values, size)
-    assert len(beats) == layout.beats_for(values.size, size) == -(-size * size // per_beat)
-    assert (layout.unpack(beats, values.shape, size) == values).all()
+    beats = layout.pack([values], size)
+    assert len(beats) == layout.beats_for([values.shape], size) == -(-size * size // per_beat)
+    assert (layout.unpack(beats, size, [0 * values])[0] == values).all()
+
+
+def test_numbers_are_counted_out():
+    assert ranges("0..3 8, 11..9") == [0, 1, 2, 3, 8, 11, 10, 9]
+    with pytest.raises(ValueError, match="not a list of numbers"):
+        ranges("0-3")
+
+
+def test_rows_at_a_pitch():
+    """Lanes 0, 1 and 4, 5 of eight: a 2x2 block in the corner of two rows of four."""
+    layout = Layout("s", stream(width=4, pitch={2: 4, 4: 4}), [Port("p", "INPUT", 32)])
+    assert layout.pack([np.array([[1, 2], [3, 4]])], 2) == [0x00430021]
+    four = np.arange(16).reshape(4, 4)
+    assert layout.pack([four], 4) == [0x76543210, 0xFEDCBA98]
+    assert (layout.unpack([0x76543210, 0xFEDCBA98], 4, [0 * four])[0] == four).all()
+
+
+def test_columns_and_several_fields():
+    """Columns 2 and 1 of each row; of two fields the second follows the first, also within a beat."""
+    block = np.array([[1, 2, 3], [4, 5, 6]])
+    layout = Layout("s", stream(width=4, columns="2..1"), [Port("p", "INPUT", 8)])
+    assert layout.pack([block], 2) == [0x23, 0x56]
+    right = np.array([[9, 0, 0], [9, 0, 0]])
+    assert layout.unpack([0x23, 0x56], 2, [right])[0].tolist() == [[9, 2, 3], [9, 5, 6]]
+    two = Layout("s", stream(width=4, per_beat=2), [Port("p", "INPUT", 8)])
+    fields = [np.array([1, 2, 3]), np.array([4])]
+    assert two.pack(fields, 4) == [0x21, 0x43]
+    assert two.parts([each.shape for each in fields], 4) == [0, 0]
+    assert [each.tolist() for each in two.unpack([0x21, 0x43], 4, [0 * fields[0], 0 * fields[1]])] == [[1, 2, 3], [4]]
 
 
 def test_zigzag_is_figure_8_8():

@@ -1,11 +1,13 @@
 """What all transactions have in common: vectors, fields, and the comparison of answers."""
 
 import difflib
+import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
+from rtl_tests.foreign import hints
 from rtl_tests.foreign.description import Adapter
 from rtl_tests.foreign.sources import AdapterFault
 
@@ -53,11 +55,13 @@ class Transaction:
                 hint = f"did you mean {near[0]!r}?" if near else f"{self.name} has {', '.join(self.options) or 'none'}"
                 raise AdapterFault(f"options.{name}: unknown; {hint}")
             default = self.options[name][0]
-            if type(value) is not type(default):
+            # A share may be a whole number, n for 1/n.
+            if type(value) is not type(default) and not (default in ("1/3", "1/6") and type(value) is int):
                 raise AdapterFault(
                     f"options.{name}: {value!r} is not a {type(default).__name__} ({self.options[name][1]})"
                 )
             self.option[name] = value
+        self._before: dict[str, np.ndarray] = {}  # the answers to the last vector that was judged
         self.asked = self._asked()
 
     def _asked(self) -> list[tuple[str, str, int]]:
@@ -123,18 +127,36 @@ class Transaction:
         raise NotImplementedError
 
     def judge(self, vector: Vector, answer: dict[str, Any]) -> str | None:
-        """None if `answer` is right, else the first difference in words."""
+        """None if `answer` is right, else the first difference in words, with a hint where there is one."""
         for name, expected in vector.expected.items():
             if name not in answer:
                 continue
             found = answer[name]
             if isinstance(expected, str):
-                text = bits_differ(expected, found)
+                text, hint = self.bits_differ(expected, found), hints.bits_hint(expected, found)
             else:
                 text = self._arrays_differ(expected, found)
+                hint = hints.array_hint(expected, found, self._before.get(name)) if text else None
+                self._before[name] = expected
             if text:
-                return f"{name}: {text}"
+                return f"{name}: {text}{f' ({hint})' if hint else ''}"
         return None
+
+    def start_judging(self) -> None:
+        """Called before the vectors of a run are judged."""
+        self._before.clear()
+
+    def judge_sum(self) -> str | None:
+        """What is wrong with all answers together, after each alone was right."""
+        return None
+
+    def figures(self) -> dict[str, float]:
+        """Further figures of a run, for the report."""
+        return {}
+
+    def bits_differ(self, expected: str, found: str) -> str | None:
+        """The first difference of two strings of bits."""
+        return bits_differ(expected, found)
 
     def _arrays_differ(self, expected: np.ndarray, found: np.ndarray) -> str | None:
         allowed = self.adapter.tolerance.max_abs or 0
@@ -168,6 +190,14 @@ def bits_differ(expected: str, found: str) -> str | None:
         f"bit {same} of {len(expected)}: ...{found[max(0, same - 8) : same + 16]} came, "
         f"...{expected[max(0, same - 8) : same + 16]} was expected ({len(found)} bits came)"
     )
+
+
+def share(option: int | str, name: str) -> tuple[int, int]:
+    """Numerator and denominator of an option that is a share of one: 3 and "1/3" are a third."""
+    match = re.fullmatch(r"(\d{1,9})/([1-9]\d{0,9})", str(option) if isinstance(option, str) else f"1/{option}")
+    if match is None:
+        raise AdapterFault(f"options.{name}: {option!r} is not a share; allowed: n for 1/n, or text like 682/2048")
+    return int(match[1]), int(match[2])
 
 
 def unit_of(standard: str) -> tuple[int, str]:

@@ -1,13 +1,13 @@
 """Transforms of residual blocks, both ways, with and without quantisation.
 
 H.264: core transforms 4x4 and 8x8 and the Hadamard transforms of DC coefficients (8.5); HEVC: DCT 4..32 and DST 4
-(8.6.4.2), 8 bits; JPEG and MPEG-2: the 8x8 cosine transform, rounded, to be compared with a tolerance.
+(8.6.4.2); JPEG and MPEG-2: the 8x8 cosine transform, rounded, to be compared with a tolerance.
 
 forward           residual -> coefficients. HEVC: intermediate shifts as in the reference encoder, rows first
 inverse           coefficients -> residual
 quantise          coefficients -> levels, dead zone 1/`dead_zone_intra` or 1/`dead_zone_inter` of a step
 dequantise        levels -> scaled coefficients, flat scaling lists
-forward_quantise  residual -> levels
+forward_quantise  residual -> levels (`block`), and what they stand for (`reconstruction`: the residual again)
 dequantise_inverse  levels -> residual
 """
 
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from asic_model.codecs.h264.tables import NORM_ADJUST_4X4, NORM_ADJUST_8X8
-from rtl_tests.foreign.transactions.base import Transaction, Vector, unit_of
+from rtl_tests.foreign.sources import AdapterFault
+from rtl_tests.foreign.transactions.base import Transaction, Vector, share, unit_of
 
 _OPS = ("forward", "inverse", "quantise", "dequantise", "forward_quantise", "dequantise_inverse")
 _H264_4 = np.array([[1, 1, 1, 1], [2, 1, -1, -2], [1, -1, -1, 1], [1, -2, 2, -1]], np.int64)
@@ -65,18 +66,19 @@ def _shift(values: np.ndarray, bits: int) -> np.ndarray:
     return (values + (1 << bits >> 1)) >> bits
 
 
-def hevc_forward(block: np.ndarray, matrix: np.ndarray, rows_first: bool = True) -> np.ndarray:
-    """Residual to coefficients as the reference encoder shifts them, 8 bits."""
+def hevc_forward(block: np.ndarray, matrix: np.ndarray, rows_first: bool = True, bit_depth: int = 8) -> np.ndarray:
+    """Residual to coefficients as the reference encoder shifts them."""
     log2 = len(block).bit_length() - 1
+    first, second = log2 - 1 + bit_depth - 8, log2 + 6
     if rows_first:
-        return _shift(matrix @ _shift(block @ matrix.T, log2 - 1), log2 + 6)
-    return _shift(_shift(matrix @ block, log2 - 1) @ matrix.T, log2 + 6)
+        return _shift(matrix @ _shift(block @ matrix.T, first), second)
+    return _shift(_shift(matrix @ block, first) @ matrix.T, second)
 
 
-def hevc_inverse(coefficients: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """8.6.4.2: columns first, 16 bits between, 8-bit samples."""
+def hevc_inverse(coefficients: np.ndarray, matrix: np.ndarray, bit_depth: int = 8) -> np.ndarray:
+    """8.6.4.2: columns first, 16 bits between; the second shift (8.6.2, bdShift) leaves samples."""
     between = np.clip(_shift(matrix.T @ coefficients, 7), -32768, 32767)
-    return _shift(between @ matrix, 12)
+    return _shift(between @ matrix, 20 - bit_depth)
 
 
 def h264_inverse_4(c: np.ndarray) -> np.ndarray:
@@ -177,9 +179,17 @@ class BlockTransform(Transaction):
     options = {  # noqa: RUF012
         "rounding": (True, "H.264 inverse: the final (x + 32) >> 6 is the block's"),
         "rows_first": (True, "HEVC forward: which stage is rounded first"),
-        "dead_zone_intra": (3, "quantisation: 1/n of a step is added, intra"),
-        "dead_zone_inter": (6, "quantisation: 1/n of a step is added, inter"),
+        "dead_zone_intra": ("1/3", "quantisation: share of a step that is added, intra: 3 or text, 682/2048"),
+        "dead_zone_inter": ("1/6", "quantisation: the same, inter"),
+        "bit_depth": (8, "HEVC: bits of a sample, 8..12"),
     }
+
+    @property
+    def bit_depth(self) -> int:
+        depth = int(self.option["bit_depth"])
+        if not 8 <= depth <= 12 or (depth != 8 and self.adapter.block.standard != "hevc"):
+            raise AdapterFault(f"options.bit_depth: {depth} is not allowed; 8..12 for hevc, 8 for the others")
+        return depth
 
     def _vector(self, op: str, kind: str, size: int, block: np.ndarray, qp: int, intra: int) -> Vector:
         fields = {
@@ -187,7 +197,11 @@ class BlockTransform(Transaction):
             "inverse": int(op in ("inverse", "dequantise", "dequantise_inverse")), "dst": int(kind == "dst"),
             "hadamard": int(kind == "hadamard"), "operation": _OPS.index(op), "ones": np.ones((size, size), np.int64),
         }  # fmt: skip
-        return Vector(op, kind, size, fields, {"block": self._answer(op, kind, block.astype(np.int64), qp, intra)})
+        expected = {"block": self._answer(op, kind, block.astype(np.int64), qp, intra)}
+        if op == "forward_quantise":
+            # What an encoder's loop goes on with: the residual that the levels stand for.
+            expected["reconstruction"] = self._inverse(kind, self._scale(expected["block"], qp))
+        return Vector(op, kind, size, fields, expected)
 
     def _answer(self, op: str, kind: str, block: np.ndarray, qp: int, intra: int) -> np.ndarray:
         if op == "forward":
@@ -206,7 +220,10 @@ class BlockTransform(Transaction):
         size, standard = len(block), self.adapter.block.standard
         if standard == "hevc":
             return hevc_forward(
-                block, _HEVC_DST if kind == "dst" else hevc_matrix(size), bool(self.option["rows_first"])
+                block,
+                _HEVC_DST if kind == "dst" else hevc_matrix(size),
+                bool(self.option["rows_first"]),
+                self.bit_depth,
             )
         if standard != "h264":
             return np.rint(_cosine() @ block @ _cosine().T).astype(np.int64)
@@ -217,7 +234,7 @@ class BlockTransform(Transaction):
     def _inverse(self, kind: str, block: np.ndarray) -> np.ndarray:
         size, standard = len(block), self.adapter.block.standard
         if standard == "hevc":
-            return hevc_inverse(block, _HEVC_DST if kind == "dst" else hevc_matrix(size))
+            return hevc_inverse(block, _HEVC_DST if kind == "dst" else hevc_matrix(size), self.bit_depth)
         if standard != "h264":
             return np.rint(_cosine().T @ block @ _cosine()).astype(np.int64)
         if kind == "hadamard":
@@ -227,20 +244,21 @@ class BlockTransform(Transaction):
 
     def _quantise(self, coefficients: np.ndarray, qp: int, intra: int) -> np.ndarray:
         size = len(coefficients)
-        fraction = int(self.option["dead_zone_intra" if intra else "dead_zone_inter"])
+        name = "dead_zone_intra" if intra else "dead_zone_inter"
+        part, whole = share(self.option[name], f"{name}")
         if self.adapter.block.standard == "hevc":
-            shift = 14 + qp // 6 + 15 - 8 - (size.bit_length() - 1)
+            shift = 14 + qp // 6 + 15 - self.bit_depth - (size.bit_length() - 1)
             factor: Any = _HEVC_QUANT[qp % 6]
         else:
             shift = 15 + qp // 6 + (size == 8)
             factor = np.array(_FACTOR[size])[qp % 6][_CLASS[size]]
-        levels = (np.abs(coefficients) * factor + (1 << shift) // fraction) >> shift
+        levels = (np.abs(coefficients) * factor + (part << shift) // whole) >> shift
         return np.sign(coefficients) * levels
 
     def _scale(self, levels: np.ndarray, qp: int) -> np.ndarray:
         size = len(levels)
         if self.adapter.block.standard == "hevc":
-            shift = 8 + (size.bit_length() - 1) - 5
+            shift = self.bit_depth + (size.bit_length() - 1) - 5
             return np.clip(_shift((levels * 16 * _HEVC_SCALE[qp % 6]) << (qp // 6), shift), -32768, 32767)
         if size == 4:
             return (levels * NORM_ADJUST_4X4.astype(np.int64)[qp % 6][_CLASS[4]]) << (qp // 6)
@@ -249,7 +267,7 @@ class BlockTransform(Transaction):
     def _range(self, op: str, kind: str) -> tuple[int, int]:
         """Values of the input block."""
         if op in ("forward", "forward_quantise"):
-            wide = 16 * 255 if kind == "hadamard" else 255
+            wide = 16 * 255 if kind == "hadamard" else (1 << self.bit_depth) - 1
             return self.bound("block", -wide, wide)
         return self.bound("block", -32768, 32767) if op in ("inverse", "quantise") else self.bound("block", -2063, 2063)
 
@@ -274,12 +292,12 @@ class BlockTransform(Transaction):
         ]
 
     def _legal_peak(self, kind: str, size: int) -> tuple[int, int]:
-        peak = int(np.abs(self._forward(kind, np.full((size, size), 255, np.int64))).max())
+        peak = int(np.abs(self._forward(kind, np.full((size, size), (1 << self.bit_depth) - 1, np.int64))).max())
         return -peak, peak
 
     def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
         """Residuals of all amplitudes; coefficients and levels are what such residuals become, so all are legal."""
-        peak = 16 * 255 if kind == "hadamard" else 255
+        peak = 16 * 255 if kind == "hadamard" else (1 << self.bit_depth) - 1
         amplitude = int(rng.choice([2, 16, 64, peak]))
         block = rng.integers(-amplitude, amplitude + 1, (size, size))
         if rng.random() < 0.2:

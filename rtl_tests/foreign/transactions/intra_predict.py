@@ -1,7 +1,8 @@
 """Intra prediction: neighbours and a mode give a block.
 
 H.264: modes of Intra4x4, 8x8 (reference filtering included), 16x16 and chroma (8.3), by the model's kernels, which
-tests/engines holds to a twin written from the standard. HEVC: the 35 modes of 8.4.4.2, luma, neighbours complete.
+tests/engines holds to a twin written from the standard. HEVC: the 35 modes of 8.4.4.2, luma and 4:2:0 chroma,
+neighbours complete.
 """
 
 from typing import Any
@@ -41,10 +42,13 @@ def hevc_filtered(line: np.ndarray, size: int, mode: int, strong: bool) -> np.nd
     return found
 
 
-def hevc_predict(line: np.ndarray, size: int, mode: int, strong: bool = False) -> np.ndarray:
-    """Luma prediction of 8.4.4.2.4 to 6 from unfiltered neighbours in one line; returns int64[size, size]."""
+def hevc_predict(line: np.ndarray, size: int, mode: int, strong: bool = False, *, chroma: bool = False) -> np.ndarray:
+    """Prediction of 8.4.4.2.4 to 6 from unfiltered neighbours in one line; returns int64[size, size].
+
+    Chroma (4:2:0): neighbours are not filtered, and edges of the block are not smoothed.
+    """
     raw = line.astype(np.int64)
-    used = hevc_filtered(raw, size, mode, strong)
+    used = raw if chroma else hevc_filtered(raw, size, mode, strong)
     corner = 2 * size
     above, left = used[corner + 1 :], used[corner - 1 :: -1]
     log2 = size.bit_length() - 1
@@ -56,7 +60,7 @@ def hevc_predict(line: np.ndarray, size: int, mode: int, strong: bool = False) -
     if mode == 1:
         dc = int(above[:size].sum() + left[:size].sum() + size) >> (log2 + 1)
         found = np.full((size, size), dc, np.int64)
-        if size < 32:
+        if size < 32 and not chroma:
             found[0, 1:] = (above[1:size] + 3 * dc + 2) >> 2
             found[1:, 0] = (left[1:size] + 3 * dc + 2) >> 2
             found[0, 0] = (left[0] + 2 * dc + above[0] + 2) >> 2
@@ -82,7 +86,7 @@ def hevc_predict(line: np.ndarray, size: int, mode: int, strong: bool = False) -
                 if fraction
                 else reference[at]
             )
-    if angle == 0 and size < 32:
+    if angle == 0 and size < 32 and not chroma:
         found[:, 0] = np.clip(main[0] + ((side[:size] - used[corner]) >> 1), 0, 255)
     return found if vertical else found.T
 
@@ -92,7 +96,7 @@ class IntraPredict(Transaction):
     engine = "intra_prediction"
     operations = {  # noqa: RUF012
         "h264": {"predict": {"luma": (4, 8, 16), "chroma": (8,)}},
-        "hevc": {"predict": {"luma": (4, 8, 16, 32)}},
+        "hevc": {"predict": {"luma": (4, 8, 16, 32), "chroma": (4, 8, 16, 32)}},
     }
     options = {  # noqa: RUF012
         "availability": (True, "H.264: vectors without neighbours above or left are asked too"),
@@ -117,7 +121,7 @@ class IntraPredict(Transaction):
             "chroma": int(kind == "chroma"),
         }
         if self.adapter.block.standard == "hevc":
-            expected = hevc_predict(line, size, mode, bool(self.option["strong_smoothing"]))
+            expected = hevc_predict(line, size, mode, bool(self.option["strong_smoothing"]), chroma=kind == "chroma")
             fields |= {"has_left": 1, "has_above": 1, "has_corner": 1, "has_above_right": 1}
             fields |= {"left": left, "above": above}
         else:

@@ -1,0 +1,162 @@
+"""Are the answers that foreign blocks are held to the standards' own? Values from the texts, or worked out by hand."""
+
+import numpy as np
+import pytest
+
+from rtl_tests.foreign import hints
+from rtl_tests.foreign.reading import parse_adapter
+from rtl_tests.foreign.transactions.block_match import BlockMatch, satd
+from rtl_tests.foreign.transactions.block_transform import BlockTransform, hevc_forward, hevc_inverse, hevc_matrix
+from rtl_tests.foreign.transactions.deblock import Deblock, hevc_chroma, hevc_luma, hevc_qp_c
+from rtl_tests.foreign.transactions.intra_predict import hevc_predict
+from rtl_tests.foreign.transactions.residual_code import ResidualCode
+from tests.rtl.test_foreign_language import GOOD
+
+
+def adapter(standard, transaction, supports, options="{}"):
+    text = GOOD.replace("standard: h264, transaction: transform", f"standard: {standard}, transaction: {transaction}")
+    return parse_adapter(text.replace("{forward: {core: [4]}}", f"{supports}\noptions: {options}").encode())
+
+
+def test_hevc_matrices_are_the_standards():
+    """Rows printed in 8.6.4.2; smaller sizes are every second row of the next, cut in half (the text's own rule)."""
+    assert hevc_matrix(4).tolist() == [[64, 64, 64, 64], [83, 36, -36, -83], [64, -64, -64, 64], [36, -83, 83, -36]]
+    assert hevc_matrix(8)[1].tolist() == [89, 75, 50, 18, -18, -50, -75, -89]
+    assert hevc_matrix(8)[3].tolist() == [75, -18, -89, -50, 50, 89, 18, -75]
+    assert hevc_matrix(16)[1, :8].tolist() == [90, 87, 80, 70, 57, 43, 25, 9]
+    assert hevc_matrix(16)[3, :8].tolist() == [87, 57, 9, -43, -80, -90, -70, -25]
+    assert hevc_matrix(32)[1, :16].tolist() == [90, 90, 88, 85, 82, 78, 73, 67, 61, 54, 46, 38, 31, 22, 13, 4]
+    assert hevc_matrix(32)[31, :4].tolist() == [4, -13, 22, -31]
+    for size in (4, 8, 16):
+        assert hevc_matrix(size).tolist() == hevc_matrix(2 * size)[::2, :size].tolist()
+        half = hevc_matrix(size)[:, : size // 2]
+        signs = np.where(np.arange(size) % 2, -1, 1)[:, None]
+        assert (hevc_matrix(size)[:, size // 2 :] == signs * half[:, ::-1]).all()
+
+
+def test_hevc_transform_of_a_flat_block():
+    """Tens: 64 * 4 * 10 = 2560, halved 1280; 64 * 4 * 1280 = 327680, a 256th 1280. With 10 bits an eighth: 320, 320."""
+    ten = np.full((4, 4), 10)
+    for depth, dc in ((8, 1280), (10, 320)):
+        coefficients = hevc_forward(ten, hevc_matrix(4), bit_depth=depth)
+        assert coefficients[0, 0] == dc
+        assert np.count_nonzero(coefficients) == 1
+        assert (hevc_inverse(coefficients, hevc_matrix(4), depth) == 10).all()
+
+
+def test_levels_and_what_they_stand_for():
+    """forward_quantise of HEVC at QP 4: a DC of 1280 is a level of 1280 * 16384 >> 19, 40, and comes back as ten."""
+    transaction = BlockTransform(adapter("hevc", "transform", "{forward_quantise: {dct: [4]}}"))
+    vector = transaction._vector("forward_quantise", "dct", 4, np.full((4, 4), 10), 4, 1)
+    # qbits = 14 + 4 // 6 + (15 - 8 - 2) = 19, factor of QP % 6 = 4 is 16384; 1280 * 16384 / 2**19 = 40, plus a third
+    assert vector.expected["block"][0, 0] == (1280 * 16384 + (1 << 19) // 3) >> 19 == 40
+    assert (vector.expected["reconstruction"] == 10).all()
+
+
+def test_dead_zones_are_shares():
+    """A third of a step, as text or as a number; 682/2048 is a little less: 21845 of 65536 against 21824."""
+    for given, added in ((3, 2**16 // 3), ('"1/3"', 2**16 // 3), ('"682/2048"', 682 * 2**5)):
+        options = f"{{dead_zone_intra: {given}}}"
+        transaction = BlockTransform(adapter("h264", "transform", "{quantise: {core: [4]}}", options))
+        # QP 6: 16 bits; the smallest coefficient at (0, 0) that becomes a level of one
+        least = -(-(2**16 - added) // 13107)
+        block = np.zeros((4, 4), np.int64)
+        for value, level in ((least, 1), (least - 1, 0)):
+            block[0, 0] = value
+            assert transaction._quantise(block, 6, 1)[0, 0] == level
+
+
+def test_hevc_luma_edge():
+    """QP 37, bS 2: beta 36, tc of Q = 39 is 5. A step of 4 takes the strong filter, one of 20 the weak one."""
+    transaction = Deblock(adapter("hevc", "deblock", "{edge: {luma: [4]}}"))
+
+    def line(step):
+        return np.tile([100] * 4 + [100 + step] * 4, (4, 1))
+
+    strong = transaction._vector("luma", 4, line(4), 2, 37, 37)
+    assert (strong.fields["beta"], strong.fields["tc"]) == (36, 5)
+    # p2' = (200 + 300 + 100 + 100 + 104 + 4) >> 3, p1' = 406 >> 2, p0' = 816 >> 3, q0' = 824 >> 3, q1' = 414 >> 2
+    assert strong.expected["samples"].tolist() == [[100, 101, 101, 102, 103, 103, 104, 104]] * 4
+    # delta = (9 * 20 - 3 * 20 + 8) >> 4 = 8, cut to 5; p1 moves by min(2, 5 >> 1), q1 by max(-2, -5 >> 1)
+    weak = transaction._vector("luma", 4, line(20), 2, 37, 37)
+    assert weak.expected["samples"].tolist() == [[100, 100, 102, 105, 115, 118, 120, 120]] * 4
+    assert transaction._vector("luma", 4, line(20), 0, 37, 37).expected["samples"].tolist() == line(20).tolist()
+    # delta is (6 * step + 8) >> 4: 49 at 130, at 132 it is 50 and no longer below ten times tc
+    assert transaction._vector("luma", 4, line(130), 2, 37, 37).expected["samples"].tolist() != line(130).tolist()
+    assert transaction._vector("luma", 4, line(132), 2, 37, 37).expected["samples"].tolist() == line(132).tolist()
+
+
+def test_hevc_edge_is_decided_by_its_outer_lines():
+    """|p2 - 2 p1 + p0| of lines 0 and 3 counts: bent there the edge is left alone, bent inside it is not."""
+    flat = np.tile([100, 100, 100, 100, 104, 104, 104, 104], (4, 1))
+    for bent, same in ((0, True), (1, False)):
+        samples = flat.copy()
+        samples[bent, 2] = 150
+        assert (hevc_luma(samples, 36, 5, 255) == samples).all() == same
+
+
+def test_hevc_chroma_edge():
+    """QP 37 is QpC 34; Q = 36, tc 4. delta = (16 - 4 + 4) >> 3 = 2. With ten bits (64 - 16 + 4) >> 3 = 6."""
+    assert [hevc_qp_c(qp) for qp in (29, 30, 37, 43, 44, 51)] == [29, 29, 34, 37, 38, 45]
+    line = np.array([[100, 100, 100, 100, 104, 104, 104, 104]])
+    assert hevc_chroma(line, 4, 255).tolist() == [[100, 100, 100, 102, 102, 104, 104, 104]]
+    for depth, after in ((8, 102), (10, 400 + 6)):
+        transaction = Deblock(adapter("hevc", "deblock", "{edge: {chroma: [1]}}", f"{{bit_depth: {depth}}}"))
+        vector = transaction._vector("chroma", 1, line, 2, 37, 37)
+        assert vector.fields["tc"] == 4 << (depth - 8)
+        assert vector.expected["samples"][0, 3] == after
+
+
+def test_hevc_intra_chroma():
+    """No smoothing of edges: DC and vertical are flat where luma's first row and column bend."""
+    line = np.concatenate([np.full(16, 10), [10], np.full(16, 30)])
+    assert (hevc_predict(line, 8, 1, chroma=True) == 20).all()
+    assert hevc_predict(line, 8, 1)[0, 0] == (10 + 2 * 20 + 30 + 2) >> 2
+    assert (hevc_predict(line, 8, 26, chroma=True) == 30).all()
+
+
+def test_distances():
+    """One sample differs by one: every Hadamard coefficient is one, 16 or 64 of them."""
+    one = np.zeros((8, 8), np.int64)
+    one[3, 5] = 1
+    assert satd(one, 4, True) == (16 + 1) >> 1
+    assert satd(one, 8, True) == (64 + 2) >> 2
+    assert satd(one, 8, False) == 64
+    transaction = BlockMatch(adapter("h264", "block_match", "{sad: {block: [8]}}"))
+    vector = transaction._pair("sad", 8, 7 * one, one)
+    assert vector.expected["sad"].tolist() == [6]
+    assert vector.expected["sad_4x4"].tolist() == [[0, 6], [0, 0]]
+
+
+@pytest.mark.parametrize("standard", ["h264", "hevc"])
+def test_coder_options(standard):
+    """The first bit is a zero in front; without a flush up to 32 bits may stay inside, but no wrong one may come."""
+    plain = ResidualCode(adapter(standard, "cabac", "{cabac_encode: {bins: [64]}}"))
+    more = ResidualCode(adapter(standard, "cabac", "{cabac_encode: {bins: [64]}}", "{first_bit: true}"))
+    text = plain._cabac(64, np.random.default_rng(1), 0.5).expected["bits"]
+    assert more._cabac(64, np.random.default_rng(1), 0.5).expected["bits"] == "0" + text
+    held = ResidualCode(adapter(standard, "cabac", "{cabac_encode: {bins: [64]}}", "{flush: false}"))
+    assert held.bits_differ(text, text[:-20]) is None
+    assert held.bits_differ(text, text[:-33]) is not None
+    assert held.bits_differ(text, text[:-21] + str(1 - int(text[-21]))) is not None
+    assert plain.bits_differ(text, text[:-20]) is not None
+
+
+def test_hints_name_what_is_wrong():
+    block = np.arange(16).reshape(4, 4) - 3
+    before = np.full((4, 4), 9)
+    for found, said in (
+        (block.T, "order: transposed"), (block[:, ::-1], "each row is reversed"), (block[::-1], "rows come last first"),
+        (block.ravel()[::-1].reshape(4, 4), "elements are reversed"), (-block, "other sign"),
+        (block + np.where(block < 0, 256, 0), "multiples of 256: `signed`"), (before, "the vector before"),
+        (block << 2, "a factor of 4"),
+    ):  # fmt: skip
+        assert said in (hints.array_hint(block, found, before) or ""), said
+    assert hints.array_hint(block, block + 1, before) is None
+    bits = "1011000101101110"
+    for found, said in (
+        ("0" + bits, "first_bit"), (bits[:11], "5 are missing"), ("0100111010010001", "inverted"),
+        ("1000110101110110", "bits of each byte"), ("0110111010110001", "bytes of each word of 2"),
+    ):  # fmt: skip
+        assert said in (hints.bits_hint(bits, found) or ""), said
+    assert hints.bits_hint(bits, bits[:8] + "10010010") is None
