@@ -313,7 +313,7 @@ class EncodeSession(Session):
         room = self.quality.room if self.quality is not None else count
         return min(len(self._streams), room) >= count or not self._flights
 
-    def _code(self, planned: Planned, plan: Plan) -> None:
+    def _code(self, planned: Planned, plan: Plan | None) -> None:
         self._stage(planned.header, planned.kept, plan)
 
     def _drain(self) -> None:
@@ -433,8 +433,7 @@ class EncodeSession(Session):
         self._streams.append(flight.stream)
         for surface in (flight.source, flight.reconstruction, *flight.references):
             surface.release()
-        if flight.plan is not None and self._error is None:
-            assert self._first_pass is not None
+        if self._first_pass is not None and self._error is None:
             self._first_pass.coded(flight.given, flight.plan, completion)
 
     # -- packets out ----------------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """The first pass of a session under rate control: pictures are looked at in half size before they are coded.
 
-Every picture is shrunk and compared with the one before it (SHRINK); from that follow scene cuts. When its place in
-the stream is known, it is compared with the pictures that it will refer to (LOOK). When enough pictures are known,
-those that come next are planned (HAND_ON): the chip hands costs back along references and leaves QP maps and a plan,
-by which the firmware chooses QPs. All of it are jobs of the chip's encode cores, in a firmware session of its own. What
-is decided here (types, order) is decided by counts and results alone, never by when they came.
+Every picture is shrunk and compared with the one before it (SHRINK); from that follow scene cuts. How many B pictures
+stand before the next anchor is tried by comparisons (LOOK, driver/adaptive_gop.py). When a picture's place in the
+stream is known, it is compared with the pictures that it will refer to (LOOK). When enough pictures are known, those
+that come next are planned (HAND_ON): the chip hands costs back along references and leaves QP maps and a plan, by which
+the firmware chooses QPs; at a constant QP nothing is planned. All of it are jobs of the chip's encode cores, in a
+firmware session of its own. What is decided here (types, order) is decided by counts and results alone, never by when
+they came.
 """
 
 import struct
@@ -25,6 +27,7 @@ from asic_model.descriptors import (
     first_pass_layout,
     pack_job,
 )
+from driver.adaptive_gop import Comparison, GroupLengths
 from driver.gop import SLICE_B, SLICE_I, SLICE_P, Kept, PictureHeader, PictureOrder
 from driver.options import EncoderConfig
 from driver.queue import Fence
@@ -61,7 +64,9 @@ class Looked:
     slot: int
     forced: bool  # to be an IDR picture
     fence: Fence | None = None
-    summary: tuple[int, int] | None = None  # sums of intra and of best costs
+    summary: tuple[int, int] | None = None  # sums of intra and of best costs, beside the picture before
+    cut: bool = False  # it begins a scene
+    record: tuple[int, ...] = ()  # pictures, by number, that the record in its slot compares it with
 
 
 @dataclass(slots=True)
@@ -88,16 +93,16 @@ class FirstPass:
     owner : the session, whose queue and memory are used
     order : decides types and places; tokens are the session's, with an attribute `looked`
     begin : whether so many pictures can be coded now
-    code  : is called with each picture that can be coded
+    code  : is called with each picture that can be coded, with its plan where there is one
     """
 
     def __init__(
         self, owner: "Session", config: EncoderConfig, order: PictureOrder, begin: Callable[[int], bool],
-        code: Callable[[Planned, Plan], None],
+        code: Callable[[Planned, Plan | None], None],
     ) -> None:  # fmt: skip
         self._owner, self._config, self._order = owner, config, order
         self._begin, self._code = begin, code
-        self.depth = config.lookahead
+        self.depth = config.lookahead if config.plans else 0
         self._share = (100 - config.scene_cut) / 100 if config.scene_cut else None
         self._ratio = 0.0  # of best costs to intra costs, of the picture before
         self._layout = first_pass_layout(config.width, config.height)
@@ -112,6 +117,9 @@ class FirstPass:
         self._waiting: deque[Looked] = deque()  # in display order, looked at or under way
         self._holding: list[Looked] = []  # those whose half-size pictures are kept
         self._last: Looked | None = None
+        self._anchor: Looked | None = None  # the last one whose place is known
+        self._lengths = GroupLengths(config.b_frames, config.b_ref_mode) if config.adapts_b else None
+        self._trials = 0  # comparisons for it under way
         self._known: deque[Planned] = deque()  # in coding order
         self._forced = False
         self._ended = False
@@ -170,6 +178,7 @@ class FirstPass:
         }  # fmt: skip
         if self._last is not None:
             assert self._last.half is not None
+            looked.record = (self._last.given.number,)
             fields |= {"slice_type": SLICE_P, "ref_count": 1, "ref_address_0": self._last.half.address}
         looked.fence = self._stage(fields, wait)
         looked.fence.callback = lambda completion: self._looked_at(looked, completion)
@@ -177,13 +186,33 @@ class FirstPass:
         self._waiting.append(looked)
         self._holding.append(looked)
 
+    def _summary(self, looked: Looked) -> tuple[int, int]:
+        record = self._owner.device.backend.memory_read(self._slot_address(looked.slot), _SUMMARY.size)
+        intra, best, _, _ = _SUMMARY.unpack(record)
+        return intra, best
+
     def _looked_at(self, looked: Looked, completion: dict[str, int]) -> None:
         self._jobs -= 1
         if self._owner._failed(completion, Kind.ENCODE):
             return
-        record = self._owner.device.backend.memory_read(self._slot_address(looked.slot), _SUMMARY.size)
-        looked.summary = _SUMMARY.unpack(record)[:2]
+        looked.summary = self._summary(looked)
+        if looked.given.number:
+            looked.cut = self._is_cut(looked.summary)
         self.advance()
+
+    def _compare(self, looked: Looked, references: list[Looked]) -> Fence:
+        """Stage a comparison with one picture before, or with one before and one after."""
+        assert looked.half is not None
+        fields = self._record_fields(looked) | {
+            "mode": EncodeMode.LOOK,
+            "src_address": looked.half.address,
+            "slice_type": SLICE_B if len(references) > 1 else SLICE_P,
+        }
+        for name, reference in zip(("ref", "ref_l1"), references, strict=False):
+            assert reference.half is not None
+            fields |= {f"{name}_count": 1, f"{name}_address_0": reference.half.address}
+        looked.record = tuple(reference.given.number for reference in references)
+        return self._stage(fields)
 
     def _done(self, completion: dict[str, int]) -> None:
         self._jobs -= 1
@@ -225,14 +254,17 @@ class FirstPass:
             return True
         if len(self._known) > self.depth:
             return False  # a group waits for its buffers
-        if self._waiting and self._waiting[0].summary is not None:
-            looked = self._waiting.popleft()
-            if looked.forced:
-                self._order.force_idr()
-            assert looked.summary is not None
-            first = looked.given.number == 0
-            for header in self._order.add(looked.given, not first and self._is_cut(looked.summary)):
-                self._place(header)
+        length = self._group_length()
+        if length:
+            for _ in range(length):
+                looked = self._waiting.popleft()
+                if looked.forced:
+                    self._order.force_idr()
+                for header in self._order.add(looked.given, looked.cut):
+                    self._place(header)
+            if self._lengths is not None:
+                for header in self._order.flush():
+                    self._place(header)
             self._release_halves()
             return True
         if self._ended and not self._waiting and self._order.waiting:
@@ -241,25 +273,66 @@ class FirstPass:
             return True
         return False
 
+    def _group_length(self) -> int:
+        """How many of the pictures that wait take their places next, up to an anchor; 0: it is not known yet."""
+        if not self._waiting or self._waiting[0].summary is None or self._trials:
+            return 0
+        if self._lengths is None:
+            return 1
+        group: list[Looked] = []
+        most, closed = self._lengths.horizon, False
+        if self._order.until_idr <= most:
+            most, closed = max(1, self._order.until_idr), True
+        for looked in self._waiting:
+            if looked.summary is None or len(group) == most:
+                break
+            if looked.cut or looked.forced:
+                most, closed = max(1, len(group)), True
+                if group:
+                    break
+            group.append(looked)
+        if most == 1:
+            return 1
+        if len(group) < most:
+            if not self._ended or len(group) < len(self._waiting):
+                return 0
+            closed = True
+        return self._tried_length(self._lengths, group, closed)
+
+    def _tried_length(self, lengths: GroupLengths, pictures: list[Looked], closed: bool) -> int:
+        """The length of the next group among `pictures`; 0: comparisons are under way."""
+        assert self._anchor is not None
+        by_number = {looked.given.number: looked for looked in (self._anchor, *pictures)}
+        singles = [looked.summary[1] for looked in pictures if looked.summary is not None]
+        lengths.begin(self._anchor.given.number, singles, closed)
+        for comparison in lengths.missing():
+            looked = by_number[comparison[0]]
+
+            def told(completion: dict[str, int], comparison: Comparison = comparison, looked: Looked = looked) -> None:
+                self._jobs -= 1
+                if not self._owner._failed(completion, Kind.ENCODE):
+                    self._trials -= 1
+                    lengths.tell(comparison, self._summary(looked)[1])
+                    self.advance()
+
+            self._trials += 1
+            self._compare(looked, [by_number[n] for n in comparison[1:] if n is not None]).callback = told
+        if self._trials:
+            self._owner.queue.ring()
+            return 0
+        return lengths.length()
+
     def _place(self, header: PictureHeader) -> None:
         """A picture's place is known: look at it with the pictures that it will refer to."""
         self._known.append(Planned(header, list(self._order.kept)))
         looked: Looked = header.token.looked
-        if header.slice_type == SLICE_I:
-            return
+        if header.slice_type != SLICE_B:
+            self._anchor = looked
         references = [entries[0].token.looked for entries in header.lists if entries]
-        before = header.token.number - 1
-        if len(references) == 1 and references[0].given.number == before:
-            return  # it was compared with that one already
-        assert looked.half is not None
-        fields = self._record_fields(looked) | {
-            "mode": EncodeMode.LOOK,
-            "src_address": looked.half.address,
-            "slice_type": SLICE_B if len(references) > 1 else SLICE_P,
-        }
-        for name, reference in zip(("ref", "ref_l1"), references, strict=False):
-            fields |= {f"{name}_count": 1, f"{name}_address_0": reference.half.address}
-        self._stage(fields).callback = self._done
+        wanted = tuple(reference.given.number for reference in references)
+        # An I picture is compared with none; the record may be of the right ones already.
+        if self._config.plans and wanted and wanted != looked.record:
+            self._compare(looked, references).callback = self._done
 
     def _release_halves(self) -> None:
         """Jobs run in order: a half-size picture that no job to come needs is free for the next one."""
@@ -282,6 +355,10 @@ class FirstPass:
             size += 1
         if not self._begin(size):
             return False
+        if not self._config.plans:
+            for _ in range(size):
+                self._code(self._known.popleft(), None)
+            return True
         window = [self._known[number] for number in range(min(self.depth, len(self._known)))]
         size = min(size, len(window))
         final = complete and len(self._known) <= self.depth
@@ -333,8 +410,14 @@ class FirstPass:
             slot = window[index].header.token.looked.slot
             yield Plan(span, index, self._slot_address(slot) + self._layout.qp_map, fence)
 
-    def coded(self, given: Any, plan: Plan, completion: dict[str, int]) -> None:
+    def coded(self, given: Any, plan: Plan | None, completion: dict[str, int]) -> None:
         """A picture's encode job is done: its record is free, and its plan when it was the last one's."""
+        self._slots.append(given.looked.slot)
+        if plan is not None:
+            self._planned_coded(plan, completion)
+        self.advance()
+
+    def _planned_coded(self, plan: Plan, completion: dict[str, int]) -> None:
         if self._config.pass_number == 1:
             at = plan.span.address + PLAN_HEADER.size_bytes + plan.index * PLAN_ENTRY.size_bytes
             entry = PLAN_ENTRY.unpack(self._owner.device.backend.memory_read(at, PLAN_ENTRY.size_bytes))
@@ -344,11 +427,9 @@ class FirstPass:
                     8 * completion["output_bytes"],
                 )
             )  # fmt: skip
-            if self._ended and not self.held and len(self._slots) == self._slot_count - 1:
+            if self._ended and not self.held and len(self._slots) == self._slot_count:
                 write_log(self._config, self._passed)
-        self._slots.append(given.looked.slot)
         self._users[plan.span.address] -= 1
         if not self._users[plan.span.address]:
             del self._users[plan.span.address]
             self._plans.append(plan.span)
-        self.advance()

@@ -117,6 +117,11 @@ class PictureOrder:
         return tuple(self._waiting)
 
     @property
+    def until_idr(self) -> int:
+        """Pictures that can be given before one becomes an IDR picture by the group's length."""
+        return 0 if self._forced else self.gop_size - self._since_idr - len(self._waiting)
+
+    @property
     def kept(self) -> tuple[Kept, ...]:
         """The reference pictures after the one coded last."""
         return tuple(self._kept)

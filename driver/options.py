@@ -243,7 +243,8 @@ class EncoderConfig(_Config):
     )  # fmt: skip
     rc_lookahead: int | None = option(
         None, names=("rc-lookahead", "rc_lookahead"), low=0, high=60, unit="pictures",
-        text="pictures that rate control looks ahead (default 40 with b:v or crf); 0: none, least delay",
+        text="pictures that rate control looks ahead (default 40 with b:v or crf); 0: none, least delay; with qp, 1 or"
+        " more: the chip finds scene cuts and adapts the number of B pictures",
     )  # fmt: skip
     mbtree: bool = option(
         True, names=("mbtree",), parse=_flag, text="code finer what later pictures refer to (needs rc-lookahead)"
@@ -272,6 +273,10 @@ class EncoderConfig(_Config):
         unit="pictures",
         text="most B pictures in a row (default 3; baseline 0)",
     )
+    b_adapt: bool | None = option(
+        None, names=("b_strategy", "b_adapt", "b-adapt"), parse=_flag,
+        text="as few B pictures as pay, by what the chip sees ahead (default with rc-lookahead); 0: always bf",
+    )  # fmt: skip
     b_ref_mode: str = option(
         "middle", names=("b_ref_mode",), parse=str, choices=B_REF_MODES,
         text="B pictures as references: disabled, the middle one, or each that has others on both sides",
@@ -371,16 +376,15 @@ class EncoderConfig(_Config):
         """One way to say how many bits, and nothing that would have no effect."""
         if self.crf is not None and self.bit_rate is not None:
             raise InvalidConfig("option crf: does not go with b:v; constant quality or a bit rate", option="crf")
-        if self.rc_lookahead and self.bit_rate is None and self.crf is None:
+        if self.b_adapt and not self.lookahead:
             raise InvalidConfig(
-                "option rc-lookahead: constant QP does not look ahead; it needs b:v or crf",
-                option="rc-lookahead",
+                "option b_strategy: 1 needs a chip that looks ahead (rc-lookahead not 0)", option="b_strategy"
             )
         if self.pass_number is not None and (self.bit_rate is None or not self.lookahead):
             raise InvalidConfig(
                 f"option pass: {self.pass_number} needs a mean bit rate (b:v), and rc-lookahead not 0", option="pass"
             )
-        if self.aq_mode and not self.lookahead:
+        if self.aq_mode and not (self.lookahead and self.plans):
             raise InvalidConfig(
                 "option aq-mode: 1 needs rate control that looks ahead (b:v or crf, and rc-lookahead not 0)",
                 option="aq-mode",
@@ -427,13 +431,23 @@ class EncoderConfig(_Config):
         """Pictures that rate control looks ahead."""
         if self.rc_lookahead is not None:
             return self.rc_lookahead
-        return DEFAULT_LOOKAHEAD if self.bit_rate is not None or self.crf is not None else 0
+        return DEFAULT_LOOKAHEAD if self.plans else 0
+
+    @property
+    def plans(self) -> bool:
+        """Whether QPs follow from what lies ahead, where the chip looks ahead; at a constant QP only types do."""
+        return self.bit_rate is not None or self.crf is not None
+
+    @property
+    def adapts_b(self) -> bool:
+        """Whether the number of B pictures follows from what the chip sees ahead."""
+        return self.b_frames > 0 and (self.b_adapt if self.b_adapt is not None else self.lookahead > 0)
 
     @property
     def held_pictures(self) -> int:
         """Most pictures between `send_frame` and `receive_packet`."""
         staged = self.queue_depth + self.b_frames
-        return staged + self.lookahead + 2 * self.b_frames + 5 if self.lookahead else staged
+        return staged + self.lookahead + 3 * self.b_frames + 7 if self.lookahead else staged
 
     @property
     def aq_sixteenths(self) -> int:

@@ -40,7 +40,8 @@ class PassedPicture:
 
 def _first_line(config: EncoderConfig) -> str:
     return (
-        f"{_HEAD}: {config.width}x{config.height} bf={config.b_frames} g={config.gop_size} mbtree={int(config.mbtree)}"
+        f"{_HEAD}: {config.width}x{config.height} bf={config.b_frames} b_adapt={int(config.adapts_b)} "
+        f"g={config.gop_size} mbtree={int(config.mbtree)}"
     )
 
 

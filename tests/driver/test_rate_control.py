@@ -192,7 +192,9 @@ def test_forced_pictures_are_the_ones_named() -> None:
     ("options", "words"),
     [
         ({"crf": 20, "bit_rate": 10**6}, "option crf: does not go with b:v"),
-        ({"rc_lookahead": 10}, "option rc-lookahead: constant QP does not look ahead"),
+        ({"b_adapt": True}, "option b_strategy: 1 needs a chip that looks ahead"),
+        ({"b_adapt": True, "bit_rate": 10**6, "rc_lookahead": 0}, "option b_strategy: 1 needs a chip that looks ahead"),
+        ({"aq_mode": 1, "rc_lookahead": 10}, "option aq-mode: 1 needs rate control that looks ahead"),
         ({"aq_mode": 1}, "option aq-mode: 1 needs rate control that looks ahead"),
         ({"aq_mode": 1, "bit_rate": 10**6, "rc_lookahead": 0}, "option aq-mode: 1 needs rate control"),
         ({"aq_mode": 2, "bit_rate": 10**6}, "option aq-mode: 2 is outside 0..1"),
@@ -232,7 +234,7 @@ def test_two_passes_meet_the_rate(tmp_path: Path) -> None:
 
 
 def test_two_passes_refuse_what_does_not_belong(tmp_path: Path) -> None:
-    options = {"bit_rate": 200_000, "passlogfile": str(tmp_path / "log")}
+    options = {"bit_rate": 200_000, "b_adapt": False, "passlogfile": str(tmp_path / "log")}
     with pytest.raises(InvalidConfig, match="option pass: 2 needs the log of a first pass"):
         coded(content("moving", 3), pass_number=2, **options)
     coded(content("moving", 12), pass_number=1, **options)
