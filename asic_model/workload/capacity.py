@@ -125,10 +125,11 @@ def bounds(config: ChipConfig, mix: list[tuple[Stream, float]]) -> dict[str, flo
     link = config.host_link.bandwidth_mb_s * 1e6
     found["memory"] = config.memory.peak_bytes_s / max(1.0, mean(Stream.bytes_asked) + up + down)
     port = config.noc.width_bits / 8 * 1e12 / config.clocks.noc_ps
-    found["noc"] = min(
-        getattr(config, kind).cores * port / max(1.0, mean(lambda stream, kind=kind: stream.bytes_asked(kind)))  # type: ignore[misc]
+    found["noc"] = min(  # a core's port reads and writes side by side
+        getattr(config, kind).cores * port / max(1.0, mean(lambda stream, k=kind, w=way: stream.bytes_asked(k, w)))  # type: ignore[misc]
         for kind in found
         if kind != "memory"
+        for way in (0, 1)
     )
     found["link up"], found["link down"] = link / max(1.0, up), link / max(1.0, down)
     control = mean(
@@ -235,7 +236,8 @@ def _result(
     else:
         order = sorted((limits[name] for name in decided), key=lambda limit: limit.streams)
     tightest = order[0]
-    full = tightest.used >= FULL or tightest.streams < streams + 1
+    # Cores that are full because they wait are not named: what they wait for is, and need not look full itself.
+    full = max(used.get(name, 0.0) for name in decided) >= FULL or tightest.streams < streams + 1
     binds = tightest.name if full or not streams else "deadline"
     following = [limit for limit in order if limit.name != binds]
     return Capacity(

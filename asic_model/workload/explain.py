@@ -61,8 +61,13 @@ def _limits(record: Record) -> Iterator[str]:
     late = simulation["late_share"]
     state = "all pictures come back in time" if late == 0 else f"{late:.1%} of the pictures come late or are dropped"
     yield f"{simulation['chip']} with {simulation['streams']} streams: {state}."
-    if used >= FULL:
+    if max(limits.values()) >= FULL:  # cores that are full because they wait: of what they wait for
         yield f"What binds: {WORDS[name]}, {used:.0%} in use. What helps: {CURES[name]}."
+    elif late:
+        yield (
+            f"Nothing is full on average, the most used is {WORDS[name]}, {used:.0%}: pictures wait for each other, or "
+            "one alone takes longer than its deadline. What helps: faster cores, fewer streams, or a later deadline."
+        )
     else:
         yield f"Nothing is full: the most used is {WORDS[name]}, {used:.0%}. More streams would fit."
     other, share = order[1]

@@ -451,14 +451,17 @@ class Simulation:
             for kind, rows in self._rows.items()
             if any(lane.kind == kind for live in self._live for lane in live.lanes)
         }
-        # Each core has a port of its own; the kind whose ports are fullest counts.
+        # Each core has a port of its own, which reads and writes side by side; the fullest kind and way counts.
         port_bytes_s = self.config.noc.width_bits / 8 * PS_PER_S / self.config.clocks.noc_ps
-        moved = dict.fromkeys(KINDS, 0)
+        moved = {(kind, way): 0 for kind in KINDS for way in ("read", "write")}
         for owner, clients in self.fabric.traffic().items():
-            if (kind := owner.rstrip("0123456789")) in moved:
-                moved[kind] += sum(sum(each.values()) for each in clients.values())
+            if (kind := owner.rstrip("0123456789")) in self._rows:
+                for way in ("read", "write"):
+                    moved[kind, way] += sum(each[way] for each in clients.values())
         limits["noc"] = max(
-            moved[kind] * PS_PER_S / (port_bytes_s * len(rows) * end_ps) for kind, rows in self._rows.items() if rows
+            size * PS_PER_S / (port_bytes_s * len(self._rows[kind]) * end_ps)
+            for (kind, _), size in moved.items()
+            if self._rows[kind]
         )
         limits["memory"] = memory["bus_busy_ps"] / (self.config.memory.channels * end_ps)
         limits["link up"], limits["link down"] = (min(1.0, busy / end_ps) for busy in self._link_busy)

@@ -1,5 +1,7 @@
 """Workloads in YAML: the mixes that come along, errors that name field, value, range and the near word."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from asic_model.config import load_chip, with_changes
 from asic_model.workload import capacity, simulation_report, workload
 from asic_model.workload.errors import WorkloadError
 from asic_model.workload.explain import WORDS, explain
+from asic_model.workload.simulation import simulate
 from asic_model.workload.workload import WorkloadConfig, load, mixes, parse, parse_rate
 
 GOOD = "sessions:\n  - source: {width: 320, height: 192, fps: 30}\n"
@@ -139,3 +142,30 @@ def test_each_resource_can_be_what_binds(what: str) -> None:
     assert found.outcome is not None
     said = explain(simulation_report.report(config, found.outcome))
     assert WORDS[what] in " ".join(said[:3]), said
+
+
+def test_late_pictures_are_not_said_to_leave_room() -> None:
+    """A deadline of 10 us that no picture can keep, on a chip that is hardly used."""
+    config = load_chip("vcu")
+    placed = [
+        replace(each, arrival=replace(each.arrival, deadline_ms=0.01)) for each in workload.place(small(), config)
+    ]
+    outcome = simulate(config, placed, duration_s=0.2)
+    assert outcome.late_share == 1
+    said = " ".join(explain(simulation_report.report(config, outcome)))
+    assert "100.0% of the pictures come late" in said
+    assert "Nothing is full on average" in said
+    assert "More streams would fit" not in said
+
+
+def test_a_port_is_used_by_its_fuller_way() -> None:
+    """The most that cores of a kind read, or wrote, over what their ports carry one way; never beyond 1."""
+    config = with_changes(load_chip("tiny"), {"noc.width_bits": 32})
+    outcome = simulate(config, workload.place(small(decode="chip"), config), duration_s=0.2)
+    port = 32 / 8 * config.clocks.noc_mhz * 1e6 * outcome.fabric.now_ps * 1e-12
+    ways = []
+    for core, clients in outcome.fabric.traffic().items():
+        if core != "other":  # tiny has one core of each kind
+            ways += [sum(each[way] for each in clients.values()) / port for way in ("read", "write")]
+    assert outcome.limits["noc"] == pytest.approx(max(ways))
+    assert max(ways) <= 1
