@@ -184,6 +184,7 @@ class Decoded:
     cycles: float
     by_type: dict[str, float]
     bytes_px: float
+    bytes_px_by_client: dict[str, float]
     nj_px: float
 
 
@@ -216,6 +217,7 @@ def decode(config: ChipConfig, cores: int, stream: list[bytes], samples: int) ->
         cycles=report["cores"]["decode"]["cycles_per_unit"],
         by_type={kind: ps / config.clocks.core_ps / max(1, units) for kind, (units, ps) in spent.items()},
         bytes_px=sum(report["memory"]["by_kind"]["decode"].values()) / all_samples,
+        bytes_px_by_client={k: size / all_samples for k, size in report["memory"]["by_kind"]["decode"].items()},
         nj_px=1e9 * joules / all_samples,
     )
 

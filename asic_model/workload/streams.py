@@ -103,7 +103,7 @@ class Stream:
         return cycles / max(1, len(self.pictures)) * self.fps
 
     def bytes_asked(self, kind: str | None = None, way: int | None = None) -> float:
-        """Bytes of memory traffic that cores ask for, a second: all cores, or a kind's; both ways, read (0) or written (1)."""
+        """Bytes that cores ask memory for, a second: all cores or a kind's; both ways, read (0) or written (1)."""
         asked = sum(
             int((task.job.asked if way is None else task.job.asked[:, way]).sum())
             for picture in self.pictures
