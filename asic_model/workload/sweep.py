@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import itertools
 import json
+import math
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,10 @@ class AxisConfig(_Part):
             raise ValueError("give a list of values, or low and high")
         if self.values is not None and not self.values:
             raise ValueError("the list of values is empty")
+        for value in self.values or ():
+            number = isinstance(value, int | float) and math.isfinite(value)
+            if not number and not (isinstance(value, str) and value):
+                raise ValueError(f"{value!r} is not a value; numbers, words, true and false are")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"low: {self.low} is above high: {self.high}")
         return self
@@ -153,6 +158,11 @@ def load(path: str | Path) -> SpaceConfig:
     space = checked(SpaceConfig, read_yaml(text, name), name)
     if Path(space.workload).suffix in (".yaml", ".yml"):
         space = space.model_copy(update={"workload": str(Path(path).parent / space.workload)})
+    for field, read in (("chip", load_chip), ("workload", workloads.load)):
+        try:
+            read(getattr(space, field))
+        except (ConfigError, WorkloadError) as error:
+            raise WorkloadError(f"{name}: {field}: {error}") from None
     return space
 
 

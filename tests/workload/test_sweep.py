@@ -100,6 +100,24 @@ def test_a_chip_that_cannot_be_is_a_row_with_its_error(tmp_path: Path) -> None:
     assert "encode.cores" in rows[1]["error"]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("chip: vcv\naxes: {encode.cores: [1]}\n", "s.yaml: chip: .*vcv"),
+        ("workload: live_laddr\naxes: {encode.cores: [1]}\n", "s.yaml: workload: .*live_laddr"),
+        ("workload: none.yaml\naxes: {encode.cores: [1]}\n", "s.yaml: workload: .*none.yaml"),
+        ("axes: {encode.cores: [1, []]}\n", r"axes\.encode\.cores: \[\] is not a value"),
+        ("axes: {encode.cores: [.nan]}\n", r"axes\.encode\.cores: nan is not a value"),
+        ("axes: {encode.cores: [1, null]}\n", r"axes\.encode\.cores: None is not a value"),
+        ("samples: yes\naxes: {encode.cores: [1]}\n", "samples: true is not a number"),
+    ],
+)
+def test_a_space_that_cannot_be_is_refused_before_a_row(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(WorkloadError, match=said):
+        sweep.load(tmp_path / "s.yaml")
+
+
 def test_axes_that_no_chip_has_are_named(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("axes: {encode.coers: [1]}\n")
     with pytest.raises(WorkloadError, match=r"encode\.coers: chips have no such figure"):

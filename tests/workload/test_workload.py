@@ -32,6 +32,8 @@ def test_every_mix_is_good_and_says_what_it_is() -> None:
         ("sessions: []", r"sessions: .*at least 1 item"),
         ("sessions:\n  - {}", "sessions.0.source: is missing"),
         (GOOD + "    gop: 0\n", r"sessions\.0\.gop: 0: input should be greater than or equal to 1"),
+        (GOOD + "    count: yes\n", r"sessions\.0\.count: true is not a number"),
+        (GOOD + "    arrival: {deadline_ms: no}\n", r"sessions\.0\.arrival\.deadline_ms: false is not a number"),
         (GOOD + "    preset: medum\n", "'medum' is not offered; one of fast, medium, slow; did you mean medium?"),
         (GOOD + "    prset: fast\n", r"sessions\.0\.prset: no such field; did you mean preset\?"),
         (GOOD + "    ladder: [721p]\n", "'721p' is no output; .*did you mean 720p?"),
