@@ -22,6 +22,7 @@ from asic_model.cores.registry import CoreType, all_regions, build_job
 from asic_model.cores.result import CoreResult
 from asic_model.descriptors import BLOCK_BYTES, Kind, Status, unpack_job
 from asic_model.estimates import Estimates
+from asic_model.kernel_cache import compiling
 from asic_model.ticket import NO_FIELD, Ticket, Window, failed_result, placed
 
 
@@ -125,9 +126,9 @@ class Executor:
         self._foreseen.clear()
 
     def close(self) -> None:
-        """Stop the threads. Jobs that did not begin are dropped."""
+        """Stop the threads. Jobs that did not begin are dropped; one whose kernels are being compiled is left alone."""
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=not compiling(), cancel_futures=True)
 
     # ---------------------------------------------------------------------------------------------------- threads
 

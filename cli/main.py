@@ -1,11 +1,13 @@
 """The `tasic` command."""
 
+import atexit
 import os
 import re
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -131,8 +133,17 @@ def _say(text: str) -> None:
 def main() -> None:
     """Entry point of the installed command."""
     signal.signal(signal.SIGTERM, _terminated)
-    code = run()
+    try:
+        code: Any = run()
+    except SystemExit as end:
+        code = end.code
     sys.stdout.flush()
+    kernels = sys.modules.get("asic_model.kernel_cache")
+    if isinstance(code, int) and kernels is not None and kernels.compiling():
+        # Interrupted while kernels are compiled: all is closed, and nobody wants to wait for them.
+        atexit._run_exitfuncs()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -9,8 +9,8 @@ Kernels live in `~/.cache/tasic/kernels` (or in `NUMBA_CACHE_DIR` where that is 
 empties it. docs/kernel_cache.md says why it is built this way.
 """
 
-from asic_model.kernel_cache.compiler import compile_callee, inlined, kernel
+from asic_model.kernel_cache.compiler import compile_callee, compiling, inlined, kernel
 from asic_model.kernel_cache.sources import source_stamp
 from asic_model.kernel_cache.store import cache_dir, clear, held_bytes
 
-__all__ = ["cache_dir", "clear", "compile_callee", "held_bytes", "inlined", "kernel", "source_stamp"]
+__all__ = ["cache_dir", "clear", "compile_callee", "compiling", "held_bytes", "inlined", "kernel", "source_stamp"]

@@ -13,10 +13,12 @@ so a caller that is compiled later finds them; they are never loaded otherwise.
 """
 
 import atexit
+import concurrent.futures
 import hashlib
 import os
 import pickle
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -389,6 +391,50 @@ _progress = _Progress()
 event.register("numba:compile", _progress)
 
 
+class _UnderWay:
+    """Counts the compilations of this process, and keeps its main thread awake for signals meanwhile.
+
+    Optimising a large kernel is one call into LLVM, which may take a minute and hears of no signal. So the main thread
+    lets another one do it and waits, which Ctrl-C ends.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def run(self, make: Callable[[], Any]) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            return self._make(make)
+        outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+        def work() -> None:
+            try:
+                outcome.set_result(self._make(make))
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        threading.Thread(target=work, name="tasic-compile").start()
+        return outcome.result()
+
+    def _make(self, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            self.count += 1
+        try:
+            return make()
+        finally:
+            with self._lock:
+                self.count -= 1
+
+
+_under_way = _UnderWay()
+
+
+def compiling() -> bool:
+    """Whether a thread of this process compiles a kernel: it cannot be stopped, and the process's ordinary end would
+    wait for it."""
+    return _under_way.count > 0
+
+
 def _claiming(entry: Any, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """numba's compile of an entry: what is not in the store is made by one process only."""
 
@@ -396,8 +442,12 @@ def _claiming(entry: Any, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
         args, _ = sigutils.normalize_signature(signature)
         if tuple(args) in entry.overloads or store.has(entry._cache.key(signature)):
             return plain(signature)
-        with store.claim(entry._cache.key(signature), _progress.tell):
-            return _borrowing(entry._compiler, lambda: plain(signature))
+
+        def make() -> Any:
+            with store.claim(entry._cache.key(signature), _progress.tell):
+                return _borrowing(entry._compiler, lambda: plain(signature))
+
+        return _under_way.run(make)
 
     return compile_version
 
