@@ -195,6 +195,8 @@ class PowerConfig(Section):
     host_link_pj_per_bit: float = Figure(0, 1000, "a bit over the host link [pJ]")
     control_pj_per_cycle: float = Figure(0, 10_000, "one cycle of the control processor, awake [pJ]")
     static_w: float = Figure(0, 1000, "leakage, clock trees, PHYs and regulators of the idle chip [W]")
+    ambient_c: float = Figure(-40, 100, "air at the heat sink [degrees Celsius]", default=35.0)
+    thermal_resistance_k_w: float = Figure(0, 100, "from the die through the heat sink to that air [K/W]", default=2.0)
     process_nm: int = Figure(1, 250, "node that the dynamic constants belong to [nm]")
 
 

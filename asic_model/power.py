@@ -20,6 +20,11 @@ PUBLISHED_AREA = {
 }
 
 
+def die_temperature_c(power: PowerConfig, watts: float) -> float:
+    """Temperature of the die that burns `watts` for long: thermal resistance alone, no heat capacity, no throttling."""
+    return power.ambient_c + power.thermal_resistance_k_w * watts
+
+
 def energy(
     power: PowerConfig,
     *,

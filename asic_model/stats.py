@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asic_model import area, error_bars, power
-from asic_model.config import ChipConfig, load_chip
+from asic_model.config import ChipConfig, PowerConfig, load_chip
 from asic_model.cores.fabric import KINDS, Fabric, StageStats
 from asic_model.memory.dram import fast
 from asic_model.rtl_checks import RTL_CHECKS
@@ -113,6 +113,8 @@ METRICS: dict[str, Metric] = {
     "energy.joules.*": Metric("J", "by part", APPROXIMATE, _CONSTANTS),
     "energy.nj_per_px": Metric("nJ/px", "joules / luma samples encoded", APPROXIMATE, _CONSTANTS),
     "energy.watts": Metric("W", "joules / elapsed", APPROXIMATE, _CONSTANTS),
+    "energy.die_celsius": Metric("degrees Celsius", "of the die at that power, in the long run", APPROXIMATE,
+        "power.ambient_c + power.thermal_resistance_k_w x watts; no heat capacity"),
 }  # fmt: skip
 
 
@@ -164,7 +166,7 @@ def report(
         "memory": memory,
         "host_link": link,
         "control": control,
-        "energy": _energy(joules, cores, elapsed_ps),
+        "energy": _energy(config.power, joules, cores, elapsed_ps),
         "area": {
             "gates": {f"encode.{stage}": found.gates for stage, found in areas.items()},
             "sram_bits": {f"encode.{stage}": found.sram_bits for stage, found in areas.items()},
@@ -380,11 +382,14 @@ def _control(config: ChipConfig, counted: Mapping[str, Any], elapsed_ps: int) ->
     return section
 
 
-def _energy(joules: Mapping[str, float], cores: Mapping[str, Any], elapsed_ps: int) -> dict[str, Any]:
+def _energy(
+    constants: PowerConfig, joules: Mapping[str, float], cores: Mapping[str, Any], elapsed_ps: int
+) -> dict[str, Any]:
     total = sum(joules.values())
     section: dict[str, Any] = {"joules": {**joules, "total": total}}
     if elapsed_ps:
         section["watts"] = total / (elapsed_ps * 1e-12)
+        section["die_celsius"] = power.die_temperature_c(constants, section["watts"])
     samples = cores.get("encode", {}).get("samples") or cores.get("decode", {}).get("samples")
     if samples:
         section["nj_per_px"] = {part: 1e9 * value / samples for part, value in section["joules"].items()}

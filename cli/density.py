@@ -137,7 +137,7 @@ def _cpu_presets(options: dict[str, Any]) -> tuple[str, ...]:
     """The presets asked for, from fast to slow."""
     from benchmarks.density import encoders, study
     from driver.errors import InvalidConfig
-    from driver.options import near
+    from driver.option_values import near
 
     known = encoders.ENCODERS[options["encoder"]].presets
     if options["cpu_presets"] is None:

@@ -44,7 +44,7 @@ def _verdict(path: str, options: dict[str, Any]) -> "Verdict":
     from asic_model.codecs.h264 import hrd as model
     from asic_model.codecs.h264.bits import SyntaxFault
     from driver.errors import InvalidConfig, UnsupportedInput
-    from driver.options import parse_rate
+    from driver.option_values import parse_rate
 
     own = {}
     for name in ("maxrate", "bufsize"):
@@ -103,7 +103,7 @@ def _nominal_times(units: "list[AccessUnit]", rate: str | None) -> list[Fraction
     """Decoding times of a raw stream: at the rate given, or at the one of its timing information."""
     from asic_model.codecs.h264.hrd import NoHrd
     from driver.errors import InvalidConfig
-    from driver.options import parse_fraction
+    from driver.option_values import parse_fraction
 
     if rate is not None:
         try:

@@ -16,17 +16,8 @@ from driver.media.output_file import check_target
 from driver.media.picture import Picture
 from driver.media.sink import Sink, format_of
 from driver.media.source import AudioPacket, Source
-from driver.options import (
-    MAX_RATE,
-    MIN_RATE,
-    EncoderConfig,
-    PlannedRung,
-    Rung,
-    parse_fraction,
-    parse_size,
-    plan_ladder,
-    share_rate,
-)
+from driver.option_values import parse_fraction, parse_size
+from driver.options import MAX_RATE, MIN_RATE, EncoderConfig, PlannedRung, Rung, plan_ladder, share_rate
 from driver.transcode import TranscodeSession
 
 CHIP, HOST = "on the chip", "on the host"

@@ -53,7 +53,7 @@ def _row(number: int, status: dict[str, Any]) -> list[str]:
         str(number), percent("encode"), percent("decode"), percent("scale"), percent("firmware"),
         str(telemetry["sessions"]), str(telemetry["max_sessions"]),
         f"{len(status['clients'])}/{status['clients_most']}", f"{total >> 20}M", f"{100 * used / total:.0f}%",
-        "-",  # no thermal model
+        f"{status['celsius']:.0f}C" if status.get("celsius") is not None else "-",
         f"{status['watts']:.2f}W" if status.get("watts") is not None else "-",
         str(telemetry["counters"]["jobs_retried"]), str(telemetry["counters"]["resets"]),
         telemetry["firmware_state"],

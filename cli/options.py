@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from driver.options import EncoderConfig, near
+from driver.borrowed_options import REFUSED, TAKEN
+from driver.option_values import near
+from driver.options import EncoderConfig
 
 # Fields of EncoderConfig that come from the source, not from the command line.
 FROM_SOURCE = frozenset((
@@ -18,9 +20,11 @@ ELSEWHERE = {
     "vf": "use --ladder or -s", "filter:v": "use --ladder or -s",
     "r": "the rate is the input's",
     "an": "audio is always carried over", "c:a": "audio is always carried over",
-    "acodec": "audio is always carried over", "tune": "there is one tuning", "ss": "the whole input is taken",
-    "t": "use -frames:v", "hwaccel": "use --decode chip",
+    "acodec": "audio is always carried over", "ss": "the whole input is taken",
+    "t": "use -frames:v", "hwaccel": "use --decode chip", **REFUSED,
 }  # fmt: skip
+# Names of other encoders that mean something here; which device to take is said elsewhere.
+BORROWED = tuple(name for name in TAKEN if name != "gpu")
 
 
 class Command(click.Command):
@@ -74,13 +78,22 @@ def encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="VALUE",
             help=f"{about['text'][:1].upper()}{about['text'][1:]}{f' [{notes}]' if notes else ''}.",
         )(function)
+    for name in BORROWED:
+        function = click.option(f"-{name}", f"--{name}", _parameter(name), metavar="VALUE", hidden=True)(function)
     return function
+
+
+def _parameter(name: str) -> str:
+    """Python's name of a borrowed option."""
+    return "borrowed_" + name.replace("-", "__")
 
 
 def encoder_values(options: dict[str, Any]) -> dict[str, Any]:
     """Take the encoder's options that were given out of a command's keyword arguments."""
     names = [item.name for item in dataclasses.fields(EncoderConfig) if item.name not in FROM_SOURCE]
-    return {name: value for name in names if (value := options.pop(name, None)) is not None}
+    given = {name: options.pop(name, None) for name in names}
+    given |= {name: options.pop(_parameter(name), None) for name in BORROWED}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _named(_context: click.Context, _option: click.Parameter, value: str) -> str:

@@ -33,7 +33,8 @@ def scale(source_path: str, output: str, sizes: tuple[str, ...], **options: Any)
     from driver.errors import InvalidConfig
     from driver.media.planar import PlanarWriter, check_suffix
     from driver.media.source import Source
-    from driver.options import ScalerConfig, parse_size
+    from driver.option_values import parse_size
+    from driver.options import ScalerConfig
     from driver.scale_session import scaled_aspect
 
     try:

@@ -96,7 +96,8 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
     from driver.errors import InvalidConfig, UnsupportedInput
     from driver.media.sink import format_of
     from driver.media.source import Source
-    from driver.options import Rung, parse_ladder, parse_size
+    from driver.option_values import parse_size
+    from driver.options import Rung, parse_ladder
 
     values = encoder_values(options)
     quiet, warner = options["quiet"], Warner()

@@ -5,16 +5,24 @@ has one name, one range and one sentence of help. Names are FFmpeg's where FFmpe
 """
 
 import dataclasses
-import difflib
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
-from asic_model.descriptors import Tool
+from driver.borrowed_options import translated
 from driver.errors import InvalidConfig
 from driver.gop import B_REF_MODES, buffered_references
+from driver.option_values import (
+    near,
+    parse_flag,
+    parse_fraction,
+    parse_integer,
+    parse_rate,
+    parse_size,
+    parse_tools,
+)
 
 MIN_SIDE_PX = 16
 # 4096x2304 is MaxFS of levels 5.1 and 5.2 (H.264 Table A-1).
@@ -48,64 +56,6 @@ PROFILES = ("baseline", "main", "high")
 CODERS = ("cavlc", "cabac")
 
 
-def parse_rate(text: str | int) -> int:
-    """Return bits a second from `2M`, `500k`, `2.5M` or a plain number (SI multiples, as in FFmpeg)."""
-    raw = str(text).strip()
-    scale = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}.get(raw[-1:].lower(), 0)
-    try:
-        return round(Fraction(raw[:-1] if scale else raw) * (scale or 1))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{raw!r} is not a bit rate; write 2M, 500k or 2000000") from None
-
-
-def parse_fraction(text: "str | int | float | Fraction") -> Fraction:
-    """Return a rate or ratio from `30000/1001`, `16:9`, `29.97` or a number."""
-    try:
-        return Fraction(text.replace(":", "/")) if isinstance(text, str) else Fraction(text).limit_denominator(1 << 20)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{text!r} is not a number or a ratio such as 30000/1001") from None
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Return (width, height) in samples from `1280x720`."""
-    width, cross, height = text.lower().partition("x")
-    if not cross or not width.isdecimal() or not height.isdecimal():
-        raise ValueError(f"{text!r} is not a size such as 1280x720")
-    return int(width), int(height)
-
-
-def parse_integer(text: "str | int | float") -> int:
-    """Return a whole number from its digits or from a number without fraction."""
-    try:
-        number = int(text)
-        if isinstance(text, str) or number == text:
-            return number
-        raise ValueError
-    except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"{text!r} is not a whole number") from None
-
-
-def parse_tools(text: "str | int") -> int:
-    """Return the bit set of `direct,shapes`; a number is one already."""
-    if isinstance(text, int):
-        return text
-    found = 0
-    for word in filter(None, (part.strip().upper().replace("-", "_") for part in text.split(","))):
-        if word not in Tool.__members__:
-            known = [name.lower() for name in Tool.__members__]
-            raise ValueError(f"{word.lower()!r} is not one of {', '.join(known)}{near(word.lower(), known)}")
-        found |= Tool[word]
-    return found
-
-
-def _flag(text: "str | int | bool") -> bool:
-    if str(text).lower() in ("1", "true", "yes", "on"):
-        return True
-    if str(text).lower() in ("0", "false", "no", "off"):
-        return False
-    raise ValueError(f"{text!r} is neither 0 nor 1")
-
-
 def option(
     default: Any = MISSING,
     *,
@@ -124,12 +74,6 @@ def option(
         "aliases": aliases or {}, "unit": unit, "text": text,
     }  # fmt: skip
     return field(default=default, metadata=metadata)
-
-
-def near(word: str, known: "list[str] | tuple[str, ...]") -> str:
-    """Return `; did you mean X?` for the known word next to `word`, or nothing."""
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 @dataclass(frozen=True)
@@ -247,7 +191,7 @@ class EncoderConfig(_Config):
         " more: the chip finds scene cuts and adapts the number of B pictures",
     )  # fmt: skip
     mbtree: bool = option(
-        True, names=("mbtree",), parse=_flag, text="code finer what later pictures refer to (needs rc-lookahead)"
+        True, names=("mbtree",), parse=parse_flag, text="code finer what later pictures refer to (needs rc-lookahead)"
     )
     aq_mode: int = option(
         0, names=("aq-mode", "aq_mode"), low=0, high=1,
@@ -279,6 +223,7 @@ class EncoderConfig(_Config):
     )  # fmt: skip
     b_ref_mode: str = option(
         "middle", names=("b_ref_mode",), parse=str, choices=B_REF_MODES,
+        aliases={"0": "disabled", "1": "each", "2": "middle"},
         text="B pictures as references: disabled, the middle one, or each that has others on both sides",
     )  # fmt: skip
     refs_l1: int = option(1, names=("refs_l1",), low=1, high=2, text="references of B pictures among later pictures")
@@ -286,10 +231,10 @@ class EncoderConfig(_Config):
         "spatial", names=("direct-pred",), parse=str, choices=("spatial", "temporal"), text="direct prediction"
     )
     weightp: bool = option(
-        True, names=("weightp",), parse=lambda text: _flag("1" if str(text) in ("2", "-1") else text),
+        True, names=("weightp",), parse=lambda text: parse_flag("1" if str(text) in ("2", "-1") else text),
         text="explicit weights in P pictures where light changes as a whole",
     )  # fmt: skip
-    weightb: bool = option(True, names=("weightb",), parse=_flag, text="implicit weights in bi-prediction")
+    weightb: bool = option(True, names=("weightb",), parse=parse_flag, text="implicit weights in bi-prediction")
     scene_cut: int = option(
         40, names=("sc_threshold",), low=0, high=100, text="how readily a picture counts as a scene cut; 0: never"
     )
@@ -300,12 +245,15 @@ class EncoderConfig(_Config):
         text="entropy coder (default: the best of the profile)",
     )  # fmt: skip
     dct8x8: bool | None = option(
-        None, names=("8x8dct",), parse=_flag, text="8x8 transform beside 4x4, and Intra8x8 (default: in profile high)"
+        None,
+        names=("8x8dct",),
+        parse=parse_flag,
+        text="8x8 transform beside 4x4, and Intra8x8 (default: in profile high)",
     )
     level: str = option(
         "auto", names=("level",), parse=str, text="H.264 level, e.g. 4.1; auto takes the lowest that fits"
     )
-    loop_filter: bool = option(True, names=("loop_filter",), parse=_flag, text="in-loop deblocking")
+    loop_filter: bool = option(True, names=("loop_filter",), parse=parse_flag, text="in-loop deblocking")
     deblock_alpha: int = option(0, names=("deblockalpha",), low=-6, high=6, text="slice_alpha_c0_offset_div2")
     deblock_beta: int = option(0, names=("deblockbeta",), low=-6, high=6, text="slice_beta_offset_div2")
     chroma_qp_offset: int = option(0, names=("chromaoffset",), low=-12, high=12, text="chroma_qp_index_offset")
@@ -314,7 +262,10 @@ class EncoderConfig(_Config):
     )
     queue_depth: int = option(4, names=("async_depth",), low=1, high=16, unit="pictures", text="pictures in flight")
     realtime: bool = option(
-        False, names=("realtime",), parse=_flag, text="reserve the chip's encode rate for this session, or be refused"
+        False,
+        names=("realtime",),
+        parse=parse_flag,
+        text="reserve the chip's encode rate for this session, or be refused",
     )
     tools_off: int = option(
         0,
@@ -343,7 +294,9 @@ class EncoderConfig(_Config):
     color_primaries: int = option(2, names=("color_primaries",), low=0, high=255, text="colour primaries, Table E-3")
     color_trc: int = option(2, names=("color_trc",), low=0, high=255, text="transfer characteristics, Table E-4")
     colorspace: int = option(2, names=("colorspace",), low=0, high=255, text="matrix coefficients, Table E-5")
-    full_range: bool | None = option(None, names=("full_range",), parse=_flag, text="samples use 0..255, not 16..235")
+    full_range: bool | None = option(
+        None, names=("full_range",), parse=parse_flag, text="samples use 0..255, not 16..235"
+    )
     # Table E-2 and Figure E-1: 0 left (as in MPEG-2), 1 centre (as in JPEG)
     chroma_location: int | None = option(
         None, names=("chroma_sample_location",), low=0, high=5, text="chroma sample location"
@@ -501,6 +454,12 @@ class EncoderConfig(_Config):
     @property
     def transform_8x8(self) -> bool:
         return self.dct8x8 if self.dct8x8 is not None else self.profile == "high"
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Any:
+        """As others' configurations, with the names of other encoders too (`borrowed_options.py`)."""
+        known = cls.spellings()
+        return super().from_options(translated(options, lambda name: known.get(name, name)))
 
     @classmethod
     def from_ffmpeg(cls, line: str) -> "EncoderConfig":

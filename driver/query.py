@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asic_model.memory.surface import surface
+from driver.borrowed_options import translated
 from driver.errors import CapacityExceeded, InvalidConfig, TasicError, UnsupportedInput
 from driver.options import EncoderConfig
 
@@ -58,6 +59,7 @@ def query(device: "Device", config: EncoderConfig | Mapping[str, Any]) -> Adjust
 def _in_range(options: Mapping[str, Any], reasons: list[str]) -> dict[str, Any]:
     """Fields by name, each value within its option's bounds."""
     known = EncoderConfig.spellings()
+    options = translated(options, lambda name: known.get(name, name))
     about = {item.name: item for item in dataclasses.fields(EncoderConfig)}
     values: dict[str, Any] = {}
     for name, value in options.items():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from driver.errors import InvalidConfig, NoSuchDevice
-from driver.options import near
+from driver.option_values import near
 
 # A backend may cut a longer transfer into pieces of this size, between which a link may go down and come back.
 TRANSFER_BYTES_MOST = 8 << 20

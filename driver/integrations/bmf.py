@@ -19,7 +19,8 @@ import numpy as np
 from driver.device import Device
 from driver.errors import EndOfStream, InvalidConfig, TryAgain
 from driver.media.picture import Picture
-from driver.options import EncoderConfig, ScalerConfig, parse_ladder, parse_size, plan_ladder, share_rate
+from driver.option_values import parse_size
+from driver.options import EncoderConfig, ScalerConfig, parse_ladder, plan_ladder, share_rate
 
 MICROSECOND = Fraction(1, 1_000_000)
 

@@ -14,7 +14,7 @@ import av.error
 from driver.errors import InvalidConfig, OutputError
 from driver.media.output_file import OutputFile
 from driver.media.source import AudioPacket, Source
-from driver.options import near
+from driver.option_values import near
 
 # Suffix -> FFmpeg's name of the format; raw streams are written as they are.
 FORMATS = {

@@ -399,7 +399,7 @@ class Daemon:
         load = utilization(self._seen, now)
         self._seen = now
         load["firmware"] = self._firmware_load()
-        watts, joules = self._power()
+        watts, joules, celsius = self._power()
         capabilities = self.device.capabilities
         clients = [
             {
@@ -432,6 +432,7 @@ class Daemon:
             "dying": len(self._dying),
             "watts": watts,
             "joules": joules,
+            "celsius": celsius,
             "faults": {name: count for name, count in self.chip.faults.struck.items() if count},
             "jobs": self._job_times.as_dict(),
             "queue_depth": self._queue_depths(),
@@ -455,13 +456,14 @@ class Daemon:
         self._awake = awake, now
         return min(1.0, (awake - before_awake) / (now - before)) if now > before else 0.0
 
-    def _power(self) -> tuple[float | None, float | None]:
-        """Mean power and energy since power-on; None where the model has no sound figure."""
+    def _power(self) -> tuple[float | None, float | None, float | None]:
+        """Mean power and energy since power-on, and the die's temperature at that power; None where the model has no
+        sound figure."""
         try:
             energy = (self.device.report() or {})["energy"]
         except (KeyError, RuntimeError, ZeroDivisionError):
-            return None, None
-        return energy.get("watts"), energy["joules"]["total"]
+            return None, None, None
+        return energy.get("watts"), energy["joules"]["total"], energy.get("die_celsius")
 
     def _end(self) -> None:
         """Say goodbye: every client sees the end of its connection."""

@@ -26,6 +26,7 @@ METRICS = (
     ("tasic_memory_free_bytes", "gauge", "Of it, what no client has."),
     ("tasic_encode_rate_free_samples_per_second", "gauge", "Encode rate that no session reserved."),
     ("tasic_power_watts", "gauge", "Mean power since power-on, modelled."),
+    ("tasic_temperature_celsius", "gauge", "Of the die at that power in the long run, modelled."),
     ("tasic_energy_joules_total", "counter", "Energy since power-on, modelled."),
     ("tasic_errors_total", "counter", "Errors by code."),
     ("tasic_device_resets_total", "counter", "Resets of the chip."),
@@ -79,6 +80,7 @@ def _samples(device: str, found: dict[str, Any]) -> Iterable[tuple[str, dict[str
     yield "tasic_encode_rate_free_samples_per_second", {}, telemetry["encode_kilosamples_free"] * 1000
     if found.get("watts") is not None:
         yield "tasic_power_watts", {}, found["watts"]
+        yield "tasic_temperature_celsius", {}, found["celsius"]
         yield "tasic_energy_joules_total", {}, found["joules"]
     for code, name in ERROR_COUNTERS.items():
         yield "tasic_errors_total", {"code": code}, counters[name]

@@ -547,3 +547,14 @@ def test_two_passes_from_one_command(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert len(frames(tmp_path / "out.mkv")) == 20
     assert "option pass: does not go with --two-pass" in failing(capfd, *words, "--two-pass", "-pass", "1")
     assert "needs a mean bit rate" in failing(capfd, *words[:-2], "--two-pass")
+
+
+def test_options_of_other_encoders(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_clip(tmp_path / "in.mp4", width=64, height=64, count=3)
+    for name, words in (("own", "-crf 30 -bf 0 -rc-lookahead 0"), ("nvenc", "-rc vbr -cq 30 -b:v 0 -tune ll")):
+        options = words.split()
+        code = run(["encode", str(tmp_path / "in.mp4"), str(tmp_path / f"{name}.264"), "--chip", CHIP, "-q", *options])
+        assert code == 0, capfd.readouterr().err
+    assert (tmp_path / "own.264").read_bytes() == (tmp_path / "nvenc.264").read_bytes()
+    said = failing(capfd, "encode", tmp_path / "in.mp4", tmp_path / "no.264", "-surfaces", "8")
+    assert "unknown option -surfaces: use -async_depth" in said

@@ -61,6 +61,9 @@ def test_top(busy):
     found = json.loads(invoke("top", "--once", "--format", "json", "--socket", str(path)))
     assert found[0]["simulated"] is True
     assert found[0]["telemetry"]["counters"]["jobs_finished"] >= 4
+    # tiny: 35 degrees of air, 25 K/W
+    assert found[0]["celsius"] == pytest.approx(35 + 25 * found[0]["watts"])
+    assert cells["TEMP"] == f"{found[0]['celsius']:.0f}C"
     assert "opened on queue 4" in invoke("log", "--socket", str(path))
 
 
@@ -75,6 +78,9 @@ def test_prometheus(busy):
     assert all('simulated="true"' in line for line in samples)
     assert any(line.startswith("tasic_jobs_total{") and 'outcome="finished"' in line for line in samples)
     assert any(r'name="a \"name\""' in line for line in samples)
+    figures = {line.partition("{")[0]: float(line.split()[-1]) for line in samples}
+    watts, celsius = figures["tasic_power_watts"], figures["tasic_temperature_celsius"]
+    assert celsius == pytest.approx(35 + 25 * watts)
     names = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")}
     assert names <= {name for name, _, _ in prometheus.METRICS}
     assert len(names) > 15

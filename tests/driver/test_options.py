@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 import driver
 from driver import errors
 from driver.errors import InvalidConfig, TasicError
-from driver.options import (
-    EncoderConfig,
-    PlannedRung,
-    Rung,
-    ScalerConfig,
-    parse_ladder,
-    parse_rate,
-    plan_ladder,
-    share_rate,
-)
+from driver.option_values import parse_rate
+from driver.options import EncoderConfig, PlannedRung, Rung, ScalerConfig, parse_ladder, plan_ladder, share_rate
 from driver.scale_session import scaled_aspect
 
 
@@ -139,3 +131,66 @@ def test_scaler_limits() -> None:
             ScalerConfig(width=128, height=128, sizes=(size,))
     with pytest.raises(InvalidConfig, match="at least one"):
         ScalerConfig(width=128, height=128, sizes=())
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("-rc vbr -cq 23 -b:v 0", "-crf 23"),
+        ("-rc vbr_hq -b:v 3M -cq 0", "-b:v 3M"),
+        ("-rc cbr -b:v 2M", "-b:v 2M -maxrate 2M -bufsize 2M"),
+        ("-rc cbr -b:v 2M -bufsize 1M", "-b:v 2M -maxrate 2M -bufsize 1M"),
+        ("-rc constqp -qp 24", "-qp 24"),
+        ("-cq 30 -spatial-aq 1", "-crf 30 -aq-mode 1"),
+        ("-cq 30 -spatial_aq 1 -aq-strength 12", "-crf 30 -aq-mode 1 -aq-strength 1.5"),
+        ("-b:v 1M -temporal-aq 0", "-b:v 1M -mbtree 0"),
+        ("-b:v 1M -rc-lookahead 20", "-b:v 1M -rc_lookahead 20"),
+        ("-b:v 1M -lookahead_depth 20", "-b:v 1M -rc-lookahead 20"),
+        ("-b_ref_mode 1", "-b_ref_mode each"),
+        ("-tune hq", ""),
+        ("-tune ll", "-bf 0"),
+        ("-tune ull -b:v 1M", "-bf 0 -b:v 1M -rc-lookahead 0"),
+        ("-b:v 1M -zerolatency 1 -rc-lookahead 5", "-bf 0 -b:v 1M -rc-lookahead 5"),
+        ("-tune ssim -crf 25", "-crf 25 -aq-mode 1"),
+        ("-no-scenecut 1 -forced-idr 1 -weighted_pred 0", "-sc_threshold 0 -weightp 0"),
+        ("-multipass disabled -gpu 2", "-hw_index 2"),
+        ("-gpu any -low_latency 0", ""),
+    ],
+)
+def test_options_of_other_encoders_mean_the_same_here(line: str, wanted: str) -> None:
+    size = "-s 320x240 "
+    assert EncoderConfig.from_ffmpeg(size + line) == EncoderConfig.from_ffmpeg(size + wanted)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("-surfaces 8", "option -surfaces: not offered; use -async_depth"),
+        ("-init_qpI 20", "option -init_qpI: not offered"),
+        ("-rc vbr", "option rc: vbr needs b:v or cq"),
+        ("-rc cbr", "option rc: cbr needs b:v"),
+        ("-rc constqp -b:v 1M", "option rc: constqp does not go with b:v"),
+        ("-rc vbr_minqp -b:v 1M", "option rc: 'vbr_minqp' is not offered; one of constqp, vbr"),
+        ("-cq 20 -crf 20", "option cq: does not go with crf"),
+        ("-cq fine", "option cq: 'fine' is not a number"),
+        ("-cq 60", "option crf: 60.0 is outside 0..51"),
+        ("-tune lossless", "option tune: 'lossless' is not offered; one of hq"),
+        ("-crf 20 -spatial-aq 1 -aq-strength 20", "option aq-strength: 20 is outside 1..15"),
+        ("-spatial-aq maybe", "option spatial-aq: 'maybe' is neither 0 nor 1"),
+        ("-spatial-aq 1", "option aq-mode: 1 needs rate control that looks ahead"),
+        ("-forced-idr 0", "option forced-idr: 0 is not offered"),
+        ("-multipass fullres", "option multipass: 'fullres' is not offered; one of disabled"),
+        ("-gpu two", "option hw_index: 'two' is not a whole number"),
+    ],
+)
+def test_options_of_other_encoders_without_meaning_are_refused_by_name(line: str, words: str) -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        EncoderConfig.from_ffmpeg("-s 320x240 " + line)
+    assert words in str(caught.value)
+
+
+def test_a_query_knows_the_names_of_other_encoders() -> None:
+    with driver.Device.open("null:tiny") as device:
+        found = device.query({"width": 64, "height": 64, "cq": 25, "tune": "ll"})
+    assert found.config == EncoderConfig.from_ffmpeg("-s 64x64 -crf 25 -bf 0 -rc-lookahead 0")
+    assert not found.reasons
