@@ -22,7 +22,7 @@ RATE_CONTROLS = {
 REFUSED = {
     "2pass": "use -pass 1 and -pass 2", "cbr": "use -rc cbr",
     "surfaces": "use -async_depth", "delay": "use -async_depth",
-    "b_adapt": "B pictures stand between anchors as -bf says", "nonref_p": "every P picture is a reference",
+    "nonref_p": "every P picture is a reference",
     "strict_gop": "use -sc_threshold 0", "aud": "no access unit delimiters are written", "dpb_size": "use -refs",
     "init_qpI": "use -qp or -qmin and -qmax", "init_qpP": "use -qp or -qmin and -qmax",
     "init_qpB": "use -qp or -qmin and -qmax", "intra-refresh": "intra pictures are whole: use -g",

@@ -218,7 +218,7 @@ class EncoderConfig(_Config):
         text="most B pictures in a row (default 3; baseline 0)",
     )
     b_adapt: bool | None = option(
-        None, names=("b_strategy", "b_adapt", "b-adapt"), parse=_flag,
+        None, names=("b_strategy", "b_adapt", "b-adapt"), parse=parse_flag,
         text="as few B pictures as pay, by what the chip sees ahead (default with rc-lookahead); 0: always bf",
     )  # fmt: skip
     b_ref_mode: str = option(
