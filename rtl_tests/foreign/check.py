@@ -12,7 +12,7 @@ import numpy as np
 from rtl_tests import simulator as benches
 from rtl_tests.foreign import expressions, simulate, sources, wrapper
 from rtl_tests.foreign.description import Adapter, Packed
-from rtl_tests.foreign.layout import mask, pack_bits
+from rtl_tests.foreign.layout import beat_bits, mask
 from rtl_tests.foreign.parts import STATES
 from rtl_tests.foreign.plan import InputPlan, OutputPlan, Plan
 from rtl_tests.foreign.reading import load_adapter
@@ -342,13 +342,13 @@ class Check:
             return f"output {out.name}: address {missing[0]} was never written ({len(missing)} of {count})"
         return [word for word in image if word is not None]
 
-    def _bits(self, out: OutputPlan, came: list[Beat]) -> str:
-        text = []
-        for beat in came:
-            value = beat.value if beat.known else 0
-            length = out.layout.width if beat.length is None else beat.length
-            text.append(pack_bits(value, out.layout.width, min(length, out.layout.width), out.stream.align))
-        return "".join(text)
+    @staticmethod
+    def _bits(out: OutputPlan, came: list[Beat]) -> str:
+        stream = out.stream
+        return "".join(
+            beat_bits(out.layout, beat.value if beat.known else 0, beat.length, stream.align, stream.reversed)
+            for beat in came
+        )
 
     def _by_transaction(self, number: int, vectors: list[Vector], log: Log) -> list[list[Beat]]:
         beats = log.outputs[number]

@@ -236,7 +236,8 @@ class Stream(Part):
     first: Literal["low", "high"] | None = Field(
         None, description="where lane 0 of a packed port stands; absent: as the port's range runs"
     )
-    order: Literal["raster", "transposed", "zigzag", "inverse_zigzag"] = "raster"
+    order: Literal["raster", "transposed", "zigzag", "inverse_zigzag", "zscan"] = "raster"
+    tile: int | None = Field(None, ge=1, le=64, description="a field goes in squares of this side, those in `order`")
     take: int | None = Field(None, ge=1, le=1 << 20, description="elements that go over the ports, from the first")
     per_beat: PerSize | None = Field(None, description="elements a beat, by size if they differ")
     lanes: Lanes | None = Field(
@@ -365,6 +366,9 @@ class Output(Stream):
     after: str | None = Field(None, description="latency: name of the input that it follows; absent: the first")
     length: str | None = Field(None, description="bits of the beat that count, an expression over ports")
     align: Literal["low", "high"] = Field("low", description="with `length`: which end of the beat they stand at")
+    reversed: bool = Field(
+        False, description="bits: the lowest bit of each element (port, or `width` bits) is the first"
+    )
     hold_cycles: int = Field(0, ge=0, le=1000, description="hold: cycles from done to the sample")
     fill: int | None = Field(None, description="ram: value of words that were never written")
 

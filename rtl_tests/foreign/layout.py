@@ -13,9 +13,17 @@ from rtl_tests.foreign.description import Stream, ranges
 from rtl_tests.foreign.sources import AdapterFault, Port
 
 
-def order_of(name: str, shape: tuple[int, ...], zigzag: np.ndarray | None = None) -> np.ndarray:
+def order_of(name: str, shape: tuple[int, ...], tile: int | None = None) -> np.ndarray:
     """Indices into the raveled field, in the order in which its elements go over the ports."""
     count = int(np.prod(shape))
+    if tile is not None and len(shape) == 2:
+        rows, columns = shape
+        if rows % tile or columns % tile:
+            raise AdapterFault(f"tile: {tile} does not divide a field of {rows}x{columns}")
+        # [tile row, tile column, sample]
+        squares = np.arange(count).reshape(rows // tile, tile, columns // tile, tile).swapaxes(1, 2)
+        across = (rows // tile, columns // tile)
+        return squares.reshape(across[0] * across[1], tile * tile)[order_of(name, across)].ravel()
     if name == "raster" or len(shape) != 2:
         if name == "transposed":
             raise AdapterFault(f"order: transposed needs a field with rows and columns, this one has {count} elements")
@@ -23,6 +31,8 @@ def order_of(name: str, shape: tuple[int, ...], zigzag: np.ndarray | None = None
     raster = np.arange(count).reshape(shape)
     if name == "transposed":
         return raster.T.ravel()
+    if name == "zscan":
+        return zscan(shape)
     scan = zigzag_scan(shape)
     return scan if name == "zigzag" else np.argsort(scan)
 
@@ -35,6 +45,19 @@ def zigzag_scan(shape: tuple[int, ...]) -> np.ndarray:
         cells = [(y, line - y) for y in range(rows) if 0 <= line - y < columns]
         found += cells if line % 2 else cells[::-1]
     return np.array([y * columns + x for y, x in found])
+
+
+def zscan(shape: tuple[int, ...]) -> np.ndarray:
+    """Raster indices of a square in z-scan order, as blocks of a macroblock or a coding tree block go (H.264 6.4.3)."""
+    side = shape[0]
+    if shape != (side, side) or side & (side - 1):
+        raise AdapterFault(f"order: zscan needs a square of 2, 4, 8, ..., not {'x'.join(map(str, shape))}")
+    if side == 1:
+        return np.zeros(1, np.int64)
+    half = zscan((side // 2, side // 2))
+    y, x = half // (side // 2), half % (side // 2)
+    quarter = y * side + x
+    return np.concatenate([quarter + (side // 2) * (dy * side + dx) for dy in (0, 1) for dx in (0, 1)])
 
 
 @dataclass(frozen=True)
@@ -99,7 +122,7 @@ class Layout:
                         f"{self.name}.columns: {max(columns)} is not a column; there are 0..{shape[1] - 1}"
                     )
                 chosen, inner = chosen.reshape(shape)[:, columns].ravel(), (shape[0], len(columns))
-            found += [(part, int(index)) for index in chosen[order_of(self.stream.order, inner)]]
+            found += [(part, int(index)) for index in chosen[order_of(self.stream.order, inner, self.stream.tile)]]
         return found[: self.stream.take]
 
     def _beat(self, shapes: list[tuple[int, ...]], size: int) -> tuple[int, list[Lane]]:
@@ -173,10 +196,14 @@ class Layout:
         return [each.reshape(shape) for each, shape in zip(found, shapes, strict=True)]
 
 
-def pack_bits(beat: int, width: int, length: int, align: str) -> str:
-    """The `length` bits of a beat that count, first bit first."""
-    bits = f"{beat:0{width}b}"
-    return bits[:length] if align == "high" else bits[width - length :]
+def beat_bits(layout: Layout, beat: int, length: int | None, align: str, reverse: bool) -> str:
+    """The bits of a beat that count, first bit first: element by element as the lanes lie, each from its top bit."""
+    parts = [f"{beat >> lane.offset & ((1 << lane.width) - 1):0{lane.width}b}" for lane in layout.lanes]
+    bits = "".join(part[::-1] if reverse else part for part in parts)
+    if length is None:
+        return bits
+    length = min(length, len(bits))
+    return bits[:length] if align == "high" else bits[len(bits) - length :]
 
 
 def mask(value: int, width: int, what: str) -> int:

@@ -1,13 +1,18 @@
 """Are the answers that foreign blocks are held to the standards' own? Values from the texts, or worked out by hand."""
 
+import av
 import numpy as np
 import pytest
 
+from asic_model.codecs.h264.cabac_contexts import CONTEXTS, CTX_TERMINATE, initial_states
+from asic_model.engines.entropy.arithmetic import encode_symbols, flush
 from rtl_tests.foreign import hints
 from rtl_tests.foreign.reading import parse_adapter
+from rtl_tests.foreign.sources import AdapterFault
 from rtl_tests.foreign.transactions.block_match import BlockMatch, satd
 from rtl_tests.foreign.transactions.block_transform import BlockTransform, hevc_forward, hevc_inverse, hevc_matrix
 from rtl_tests.foreign.transactions.deblock import Deblock, hevc_chroma, hevc_luma, hevc_qp_c
+from rtl_tests.foreign.transactions.frame_encode import FrameEncode
 from rtl_tests.foreign.transactions.intra_predict import hevc_predict
 from rtl_tests.foreign.transactions.residual_code import ResidualCode
 from tests.rtl.test_foreign_language import GOOD
@@ -128,6 +133,35 @@ def test_distances():
     assert vector.expected["sad_4x4"].tolist() == [[0, 6], [0, 0]]
 
 
+def test_vectors_of_parts():
+    """Each quarter of an 8x8 block moved by itself: no distance at all, where one vector leaves some."""
+    transaction = BlockMatch(adapter("h264", "block_match", "{search: {sad: [8]}}", "{range_x: 2, range_y: 2}"))
+    window = np.random.default_rng(5).integers(0, 256, (12, 12))
+    mv = {"mv_x_4x4": np.array([[-2, 1], [0, 2]]), "mv_y_4x4": np.array([[0, -1], [2, 0]])}
+    current = np.zeros((8, 8), np.int64)
+    for row, column in np.ndindex(2, 2):
+        y, x = 4 * row + 2 + mv["mv_y_4x4"][row, column], 4 * column + 2 + mv["mv_x_4x4"][row, column]
+        current[4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = window[y : y + 4, x : x + 4]
+    vector = transaction._vector(8, current, window)
+    assert transaction._divided(vector, mv) == 0
+    assert transaction.judge(vector, mv) is None
+    same = {name: np.zeros((2, 2), np.int64) for name in mv}
+    assert "the smallest is" in (transaction.judge(vector, same) or "")
+    outside = mv | {"mv_x_4x4": np.full((2, 2), 3)}
+    assert "of block [0, 1] lies outside the window" in (transaction.judge(vector, outside) or "")
+
+
+def test_hevc_header_options_are_checked():
+    for options, said in (
+        ("ctb: 24", "options.ctb: 24 is not allowed"),
+        ("min_cb: 64, ctb: 16", "larger than ctb, 16"),
+    ):
+        with pytest.raises(AdapterFault, match=said):
+            FrameEncode(
+                adapter("hevc", "frame_encode", "{encode: {intra: [1]}}", f"{{payload: slice_data, {options}}}")
+            )
+
+
 @pytest.mark.parametrize("standard", ["h264", "hevc"])
 def test_coder_options(standard):
     """The first bit is a zero in front; without a flush up to 32 bits may stay inside, but no wrong one may come."""
@@ -160,3 +194,97 @@ def test_hints_name_what_is_wrong():
     ):  # fmt: skip
         assert said in (hints.bits_hint(bits, found) or ""), said
     assert hints.bits_hint(bits, bits[:8] + "10010010") is None
+
+
+PCM_OPTIONS = "payload: slice_data, ctb: 16, min_cb: 16, max_tb: 16, pcm: 16, qp: 26"
+
+
+def hevc_pcm_picture(planes, side):
+    """Slice data of an intra picture whose coding tree blocks of `side` samples are all PCM (7.3.8.5, 7.3.8.7): bits.
+
+    A block is part_mode 1 (context 184: the only one used), pcm_flag 1, which ends the arithmetic code, its samples,
+    and, coded anew, end_of_slice_segment_flag. The coder is the model's, of H.264, which is HEVC's.
+    """
+    state = int(hevc_initial_state(184, 26))
+    height, width = planes[0].shape
+    text = ""
+    pending = []
+    blocks = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
+    for number, (y, x) in enumerate(blocks):
+        states = np.zeros(CONTEXTS, np.uint8)
+        initial_states(states, 0, 26)
+        states[0] = state
+        symbols = np.array([*pending, 0 << 1 | 1, CTX_TERMINATE << 1 | 1], np.uint16)
+        out = np.zeros(64, np.uint8)
+        low, _, queue, position = encode_symbols(symbols, len(symbols), states, 0, 510, 0, out, 8)
+        end, last = flush(low, queue, out, position)
+        text += "".join(f"{byte:08b}" for byte in out[8:end])[: 8 * (position - 8) + last]
+        state = int(states[0])
+        text += "0" * (-len(text) % 8)
+        for plane, scale in zip(planes, (1, 2, 2), strict=True):
+            part = plane[y // scale : (y + side) // scale, x // scale : (x + side) // scale]
+            text += "".join(f"{sample:08b}" for sample in part.ravel())
+        pending = [CTX_TERMINATE << 1 | int(number == len(blocks) - 1)]
+    states = np.zeros(CONTEXTS, np.uint8)
+    initial_states(states, 0, 26)
+    out = np.zeros(64, np.uint8)
+    low, _, queue, position = encode_symbols(np.array(pending, np.uint16), 1, states, 0, 510, 0, out, 8)
+    end, last = flush(low, queue, out, position)
+    return text + "".join(f"{byte:08b}" for byte in out[8:end])[: 8 * (position - 8) + last]
+
+
+def hevc_initial_state(value, qp):
+    """pStateIdx << 1 | valMps of a context whose initValue is given (9.3.2.2)."""
+    slope, offset = (value >> 4) * 5 - 45, ((value & 15) << 3) - 16
+    pre = min(126, max(1, ((slope * qp) >> 4) + offset))
+    return (63 - pre) << 1 if pre <= 63 else (pre - 64) << 1 | 1
+
+
+@pytest.mark.parametrize("size", [(64, 48), (56, 40)])
+def test_hevc_slice_data_is_wrapped(size):
+    """FFmpeg decodes bare slice data of PCM blocks behind our headers to the very samples; 56x40 is cropped."""
+    width, height = size
+    options = f"{{width: {width}, height: {height}, {PCM_OPTIONS}}}"
+    transaction = FrameEncode(adapter("hevc", "frame_encode", "{encode: {intra: [2]}}", options))
+    vectors = transaction.vectors(np.random.default_rng(2))
+    payloads = []
+    for vector in vectors:
+        planes = [vector.planes[f"source_{kind}"] for kind in "yuv"]
+        sides = (16, 8, 8)
+        padded = [
+            np.pad(plane, [(0, -length % side) for length in plane.shape], mode="edge")
+            for plane, side in zip(planes, sides, strict=True)
+        ]
+        payloads.append(hevc_pcm_picture(padded, 16))
+    failure, figures = transaction.judge_all(vectors, payloads, [])
+    assert failure is None
+    assert figures["psnr_db"] == 100
+    failure, _ = transaction.judge_all(vectors, [payloads[0], "10"[int(payloads[1][0])] + payloads[1][1:]], [])
+    assert failure is not None
+
+
+def test_hevc_inter_header():
+    """A picture of skipped blocks behind our header of a P slice decodes to a copy of the one before it."""
+    options = f"{{width: 64, height: 48, {PCM_OPTIONS}, merge_candidates: 1}}"
+    transaction = FrameEncode(adapter("hevc", "frame_encode", "{encode: {inter: [3]}}", options))
+    vectors = transaction.vectors(np.random.default_rng(2))
+    first = [vectors[0].planes[f"source_{kind}"] for kind in "yuv"]
+    states = np.zeros(CONTEXTS, np.uint8)
+    initial_states(states, 0, 26)
+    states[:3] = [hevc_initial_state(value, 26) for value in (197, 185, 201)]  # cu_skip_flag of P slices, table 9-8
+    # the context counts skipped neighbours, left and above
+    blocks = [(y, x) for y in range(3) for x in range(4)]
+    symbols = [each for n, (y, x) in enumerate(blocks)
+               for each in (((y > 0) + (x > 0)) << 1 | 1, CTX_TERMINATE << 1 | int(n == len(blocks) - 1))]  # fmt: skip
+    out = np.zeros(128, np.uint8)
+    low, _, queue, position = encode_symbols(np.array(symbols, np.uint16), len(symbols), states, 0, 510, 0, out, 8)
+    end, last = flush(low, queue, out, position)
+    skipped = "".join(f"{byte:08b}" for byte in out[8:end])[: 8 * (position - 8) + last]
+    stream = transaction.stream(vectors, [hevc_pcm_picture(first, 16), skipped, skipped])
+    decoder = av.CodecContext.create("hevc", "r")
+    decoder.options = {"err_detect": "explode"}
+    packets = [*decoder.parse(stream), *decoder.parse(b""), None]
+    decoded = [frame.to_ndarray(format="yuv420p") for packet in packets for frame in decoder.decode(packet)]
+    assert len(decoded) == 3
+    for picture in decoded:
+        assert (picture[:48] == first[0]).all()

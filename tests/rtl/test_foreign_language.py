@@ -13,7 +13,7 @@ from asic_model import timing_table
 from asic_model.chips.reader import ConfigError
 from rtl_tests.foreign import expressions, sources
 from rtl_tests.foreign.description import Input, expand, json_schema, ranges
-from rtl_tests.foreign.layout import Layout, order_of, zigzag_scan
+from rtl_tests.foreign.layout import Layout, beat_bits, order_of, zigzag_scan, zscan
 from rtl_tests.foreign.reading import parse_adapter
 from rtl_tests.foreign.sources import Port, SourceSet
 from rtl_tests.foreign.transactions.block_transform import hevc_forward, hevc_inverse, hevc_matrix
@@ -190,6 +190,32 @@ def test_numbers_are_counted_out():
     assert ranges("0..3 8, 11..9") == [0, 1, 2, 3, 8, 11, 10, 9]
     with pytest.raises(ValueError, match="not a list of numbers"):
         ranges("0-3")
+
+
+def test_blocks_in_scan_order():
+    """The 4x4 blocks of a macroblock as figure 6-10 of H.264 numbers them; samples block by block."""
+    assert zscan((4, 4)).tolist() == [0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15]
+    samples = np.arange(64).reshape(8, 8)
+    order = order_of("zscan", samples.shape, 4)
+    assert order[:8].tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
+    assert order[16:20].tolist() == [4, 5, 6, 7]
+    assert order[32:36].tolist() == [32, 33, 34, 35]
+    with pytest.raises(sources.AdapterFault, match="tile: 3 does not divide a field of 8x8"):
+        order_of("raster", samples.shape, 3)
+
+
+def test_bits_of_a_beat():
+    """Bytes of a word low or high first, bits of a byte low first, and a count at either end."""
+
+    def bits(length=None, align="low", reverse=False, **fields):
+        return beat_bits(Layout("s", stream(**fields), [Port("p", "OUTPUT", 16)]), 0x80F1, length, align, reverse)
+
+    assert bits() == "1000000011110001"
+    assert bits(width=8) == "1111000110000000"
+    assert bits(width=8, first="high") == "1000000011110001"
+    assert bits(width=8, first="high", reverse=True) == "0000000110001111"
+    assert bits(3) == "001"
+    assert bits(3, "high") == "100"
 
 
 def test_rows_at_a_pitch():

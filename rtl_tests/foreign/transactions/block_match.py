@@ -3,7 +3,9 @@
 A search is judged by the cost that it returns, never by the vector alone: which of two equal candidates wins is the
 designer's. `tolerance.cost: optimal` (default) asks for the smallest cost in the window, `consistent` only that the
 cost belongs to the vector (searches that skip candidates), with `tolerance.sad_excess_percent` for how far they may
-stay behind in sum. `sad` and `satd` ask for the distance of two blocks, without a search.
+stay behind in sum. Vectors of the 4x4 parts of a block (`mv_x_4x4`, `mv_y_4x4`) are judged by the SAD of the whole: at
+most the smallest of one vector, or with `consistent` by the sum. `sad` and `satd` ask for the distance of two blocks,
+without a search.
 """
 
 from typing import Any
@@ -101,6 +103,7 @@ class BlockMatch(Transaction):
         }  # fmt: skip
         # The shape of the answers only: `judge` looks at the surface.
         expected = {"mv_x": np.zeros(1, np.int64), "mv_y": np.zeros(1, np.int64), "cost": np.zeros(1, np.int64)}
+        expected |= {name: np.zeros((size // 4, size // 4), np.int64) for name in ("mv_x_4x4", "mv_y_4x4")}
         planes = {"current": current.astype(np.uint8), "window": window.astype(np.uint8)}
         return Vector("search", "sad", size, fields, expected, planes=planes)
 
@@ -178,16 +181,36 @@ class BlockMatch(Transaction):
             if cost is not None and own != cost:
                 return f"cost: {cost} was given for vector ({mv_x}, {mv_y}), whose SAD is {own}"
             cost = own
+        if "mv_x_4x4" in answer and "mv_y_4x4" in answer:
+            found = self._divided(vector, answer)
+            if isinstance(found, str):
+                return found
+            cost = found
         if cost is None:
             return "neither a vector nor a cost came out"
         self.found_sad += cost
         self.least_sad += best
-        if self.adapter.tolerance.cost != "consistent" and cost != best:
+        whole = "mv_x_4x4" not in answer
+        if self.adapter.tolerance.cost != "consistent" and (cost != best if whole else cost > best):
             at = np.argwhere(surface == best)[0]
             return f"cost: {cost}, the smallest is {best} at row {at[0]}, column {at[1]} of the positions"
-        if cost < best:
+        if cost < best and whole:
             return f"cost: {cost} is smaller than the smallest SAD, {best}"
         return None
+
+    def _divided(self, vector: Vector, answer: dict[str, Any]) -> int | str:
+        """SAD of a block whose 4x4 parts have a vector each, or what is wrong with one."""
+        window, current = vector.fields["window"], vector.fields["current"]
+        shift = (0, 0) if self.option["absolute"] else (vector.fields["range_y"], vector.fields["range_x"])
+        total = 0
+        for row, column in np.ndindex(answer["mv_x_4x4"].shape):
+            mv_y, mv_x = int(answer["mv_y_4x4"][row, column]), int(answer["mv_x_4x4"][row, column])
+            y, x = 4 * row + mv_y + shift[0], 4 * column + mv_x + shift[1]
+            if not (0 <= y <= window.shape[0] - 4 and 0 <= x <= window.shape[1] - 4):
+                return f"vector ({mv_x}, {mv_y}) of block [{row}, {column}] lies outside the window"
+            part = current[4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+            total += int(np.abs(window[y : y + 4, x : x + 4] - part).sum())
+        return total
 
     def per_unit(self, size: int) -> tuple[float, str]:
         side, unit = unit_of(self.adapter.block.standard)

@@ -181,7 +181,7 @@ class BlockTransform(Transaction):
         "rows_first": (True, "HEVC forward: which stage is rounded first"),
         "dead_zone_intra": ("1/3", "quantisation: share of a step that is added, intra: 3 or text, 682/2048"),
         "dead_zone_inter": ("1/6", "quantisation: the same, inter"),
-        "bit_depth": (8, "HEVC: bits of a sample, 8..12"),
+        "bit_depth": (8, "HEVC: bits of a sample, 8..12; `qp` is without QpBdOffset"),
     }
 
     @property
@@ -243,7 +243,7 @@ class BlockTransform(Transaction):
         return (raw + 32) >> 6 if self.option["rounding"] else raw
 
     def _quantise(self, coefficients: np.ndarray, qp: int, intra: int) -> np.ndarray:
-        size = len(coefficients)
+        size, qp = len(coefficients), qp + 6 * (self.bit_depth - 8)
         name = "dead_zone_intra" if intra else "dead_zone_inter"
         part, whole = share(self.option[name], f"{name}")
         if self.adapter.block.standard == "hevc":
@@ -256,7 +256,7 @@ class BlockTransform(Transaction):
         return np.sign(coefficients) * levels
 
     def _scale(self, levels: np.ndarray, qp: int) -> np.ndarray:
-        size = len(levels)
+        size, qp = len(levels), qp + 6 * (self.bit_depth - 8)
         if self.adapter.block.standard == "hevc":
             shift = self.bit_depth + (size.bit_length() - 1) - 5
             return np.clip(_shift((levels * 16 * _HEVC_SCALE[qp % 6]) << (qp // 6), shift), -32768, 32767)

@@ -18,6 +18,7 @@ from asic_model.codecs.h264.nal import NAL_IDR_SLICE, NAL_SLICE, nal_bytes
 from asic_model.codecs.h264.parameter_sets import Pps, Sps
 from asic_model.codecs.h264.slice_header import SLICE_I, SLICE_P, SliceHeader, write_slice_header
 from rtl_tests.foreign.sources import AdapterFault
+from rtl_tests.foreign.transactions import hevc_headers
 from rtl_tests.foreign.transactions.base import Transaction, Vector, unit_of
 
 START_CODE = b"\0\0\0\1"
@@ -89,6 +90,7 @@ class FrameEncode(Transaction):
         "transform_8x8": (False, "slice_data: transform_8x8_mode_flag"),
         "deblock_disable": (0, "slice_data: disable_deblocking_filter_idc"),
         "trailing_bits": (True, "slice_data: the block writes rbsp_trailing_bits itself"),
+        **hevc_headers.OPTIONS,
     }  # fmt: skip
 
     def _asked(self) -> list[tuple[str, str, int]]:
@@ -96,6 +98,8 @@ class FrameEncode(Transaction):
             raise AdapterFault(
                 f"options.payload: {self.adapter.options['payload']!r} is not one of annexb, nal, rbsp, slice_data"
             )
+        if self._hevc and self.option["payload"] == "slice_data":
+            hevc_headers.check_options(self.option)
         return super()._asked()
 
     def vectors(self, rng: np.random.Generator) -> list[Vector]:
@@ -118,7 +122,10 @@ class FrameEncode(Transaction):
                 "poc": 2 * n, "size": count,
             }  # fmt: skip
             fields["frame_num"] = 0 if intra else (found[-1].fields["frame_num"] + 1) % 16
-            fields["header_bits"] = len(self._header(fields)[2]) if self.option["payload"] == "slice_data" else 0
+            fields["header_bits"] = 0
+            if self.option["payload"] == "slice_data":
+                # HEVC's header is filled up to a byte.
+                fields["header_bits"] = 0 if self._hevc else len(self._header(fields)[2])
             served = {"source_y": y, "source_u": u, "source_v": v, "source_uv": uv}
             found.append(Vector(op, kind, count, fields, {"bits": ""}, f"frame {n}", served))
         return found
@@ -138,7 +145,7 @@ class FrameEncode(Transaction):
         """The whole stream from what came out frame by frame, as text of bits."""
         form = self.option["payload"]
         if form == "slice_data":
-            return self._wrapped(vectors, payloads)
+            return self._hevc_wrapped(vectors, payloads) if self._hevc else self._wrapped(vectors, payloads)
         data = [
             int(text, 2).to_bytes(len(text) // 8, "big") if text else b""
             for text in (t[: len(t) // 8 * 8] for t in payloads)
@@ -152,7 +159,7 @@ class FrameEncode(Transaction):
     def _header(self, fields: dict[str, Any]) -> tuple[Sps, Pps, str]:
         """Parameter sets, and the bits of a slice header in front of the block's slice data."""
         if self.adapter.block.standard != "h264":
-            raise AdapterFault("options.payload: slice_data can be wrapped for h264 only")
+            raise AdapterFault("options.payload: slice_data can be wrapped for h264 and hevc only")
         cabac, eight = self.option["entropy"] == "cabac", bool(self.option["transform_8x8"])
         sps = Sps(profile_idc=int(self.option["profile"]), level_idc=40, pic_order_cnt_type=2)
         sps.set_size(fields["width"], fields["height"])
@@ -171,6 +178,24 @@ class FrameEncode(Transaction):
         data, size = write_slice_header(header, sps, pps)
         bits = "".join(f"{byte:08b}" for byte in data)[:size]
         return sps, pps, bits + ("1" * (-size % 8) if cabac else "")
+
+    @property
+    def _hevc(self) -> bool:
+        return self.adapter.block.standard == "hevc"
+
+    def _hevc_wrapped(self, vectors: list[Vector], payloads: list[str]) -> bytes:
+        headers = hevc_headers.Headers(vectors[0].fields["width"], vectors[0].fields["height"], self.option)
+        out = b"".join(START_CODE + each for each in (headers.vps(), headers.sps(), headers.pps()))
+        idr = 0
+        for vector, payload in zip(vectors, payloads, strict=True):
+            intra = bool(vector.fields["intra"])
+            idr = vector.fields["frame"] if intra else idr
+            # A decoder wants the stop bit as the last one; what fills the block's last word behind it goes.
+            data = payload.rstrip("0") if self.option["trailing_bits"] else payload + "1"
+            out += START_CODE + headers.slice_nal(
+                data, intra=intra, poc=vector.fields["frame"] - idr, qp=vector.fields["qp"]
+            )
+        return out
 
     def _wrapped(self, vectors: list[Vector], payloads: list[str]) -> bytes:
         sps, pps, _ = self._header(vectors[0].fields)

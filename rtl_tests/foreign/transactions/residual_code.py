@@ -1,6 +1,7 @@
 """Entropy coding: CAVLC of residual blocks, both ways, and the arithmetic coder of CABAC.
 
-cavlc_encode  levels in scan order and nC -> bits. Sizes 16, 15 (AC) and 4 (chroma DC)
+cavlc_encode  levels in scan order and nC -> bits. Sizes 16, 15 (AC) and 4 (chroma DC). Fields `total_coeff`,
+              `trailing_ones`, `total_zeros`, `last_index` (place of the last level) for blocks that are told them
 cavlc_decode  bits -> levels
 cabac_encode  bins with their contexts -> bits up to the flush; size: bins of a run. Fields `bin`, `context` (ctxIdx),
               `bypass`, `terminate`, and `state`, `mps` of the context before the bin, one entry a bin. The coder of
@@ -19,6 +20,16 @@ from rtl_tests.foreign.transactions.base import Transaction, Vector
 
 _KEPT_BITS = 32  # that a coder without a flush may hold back
 _CONTEXTS_USED = 460  # of frame pictures without 4:4:4
+
+
+def _trailing_ones(levels: np.ndarray) -> int:
+    """Ones and minus ones from the last level back, at most three (9.2.1)."""
+    count = 0
+    for level in levels[levels != 0][::-1][:3]:
+        if abs(int(level)) != 1:
+            break
+        count += 1
+    return count
 
 
 class ResidualCode(Transaction):
@@ -55,6 +66,9 @@ class ResidualCode(Transaction):
             "nc": -1 if size == 4 else nc,
             "nc_class": column,
             "total_coeff": int(total),
+            "trailing_ones": _trailing_ones(levels),
+            "last_index": int(np.flatnonzero(levels)[-1]) if total else 0,
+            "total_zeros": int(np.flatnonzero(levels)[-1]) + 1 - int(total) if total else 0,
         }
         if op == "cavlc_encode":
             return Vector(
