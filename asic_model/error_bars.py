@@ -62,7 +62,7 @@ def of_stage(config: ChipConfig, kind: str, stage: str) -> Term:
     if table is not None:
         return Term(stage, 0.0, 0.0, f"law measured on RTL of {table.block or 'a foreign block'}")
     check = RTL_CHECKS.get(stage) if kind == "encode" else None
-    if check is None or check.total_error is None:
+    if check is None:
         return Term(stage, -UNCHECKED, UNCHECKED, f"no RTL: {UNCHECKED:.0%} assumed")
     low, high = check.total_error
     return Term(stage, min(0.0, low), max(0.0, high), f"RTL bench {check.bench}, at the sizes of `tiny`")

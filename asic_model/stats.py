@@ -191,8 +191,8 @@ def _rtl_bench(kind: str, stage: str, tables: Container[str]) -> dict[str, Any]:
     if not known:
         return {}
     check = RTL_CHECKS[stage]
-    error = {"total_error": dict(zip(("low", "high"), check.total_error, strict=True))} if check.total_error else {}
-    return {"rtl_bench": {"bench": check.bench, "whole": check.whole, "asserts": check.asserts, **error}}
+    error = dict(zip(("low", "high"), check.total_error, strict=True))
+    return {"rtl_bench": {"bench": check.bench, "whole": check.whole, "asserts": check.asserts, "total_error": error}}
 
 
 def exactness_of(config: ChipConfig, kind: str, stage: str) -> str:

@@ -332,11 +332,11 @@ async def macroblocks(dut):
             work = encode_work(1)
             work["mb_type"], own = mb_type, 27 if kind == "intra_16x16" else 26
             work["transform_blocks"] = trials + own
-            expected = int(transform_cycles(TransformConfig(), work)[0])
-            found = await tb.run_steps(steps)
+            law = int(transform_cycles(TransformConfig(), work)[0])
+            rtl = await tb.run_steps(steps)
             record.hit("macroblock", kind)
-            record.cycles(model=expected, rtl=found)
-            assert found == expected, f"{kind} behind {trials} trials took {found} cycles, the model says {expected}"
+            record.cycles(model=law, rtl=rtl)
+            assert rtl == law, f"{kind} behind {trials} trials took {rtl} cycles, the model says {law}"
     record.write()
 
 
