@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from asic_model.config import ChipConfig, load_chip
 
 TABLE = Path(__file__).with_name("gates.json")
-# RTL modules of a stage. Mode decision's is part of the encode core.
+# RTL modules of a stage; what stands inside of one and is a stage of its own counts there only.
 ENGINES = {
+    "mode_decision": ("mode_decision",),
     "motion_search": ("motion_search",),
     "fractional_search": ("fractional_search",),
     "transform": ("transform", "transform_8x8"),
@@ -41,10 +42,18 @@ def table() -> dict[str, Any]:
 def _recorded() -> Mapping[str, Area]:
     engines = table()["engines"]
     return {
-        stage: Area(sum(engines[name]["gates"] for name in names), sum(engines[name]["sram_bits"] for name in names))
+        stage: Area(sum(map(_gates, names)), sum(engines[name]["sram_bits"] for name in names))
         for stage, names in ENGINES.items()
         if all(name in engines for name in names)
     }
+
+
+def _gates(name: str) -> float:
+    """Gates of an engine without the stages inside of it."""
+    engines = table()["engines"]
+    inside = engines[name].get("parts", {})
+    stages = {part: number for part, number in inside.items() if any(part in names for names in ENGINES.values())}
+    return float(engines[name]["gates"] - sum(engines[part]["gates"] * number for part, number in stages.items()))
 
 
 @lru_cache(maxsize=1)

@@ -145,6 +145,7 @@ def coverage(engines: tuple[str, ...], seed: int) -> None:
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Which faults are chosen."
 )
+@click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Simulations at a time.")
 def mutate(engines: tuple[str, ...], **options: Any) -> None:
     """Seed faults in the RTL and in the model's kernels, one at a time; print which of them the benches catch."""
     with _faults():

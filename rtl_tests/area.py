@@ -2,7 +2,9 @@
 
 Needs `pyosys` (pip install 'tasic[area]'), Yosys with its SystemVerilog front end as a Python module; the WebAssembly
 build of the same version does not get through an engine of this size. Mapped to two-input gates, AOI and OAI; weights
-below. Memories in modules called `sram_*` count as SRAM bits, all others become flip-flops. Results are kept by content
+below. Memories in modules called `sram_*` count as SRAM bits, all others become flip-flops; paths end at an SRAM, which
+reads on the clock. Engines inside of an engine are synthesised alone, in their default parameters, and added: paths are
+not followed from one into another, and SRAM bits are those of the sizes that stand there. Results are kept by content
 in `sim_build/area/`.
 """
 
@@ -13,13 +15,15 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from asic_model.area import table as table_of_model
 from rtl_tests.campaign import chosen
-from rtl_tests.simulator import Bench, BenchFault, build_base, content_digest, locked
+from rtl_tests.simulator import BENCHES, Bench, BenchFault, build_base, content_digest, locked
 
 WALL_SECONDS = 3600
 # Area of a cell in NAND2 equivalents, in the proportions of an open 45 nm library.
@@ -36,6 +40,22 @@ PUBLISHED = (
     ("H.264 decoder, 4K60, 90 nm", 662_000, 59.6, "zhou"),
 )
 
+# What is counted: the tops of the benches, and engines that only stand inside of one.
+DESIGNS = {
+    **BENCHES,
+    "mode_decision": replace(
+        BENCHES["encode_core"],
+        engine="mode_decision",
+        top="mode_decision",
+        sources=tuple(
+            source
+            for source in BENCHES["encode_core"].sources
+            if source.endswith("_pkg.sv")
+            or source.split("/")[0] in ("common", "transform", "intra_prediction", "mode_decision")
+        ),
+    ),
+}
+
 _SCRIPT = """
 read_slang --keep-hierarchy --ignore-assertions --top {top} {arguments}
 tee -o {folder}/{engine}.memories.json stat -json
@@ -44,6 +64,7 @@ synth -flatten -noabc -top {top}
 abc -g AND,NAND,OR,NOR,XOR,XNOR,MUX,AOI3,OAI3
 opt_clean
 tee -o {folder}/{engine}.gates.json stat -json
+{delete}
 tee -o {folder}/{engine}.path.txt ltp -noff
 """
 # Runs in a process of its own: Yosys ends the process that it fails in.
@@ -65,10 +86,36 @@ class Area:
     flip_flops: int
     sram_bits: int
     depth: int  # gates on the longest path between registers
+    parts: dict[str, int] = field(default_factory=dict)  # engines inside, counted above, and how many of each
 
 
 def measure(bench: Bench) -> Area:
-    """Synthesise an engine, or take the result that stands. Raises BenchFault with Yosys' own words."""
+    """An engine with those inside of it. Raises BenchFault with Yosys' own words."""
+    own = _alone(bench)
+    parts = [(_recorded(name) or measure(DESIGNS[name]), number) for name, number in own.parts.items()]
+    return replace(
+        own,
+        gates=own.gates + sum(part.gates * number for part, number in parts),
+        flip_flops=own.flip_flops + sum(part.flip_flops * number for part, number in parts),
+        depth=max([own.depth, *(part.depth for part, _ in parts)]),
+    )
+
+
+def _recorded(name: str) -> Area | None:
+    """What the model's table says of an engine, if it was counted on these sources by this version of the tool."""
+    known = table_of_model()
+    found = known["engines"].get(name)
+    if found is None or known["tool"] != tool() or found["sources"] != sources_digest(DESIGNS[name]):
+        return None
+    return Area(name, **{key: value for key, value in found.items() if key != "sources"})
+
+
+def tool() -> str:
+    return f"pyosys {importlib.metadata.version('pyosys')}"
+
+
+def _alone(bench: Bench) -> Area:
+    """Synthesise an engine without those inside of it, or take the result that stands; SRAM bits are all of them."""
     if importlib.util.find_spec("pyosys") is None:
         raise BenchFault("pyosys is not installed: pip install 'tasic[area]'")
     folder = build_base() / "area"
@@ -81,6 +128,15 @@ def measure(bench: Bench) -> Area:
     return Area(**json.loads(place.read_text(encoding="utf-8")))
 
 
+def inside(bench: Bench) -> list[str]:
+    """Engines among the sources of another: black boxes to it."""
+    return [
+        name
+        for name, design in DESIGNS.items()
+        if name == design.top != bench.top and f"{name}/{name}.sv" in bench.sources
+    ]
+
+
 def sources(bench: Bench) -> list[Path]:
     """What Yosys reads of a bench's sources: no waivers for Verilator."""
     return [path for path in bench.source_paths() if path.suffix != ".vlt"]
@@ -91,9 +147,11 @@ def _synthesise(bench: Bench, folder: Path) -> Area:
     arguments = [f"-G {name}={value}" for name, value in sorted(bench.parameters.items())]
     arguments += [str(path) for path in sources(bench)]
     srams = sorted({path.stem for path in sources(bench) if path.stem.startswith("sram_")})
+    black_boxes = [f"{name}*" for name in srams] + [f"{name}$*" for name in inside(bench)]
     script = _SCRIPT.format(
         top=bench.top, arguments=" ".join(arguments), folder=folder, engine=bench.engine,
-        blackbox="\n".join(f"blackbox {name}*" for name in srams),
+        blackbox="\n".join(f"blackbox {pattern}" for pattern in black_boxes),
+        delete="\n".join(f"delete t:{pattern}" for pattern in black_boxes),
     )  # fmt: skip
     try:
         done = subprocess.run(
@@ -104,17 +162,21 @@ def _synthesise(bench: Bench, folder: Path) -> Area:
     if done.returncode:
         errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line or "error:" in line]
         raise BenchFault(f"{bench.engine}: Yosys: {'; '.join(errors[:3]) or done.stderr[-500:]}")
-    return read(bench.engine, folder, srams)
+    return read(bench.engine, folder, srams, inside(bench))
 
 
-def read(engine: str, folder: Path, srams: Sequence[str]) -> Area:
-    """Add up what Yosys wrote about an engine."""
+def read(engine: str, folder: Path, srams: Sequence[str], engines: Sequence[str] = ()) -> Area:
+    """Add up what Yosys wrote about an engine in which `engines` may stand."""
     memories = json.loads((folder / f"{engine}.memories.json").read_text(encoding="utf-8"))["modules"]
     cells = json.loads((folder / f"{engine}.gates.json").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
     path = re.search(r"length=(\d+)", (folder / f"{engine}.path.txt").read_text(encoding="utf-8"))
     bits = sum(module["num_memory_bits"] for name, module in memories.items() if any(sram in name for sram in srams))
+    parts: Counter[str] = Counter()
+    for name in list(cells):
+        if (module := name.lstrip("\\").split("$")[0]) in engines:
+            parts[module] += cells.pop(name)
     gates, flip_flops = count(cells)
-    return Area(engine, gates, flip_flops, bits, int(path[1]) if path else 0)
+    return Area(engine, gates, flip_flops, bits, int(path[1]) if path else 0, dict(parts))
 
 
 def count(cells: Mapping[str, int]) -> tuple[float, int]:
@@ -145,12 +207,12 @@ def sources_digest(bench: Bench) -> str:
 def record(engines: Sequence[str], path: Path) -> None:
     """Enter the counts of the named engines (all) in the table that the model reads."""
     known = json.loads(path.read_text(encoding="utf-8"))["engines"] if path.exists() else {}
-    for bench in chosen(engines):
+    for bench in chosen(engines, DESIGNS):
         counted = {name: value for name, value in asdict(measure(bench)).items() if name != "engine"}
         known[bench.engine] = {**counted, "sources": sources_digest(bench)}
     found = {
         "made_by": "tasic rtl area --record",
-        "tool": f"pyosys {importlib.metadata.version('pyosys')}",
+        "tool": tool(),
         "date": datetime.now(UTC).date().isoformat(),
         "engines": dict(sorted(known.items())),
     }
@@ -159,13 +221,12 @@ def record(engines: Sequence[str], path: Path) -> None:
 
 def table(engines: Sequence[str]) -> str:
     """The table of the named engines (all), and the published figures beside it."""
-    rows = [f"{'engine':20}{'NAND2 eq.':>12}{'flip-flops':>12}{'SRAM bits':>12}{'depth':>8}"]
-    total = 0.0
-    for bench in chosen(engines):
+    rows = [f"{'engine':24}{'NAND2 eq.':>12}{'flip-flops':>12}{'SRAM bits':>12}{'depth':>8}  counted in"]
+    for bench in chosen(engines, DESIGNS):
         area = measure(bench)
-        rows.append(f"{area.engine:20}{area.gates:12,.0f}{area.flip_flops:12,}{area.sram_bits:12,}{area.depth:8}")
-        total += area.gates
-    rows.append(f"{'together':20}{total:12,.0f}")
+        parts = ", ".join(name if number == 1 else f"{number} {name}" for name, number in area.parts.items())
+        figures = f"{area.gates:12,.0f}{area.flip_flops:12,}{area.sram_bits:12,}{area.depth:8}"
+        rows.append(f"{area.engine:24}{figures}  {parts}".rstrip())
     rows.append("published, whole parts:")
     rows += [f"  {name:52}{gates:12,} gates, {sram:g} KB SRAM  {source}" for name, gates, sram, source in PUBLISHED]
     return "\n".join(rows)

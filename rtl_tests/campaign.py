@@ -4,23 +4,23 @@ import difflib
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rtl_tests.simulator import BENCHES, Bench, BenchFault, build_base
 from rtl_tests.simulator import run as run_bench
 
 
-def chosen(engines: Sequence[str]) -> list[Bench]:
+def chosen(engines: Sequence[str], known: Mapping[str, Bench] = BENCHES) -> list[Bench]:
     """The benches of the named engines, all if none is named. Raises BenchFault for an unknown name."""
     found = []
-    for name in engines or sorted(BENCHES):
-        if name not in BENCHES:
-            near = difflib.get_close_matches(name, BENCHES, 1)
+    for name in engines or sorted(known):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
             raise BenchFault(
-                f"no bench {name!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {', '.join(sorted(BENCHES))}"
+                f"no bench {name!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {', '.join(sorted(known))}"
             )
-        found.append(BENCHES[name])
+        found.append(known[name])
     return found
 
 

@@ -2,27 +2,38 @@
 
 RTL: an assignment's right side is changed; all changes of an engine are built into one model, `+mutant=N` switches the
 Nth on, so that fifty faults cost one build. Model: one line of an engine's kernels is changed in a copy of the package,
-and the bench runs with the JIT off. A fault is caught when a test of the bench fails, or never ends.
+and the bench runs with the JIT off. A fault is caught when a test of the bench fails, or never ends; what is left of
+the bench is not run then. Two run at a time.
 
 Kinds of faults: another operator, another constant, a comparison off by one, a dropped clip or sign, swapped operands.
 """
 
+import contextlib
 import dataclasses
+import multiprocessing
+import os
 import random
 import re
+import resource
 import shutil
+import signal
 import sys
 import tempfile
+import threading
+import time
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rtl_tests.campaign import chosen
 from rtl_tests.simulator import BENCHES, RTL, Bench, BenchFault, build_base, content_digest
 from rtl_tests.simulator import run as run_bench
 
-PACKAGE = """package tasic_mutation_pkg;
+PACKAGE = RTL.parent.parent / "asic_model"
+SWITCH = """package tasic_mutation_pkg;
   int unsigned mutant = 0;
 endpackage
 """
@@ -39,7 +50,9 @@ KERNELS = {
     "fractional_search": ("engines/fractional_search.py", "simd/search.py"),
 }  # fmt: skip
 # Engines whose RTL is seeded: those with a bench of their own.
-SEEDED = (*KERNELS, "transform_8x8", "encode_core")
+SEEDED = (*KERNELS, "transform_8x8", "encode_core", "control")
+# Tests that look for faults in RTL where the whole bench takes minutes: without the firmware's boot.
+TESTS = {"control": "host|programs|traps"}
 # Benches that look at these kernels besides the engine's own.
 ALSO_BY = {
     "transform": ("transform_8x8",),
@@ -151,7 +164,9 @@ def rtl_faults(bench: Bench) -> list[Fault]:
     for source, path in zip(bench.sources, bench.source_paths(), strict=True):
         folder = source.split("/", 1)[0]
         elsewhere = folder in BENCHES and f"{folder}/{bench.top}.sv" not in bench.sources  # a part of this one
-        if source.endswith("_pkg.sv") or folder == "common" or elsewhere:
+        if source.endswith(("_pkg.sv", ".vlt")) or folder == "common" or folder.startswith("pythondata_") or elsewhere:
+            continue
+        if "enerated by" in path.read_text(encoding="utf-8").split("\n", 1)[0]:
             continue
         constant = False  # inside a function, whose value may be needed at elaboration
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
@@ -209,7 +224,7 @@ def choose(faults: list[Fault], count: int, seed: int) -> list[Fault]:
 def schemata(bench: Bench, faults: list[Fault], folder: Path) -> Bench:
     """The bench over copies of its sources with all `faults` built in; 0 switches none on."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tasic_mutation_pkg.sv").write_text(PACKAGE, encoding="utf-8")
+    (folder / "tasic_mutation_pkg.sv").write_text(SWITCH, encoding="utf-8")
     sources = [str(folder / "tasic_mutation_pkg.sv")]
     for source, path in zip(bench.sources, bench.source_paths(), strict=True):
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -235,19 +250,65 @@ def schemata(bench: Bench, faults: list[Fault], folder: Path) -> Bench:
     return dataclasses.replace(bench, sources=tuple(sources), build_args=(*bench.build_args, *waivers))
 
 
-def _run(
-    bench: Bench, seed: int, plusargs: Sequence[str] = (), environment: dict[str, str] | None = None,
-    package_path: str | None = None, tests: str | None = None,
-) -> str | None:  # fmt: skip
-    """None if the bench passes, else how it failed."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        try:
-            run_bench(bench, seed=seed, plusargs=plusargs, environment=environment, log=log, record=False,
-                      package_path=package_path, tests=tests)  # fmt: skip
-        except BenchFault as error:
-            return re.split(r"(?: failed)?; rerun", str(error))[0].split(": ", 1)[-1][:33]
-    return None
+@dataclass(frozen=True)
+class Trial:
+    """A bench over one fault, or none: what a process of its own runs."""
+
+    bench: Bench
+    seed: int
+    tests: str | None
+    plusargs: tuple[str, ...] = ()
+    model: Fault | None = None  # a fault of the model's
+    jit: bool = True
+
+    def run(self) -> str | None:
+        """None if the bench passes, else how it failed."""
+        environment = {} if self.jit else {"NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        with tempfile.TemporaryDirectory() as folder:
+            if self.model is not None:
+                _mutated_package(self.model, PACKAGE, Path(folder))
+            log = Path(folder) / "log"
+            with _ended_at_a_failure(log):
+                try:
+                    run_bench(self.bench, seed=self.seed, plusargs=self.plusargs, environment=environment, log=log,
+                              record=False, package_path=folder if self.model else None, tests=self.tests)  # fmt: skip
+                except BenchFault as error:
+                    if found := _failed(log):
+                        return found
+                    return re.split(r"(?: failed)?; rerun", str(error))[0].split(": ", 1)[-1][:33]
+        return None
+
+
+def _failed(log: Path) -> str | None:
+    """The first test that failed, as the simulation's log says it."""
+    found = (
+        re.search(r"cocotb\.regression +(?:\S+\.)?(\w+) failed", log.read_text(errors="replace"))
+        if log.exists()
+        else None
+    )
+    return found[1] if found else None
+
+
+@contextlib.contextmanager
+def _ended_at_a_failure(log: Path) -> Iterator[None]:
+    """End the simulation that this process runs inside as soon as its log names a failed test."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.3):
+            if _failed(log):
+                children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+                for child in children.read_text().split() if children.exists() else ():
+                    os.kill(int(child), signal.SIGKILL)
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _mutated_package(fault: Fault, package: Path, folder: Path) -> None:
@@ -272,19 +333,28 @@ def _compiles(fault: Fault, package: Path) -> bool:
     return True
 
 
-def campaign(engines: Sequence[str], *, faults: int, side: str, seed: int) -> Iterator[tuple[str, float]]:
+def campaign(
+    engines: Sequence[str], *, faults: int, side: str, seed: int, jobs: int = 2
+) -> Iterator[tuple[str, float]]:
     """Yield (line of the table, share caught so far); the last line is the sum.
 
     Raises BenchFault if a bench fails with no fault seeded.
     """
     named = chosen(engines)
+    began = time.monotonic()
     yield f"{'side':6}{'engine':18}{'kind':12}{'where':44}{'caught by':34}change", 1.0
     caught = total = 0
-    for which in ("rtl", "model") if side == "both" else (side,):
-        benches = [bench for bench in named if bench.engine in (KERNELS if which == "model" else SEEDED)]
-        share = _shares(faults, len(benches))
-        for bench, count in zip(benches, share, strict=True):
-            for fault, found in _engine(bench, which, count, seed):
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        for which in ("rtl", "model") if side == "both" else (side,):
+            benches = [bench for bench in named if bench.engine in (KERNELS if which == "model" else SEEDED)]
+            share = _shares(faults, len(benches))
+            plans = [_plan(bench, which, count, seed) for bench, count in zip(benches, share, strict=True)]
+            sound = [trial for plan in plans for trial in plan.sound]
+            for trial, broken in zip(sound, pool.map(Trial.run, sound), strict=True):
+                if broken is not None:
+                    raise BenchFault(f"{trial.bench.engine}: the bench fails without a fault: {broken}")
+            picked = [(fault, trials) for plan in plans for fault, trials in plan.faults]
+            for (fault, _), found in zip(picked, pool.map(_first, [trials for _, trials in picked]), strict=True):
                 reason = equivalent(fault) if found is None else None
                 total += reason is None
                 caught += found is not None
@@ -292,47 +362,58 @@ def campaign(engines: Sequence[str], *, faults: int, side: str, seed: int) -> It
                 change = f"{fault.before[:50]}  ->  {fault.after[:50]}"
                 verdict = found or ("no effect" if reason else "NOT CAUGHT")
                 yield (
-                    f"{which:6}{bench.engine:18}{fault.kind:12}{where:44}{verdict:34}"
+                    f"{which:6}{fault.engine:18}{fault.kind:12}{where:44}{verdict:34}"
                     f"{change}{f'  ({reason})' if reason else ''}",
                     caught / max(1, total),
                 )
-    yield f"{caught} of {total} caught, {caught / max(1, total):.1%}", caught / max(1, total)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = f"{time.monotonic() - began:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of CPU time"
+    yield f"{caught} of {total} caught, {caught / max(1, total):.1%}; {spent}", caught / max(1, total)
 
 
 def _shares(count: int, parts: int) -> list[int]:
     return [count // parts + (n < count % parts) for n in range(parts)]
 
 
-def _engine(bench: Bench, side: str, count: int, seed: int) -> Iterator[tuple[Fault, str | None]]:
-    package = RTL.parent.parent / "asic_model"
+class Plan(NamedTuple):
+    """What is run of one engine: trials without a fault, and those of each fault until one catches it."""
+
+    sound: list[Trial]
+    faults: list[tuple[Fault, list[Trial]]]
+
+
+def _first(trials: Sequence[Trial]) -> str | None:
+    """How the first trial failed that did."""
+    return next((found for trial in trials if (found := trial.run()) is not None), None)
+
+
+def _plan(bench: Bench, side: str, count: int, seed: int) -> Plan:
     if side == "rtl":
         picked = choose(rtl_faults(bench), count, seed)
         folder = build_base() / "mutants" / f"{bench.engine}-{content_digest(bench.source_paths(), picked)}"
         mutated = schemata(bench, picked, folder)
-        if (broken := _run(mutated, seed, ["+mutant=0"])) is not None:
-            raise BenchFault(f"{bench.engine}: the bench fails without a fault: {broken}")
-        for number, fault in enumerate(picked, 1):
-            yield fault, _run(mutated, seed, [f"+mutant={number}"])
-        return
+        trials = [
+            Trial(mutated, seed, TESTS.get(bench.engine), (f"+mutant={number}",)) for number in range(len(picked) + 1)
+        ]
+        return Plan(trials[:1], [(fault, [trial]) for fault, trial in zip(picked, trials[1:], strict=True)])
     # Clips are encoded by the whole model, which is not the bench's to check and takes hours without the JIT.
-    quiet = {"NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    benches = [bench, *(BENCHES[name] for name in ALSO_BY.get(bench.engine, ()))]
-    for each in benches:
-        if (broken := _run(each, seed, environment=quiet, tests=WITHOUT_CLIPS)) is not None:
-            raise BenchFault(f"{each.engine}: the bench fails without a fault, the JIT off: {broken}")
-    usable = [fault for fault in model_faults(bench, package) if _compiles(fault, package)]
-    for fault in choose(usable, count, seed):
-        with tempfile.TemporaryDirectory() as place:
-            _mutated_package(fault, package, Path(place))
-            runs = (_run(each, seed, environment=quiet, package_path=place, tests=WITHOUT_CLIPS) for each in benches)
-            yield fault, next((found for found in runs if found is not None), None)
+    sound = [
+        Trial(BENCHES[name], seed, WITHOUT_CLIPS, jit=False) for name in (bench.engine, *ALSO_BY.get(bench.engine, ()))
+    ]
+    usable = [fault for fault in model_faults(bench, PACKAGE) if _compiles(fault, PACKAGE)]
+    return Plan(
+        sound,
+        [
+            (fault, [dataclasses.replace(trial, model=fault) for trial in sound])
+            for fault in choose(usable, count, seed)
+        ],
+    )
 
 
 def main() -> None:
     """Only for a look at what could be seeded: the number of faults by engine and kind."""
     for bench in chosen(sys.argv[1:]):
-        package = RTL.parent.parent / "asic_model"
-        print(bench.engine, len(rtl_faults(bench)), len(model_faults(bench, package)))
+        print(bench.engine, len(rtl_faults(bench)), len(model_faults(bench, PACKAGE)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Do the commands around the benches count right: area, coverage, seeded faults?"""
 
 import dataclasses
+import json
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from asic_model import area as gates
 from asic_model.area import table as recorded
 from rtl_tests import area, coverage, mutation, simulator
 
@@ -32,6 +34,30 @@ def test_area_adds_up_what_yosys_wrote(tmp_path):
     (tmp_path / "x.gates.json").write_text('{"design": {"num_cells_by_type": {"$_NOR_": 7}}}')
     (tmp_path / "x.path.txt").write_text("Longest topological path in x (length=17):\n")
     assert area.read("x", tmp_path, ["sram_1r1w"]) == area.Area("x", 7.0, 0, 8192, 17)
+
+
+def test_engines_inside_count_each_time(tmp_path, monkeypatch):
+    """Two predictors of 100 gates around 7 of its own, the deeper path of the two: 207 gates, depth 30. What the model
+    takes for mode decision is without the transform inside, a stage of its own."""
+    (tmp_path / "x.memories.json").write_text('{"modules": {}}')
+    cells = {"$_NOR_": 7, "intra_prediction$x.i_near": 1, "\\intra_prediction$x.i_far": 1}
+    (tmp_path / "x.gates.json").write_text(json.dumps({"design": {"num_cells_by_type": cells}}))
+    (tmp_path / "x.path.txt").write_text("Longest topological path in x (length=17):\n")
+    own = area.read("x", tmp_path, [], ["intra_prediction"])
+    assert own == area.Area("x", 7.0, 0, 0, 17, {"intra_prediction": 2})
+    monkeypatch.setattr(area, "_alone", lambda bench: own)
+    monkeypatch.setattr(area, "_recorded", lambda name: area.Area(name, 100.0, 3, 0, 30))
+    assert area.measure(BENCH) == area.Area("x", 207.0, 6, 0, 30, {"intra_prediction": 2})
+    engines = {"transform": {"gates": 60.0}, "mode_decision": {"gates": 200.0, "parts": {"transform": 1, "other": 2}}}
+    monkeypatch.setattr(gates, "table", lambda: {"engines": engines})
+    assert gates._gates("mode_decision") == 140.0
+
+
+def test_which_engines_stand_inside():
+    """Mode decision holds transform and prediction, the encode core mode decision; no engine holds itself."""
+    assert set(area.inside(area.DESIGNS["mode_decision"])) == {"transform", "intra_prediction"}
+    assert {"mode_decision", "entropy", "deblock"} <= set(area.inside(simulator.BENCHES["encode_core"]))
+    assert area.inside(simulator.BENCHES["motion_search_64_lanes"]) == []
 
 
 def point(page, line, hits, hierarchy):
@@ -69,6 +95,15 @@ def test_faults_are_many_and_on_different_lines():
         assert not re.match(r"\s*(//|assert|localparam)", text)
 
 
+@pytest.mark.parametrize("engine", sorted(mutation.SEEDED))
+def test_faults_are_seeded_in_our_own_files_only(engine):
+    """In the engine's folders, not in those of engines with benches of their own, generated files or other people's."""
+    found = {fault.file for fault in mutation.rtl_faults(simulator.BENCHES[engine])}
+    folders = {"encode_core": {"encode_core", "mode_decision"}}.get(engine, {engine.removesuffix("_8x8")})
+    assert {file.split("/")[0] for file in found} == folders
+    assert not [file for file in found if "registers" in file]
+
+
 def test_faults_of_the_model_are_in_kernels_and_compile():
     package = Path(simulator.ROOT).parent / "asic_model"
     faults = [fault for fault in mutation.model_faults(BENCH, package) if mutation._compiles(fault, package)]
@@ -104,16 +139,16 @@ def test_seeded_faults_are_caught(tmp_path):
     ][:2]
     assert len(faults) == 2
     mutated = mutation.schemata(BENCH, faults, tmp_path)
-    assert mutation._run(mutated, 1, ["+mutant=0"]) is None
+    assert mutation.Trial(mutated, 1, None, ("+mutant=0",)).run() is None
     for number in (1, 2):
-        assert mutation._run(mutated, 1, [f"+mutant={number}"], tests="corners") is not None
+        assert mutation.Trial(mutated, 1, "corners", (f"+mutant={number}",)).run() == "corners"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", sorted(recorded()["engines"]))
 def test_recorded_gates_are_of_this_rtl(engine):
     """What the model takes energy by was counted on the RTL that stands here; else: tasic rtl area --record ENGINE"""
-    assert recorded()["engines"][engine]["sources"] == area.sources_digest(simulator.BENCHES[engine])
+    assert recorded()["engines"][engine]["sources"] == area.sources_digest(area.DESIGNS[engine])
 
 
 def test_unknown_engine_is_named():
