@@ -65,10 +65,9 @@ def stage_cycles(cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray) -> np.
     if CORE in cfg.timing:
         cycles[:, MODE_DECISION] = timing_table.cycles(cfg.timing[CORE], work)
         return cycles
-    cycles[:, MOTION_SEARCH] = motion_search.cycles(cfg.motion_search, work)
-    cycles[:, FRACTIONAL_SEARCH] = fractional_search.cycles(cfg.fractional_search, work)
-    cycles[:, MODE_DECISION] = mode_decision.cycles(cfg.mode_decision, work)
-    cycles[:, TRANSFORM] = transform.cycles(cfg.transform, work)
+    if job.slice_type != SLICE_I:
+        cycles[:, MOTION_SEARCH] = motion_search.cycles(cfg.motion_search, work)
+        cycles[:, FRACTIONAL_SEARCH] = fractional_search.cycles(cfg.fractional_search, work)
     cycles[:, DEBLOCK] = deblock.cycles(cfg.deblock, work)
     cycles[:, ENTROPY] = entropy.cycles(cfg.entropy, work, job.entropy == CABAC)
     if single_pass(job):
@@ -76,7 +75,9 @@ def stage_cycles(cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray) -> np.
         cycles[:, MODE_DECISION] = mode_decision.single_pass_cycles(
             cfg.intra_prediction, cfg.transform, work, job.mb_width
         )
-        cycles[:, TRANSFORM] = 0
+    else:
+        cycles[:, MODE_DECISION] = mode_decision.cycles(cfg.mode_decision, work)
+        cycles[:, TRANSFORM] = transform.cycles(cfg.transform, work)
     intra = intra_prediction.cycles(cfg.intra_prediction, work)
     for name, timing in cfg.timing.items():
         found = timing_table.cycles(timing, work)

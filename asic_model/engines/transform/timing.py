@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from asic_model.codecs.h264.macroblock import B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP
+from asic_model.codecs.h264.macroblock import B_DIRECT_16X16, B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP
 from asic_model.section import Section
 
 
@@ -22,9 +22,11 @@ def _pipelined(blocks: np.ndarray, blocks_per_cycle: int) -> np.ndarray:
     return -(-blocks.astype(np.int64) // blocks_per_cycle)
 
 
-# Blocks of a macroblock that are no trials: luma, eight of chroma, DC blocks.
-_OWN_INTRA_16X16 = 16 + 8 + 3
-_OWN = 16 + 8 + 2
+# By type of macroblock: blocks that are no trials (luma, eight of chroma, DC blocks), and what has trials only.
+_TYPES = B_DIRECT_16X16 + 1
+_OWN = np.full(_TYPES, 16 + 8 + 2)
+_OWN[I_16X16] = 16 + 8 + 3
+_TRIALS_ONLY = np.isin(np.arange(_TYPES), (P_SKIP, B_SKIP, I_PCM))
 
 
 def _last_pass_cycles(cfg: TransformConfig) -> dict[str, int]:
@@ -57,17 +59,14 @@ def cycles(cfg: TransformConfig, work: np.ndarray) -> np.ndarray:
     """
     mb_type, blocks = work["mb_type"], work["transform_blocks"].astype(np.int64)
     law = _last_pass_cycles(cfg)
-    own = np.where(mb_type == I_16X16, _OWN_INTRA_16X16, _OWN)
-    whole = np.select(
-        [mb_type == I_4X4, mb_type == I_8X8, mb_type == I_16X16],
-        [law["intra_4x4"], law["intra_8x8"], law["intra_16x16"]],
-        law["streamed"],
-    )
-    without = np.isin(mb_type, (P_SKIP, B_SKIP, I_PCM)) | (blocks < own)
+    whole = np.full(_TYPES, law["streamed"])
+    whole[[I_4X4, I_8X8, I_16X16]] = law["intra_4x4"], law["intra_8x8"], law["intra_16x16"]
+    own = _OWN[mb_type]
+    without = _TRIALS_ONLY[mb_type] | (blocks < own)
     busy = np.where(
         without,
         _pipelined(blocks, cfg.blocks_per_cycle) - 1 + cfg.latency_cycles,
-        _pipelined(np.maximum(blocks - own, 0), cfg.blocks_per_cycle) + whole,
+        _pipelined(np.maximum(blocks - own, 0), cfg.blocks_per_cycle) + whole[mb_type],
     )
     return np.where(blocks > 0, busy, 0).astype(np.int64)
 
