@@ -26,7 +26,7 @@ import numpy as np
 
 from asic_model.codecs.h264.macroblock import I_16X16
 from asic_model.cores.encode.job import SLICE_B, SLICE_P
-from asic_model.descriptors import Kind
+from asic_model.descriptors import PLAN_ENTRY, PLAN_HEADER, EncodeMode, Kind, PictureClass
 from asic_model.kernel_cache import compile_callee, store
 from asic_model.kernel_cache.compiler import environment_hash
 from asic_model.kernel_cache.sources import PACKAGE_DIR, source_stamp
@@ -36,6 +36,8 @@ Part = Callable[[], Any]
 
 def needs(kind: Kind, fields: Mapping[str, int]) -> tuple[str, ...]:
     """Groups that a job needs beside what this process compiles first anyway."""
+    if kind == Kind.ENCODE and fields.get("mode"):
+        return "first_pass", "time"
     if kind == Kind.ENCODE and fields.get("slice_type") == SLICE_B:
         return "encode", "bipredictive", "time"
     return {Kind.ENCODE: ("encode", "time"), Kind.SCALE: ("scale", "time")}.get(kind, ("time",))
@@ -129,6 +131,30 @@ def bipredictive_parts() -> Iterable[Part]:
     return (lambda: pictures.decide("decide_bipredictive", *more), pictures.code)
 
 
+def first_pass_parts() -> Iterable[Part]:
+    """A picture is looked at, and handed on."""
+    core = importlib.import_module("asic_model.cores.encode.core")
+    page = 4096
+    plan = PLAN_HEADER.pack(count=1) + PLAN_ENTRY.pack(picture_class=PictureClass.P, ref=1, ref_l1=1)
+
+    def run(mode: EncodeMode, **fields: int) -> None:
+        memory = np.zeros(16 * page, np.uint8)
+        memory[8 * page : 8 * page + len(plan)] = np.frombuffer(plan, np.uint8)
+        job = core.EncodeJob(width=32, height=32, idr=0, qp=18, out_capacity=page, mode=mode, **fields)
+        core.run(memory, job, core.EncodeCoreConfig())
+
+    def look() -> None:
+        run(
+            EncodeMode.SHRINK, src_address=page, recon_address=3 * page, slice_type=SLICE_P, ref_count=1,
+            ref_address_0=4 * page, out_address=6 * page,
+        )  # fmt: skip
+
+    def hand_on() -> None:
+        run(EncodeMode.HAND_ON, src_address=0, recon_address=6 * page, slots=2, out_address=8 * page, plan_count=1)
+
+    return look, hand_on
+
+
 def scale_parts() -> Iterable[Part]:
     """One picture to two sizes."""
     scale = importlib.import_module("asic_model.cores.scale")
@@ -166,7 +192,8 @@ def time_parts() -> Iterable[Part]:
 
 # Most urgent first.
 GROUPS: dict[str, Callable[[], Iterable[Part]]] = {
-    "encode": encode_parts, "scale": scale_parts, "bipredictive": bipredictive_parts, "time": time_parts,
+    "first_pass": first_pass_parts, "encode": encode_parts, "scale": scale_parts, "bipredictive": bipredictive_parts,
+    "time": time_parts,
 }  # fmt: skip
 
 

@@ -8,9 +8,10 @@ import pytest
 from numba.core import event
 
 from asic_model import warm
-from asic_model.descriptors import Kind
+from asic_model.descriptors import EncodeMode, Kind
 from asic_model.kernel_cache import store
 from tests.cores.encoding import encode, natural
+from tests.cores.test_first_pass import filled, run_all
 
 
 @contextmanager
@@ -48,6 +49,15 @@ def test_bipredictive_parts_ask_for_the_versions_that_jobs_use() -> None:
     assert "decide_bipredictive" not in names
 
 
+def test_first_pass_parts_ask_for_the_versions_that_jobs_use() -> None:
+    """Jobs of a group of pictures, with both lists and without, leave nothing to compile, and the parts compiled it."""
+    for part in warm.first_pass_parts():
+        part()
+    with compiled() as names:
+        run_all(filled())
+    assert names == []
+
+
 @pytest.mark.parametrize("group", warm.GROUPS)
 def test_a_compiled_group_is_marked_and_has_nothing_left(group: str) -> None:
     assert warm.compile_group(group)
@@ -71,6 +81,8 @@ def test_only_what_is_missing_is_asked_for_and_once(monkeypatch: pytest.MonkeyPa
     assert [groups for groups in asked if groups] == [["scale"], ["encode"]]  # no B pictures yet
     warm.want(Kind.ENCODE, {"slice_type": 1})
     assert asked[-1] == ["bipredictive"]
+    warm.want(Kind.ENCODE, {"slice_type": 1, "mode": int(EncodeMode.LOOK)})
+    assert asked[-1] == ["first_pass"]
     warm._wanted.clear()
     asked.clear()
     warm.want(Kind.ENCODE, {}, functional=False)  # no pixels, no pixel kernels
@@ -92,7 +104,7 @@ def test_groups_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert warm.main(["time"]) == 0
     assert capsys.readouterr().out.startswith("time: ")
     assert warm.main(["sound"]) == 2
-    assert "'sound' is not a group; one of encode, scale, bipredictive, time" in capsys.readouterr().err
+    assert "'sound' is not a group; one of first_pass, encode, scale, bipredictive, time" in capsys.readouterr().err
 
 
 def test_a_part_that_fails_is_left_to_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
