@@ -102,9 +102,10 @@ class EncodeSession(Session):
 
     def __init__(
         self, device: Device, config: EncoderConfig, *, queue: Queue | None = None, upload: bool = True,
-        quality: bool = False, keep_reconstruction: bool = False,
+        quality: bool = False, keep_reconstruction: bool = False, leader: "EncodeSession | None" = None,
     ) -> None:  # fmt: skip
         """`upload=False`: pictures come from elsewhere on the chip (`submit`). `quality`: PSNR and SSIM on the chip.
+        `leader`: a session that gets the same pictures; what its first pass decides about types counts for this one.
 
         `keep_reconstruction`: every packet's reconstruction is downloaded too (`reconstructions`).
         """
@@ -155,7 +156,10 @@ class EncodeSession(Session):
             capacity = macroblocks * STREAM_BYTES_PER_MB + STREAM_BYTES_MORE
             self._streams = deque(self._buffer(capacity, "stream buffer") for _ in range(depth))
             if config.lookahead:
-                self._first_pass = FirstPass(self, config, self._order, self._can_code, self._code)
+                first = leader._first_pass if leader is not None else None
+                if leader is not None:
+                    leader._dependents.append(self)
+                self._first_pass = FirstPass(self, config, self._order, self._can_code, self._code, first)
             if quality:
                 self.quality = QualityMeter(self, coded_width, coded_height, depth)
         except BaseException:

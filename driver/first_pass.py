@@ -6,13 +6,15 @@ stream is known, it is compared with the pictures that it will refer to (LOOK). 
 that come next are planned (HAND_ON): the chip hands costs back along references and leaves QP maps and a plan, by which
 the firmware chooses QPs; at a constant QP nothing is planned. All of it are jobs of the chip's encode cores, in a
 firmware session of its own. What is decided here (types, order) is decided by counts and results alone, never by when
-they came.
+they came. Of the outputs of one source, the first one decides types for all: what costs what hardly depends on the
+size, and their key frames stand at the same pictures.
 """
 
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from asic_model.descriptors import (
@@ -87,6 +89,15 @@ class Plan:
     fence: Fence
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about the place of a picture."""
+
+    cut: bool
+    forced: bool
+    ends_group: bool
+
+
 class FirstPass:
     """Takes pictures in display order; gives groups of them back in coding order, planned.
 
@@ -94,11 +105,12 @@ class FirstPass:
     order : decides types and places; tokens are the session's, with an attribute `looked`
     begin : whether so many pictures can be coded now
     code  : is called with each picture that can be coded, with its plan where there is one
+    leader: another one that takes the same pictures, with the same group length and B pictures, and decides for this
     """
 
     def __init__(
         self, owner: "Session", config: EncoderConfig, order: PictureOrder, begin: Callable[[int], bool],
-        code: Callable[[Planned, Plan | None], None],
+        code: Callable[[Planned, Plan | None], None], leader: "FirstPass | None" = None,
     ) -> None:  # fmt: skip
         self._owner, self._config, self._order = owner, config, order
         self._begin, self._code = begin, code
@@ -118,6 +130,10 @@ class FirstPass:
         self._holding: list[Looked] = []  # those whose half-size pictures are kept
         self._last: Looked | None = None
         self._anchor: Looked | None = None  # the last one whose place is known
+        self._leader = leader
+        self._family: list[FirstPass] = [] if leader is None else leader._family  # leader first
+        self._family.append(self)
+        self._told: deque[Decision] = deque()  # by the leader
         self._lengths = GroupLengths(config.b_frames, config.b_ref_mode) if config.adapts_b else None
         self._trials = 0  # comparisons for it under way
         self._known: deque[Planned] = deque()  # in coding order
@@ -234,8 +250,15 @@ class FirstPass:
         self.advance()
 
     def advance(self) -> None:
-        """Go as far as what is known allows: order, plans, coding; then ring."""
-        if self._advancing:
+        """Go as far as what is known allows, for all outputs of the source: order, plans, coding; then ring.
+
+        All, since a completion of one may be what another one waits for: room on the ring, or a decision.
+        """
+        for one in self._family:
+            one._advance()
+
+    def _advance(self) -> None:
+        if self._advancing or self._owner.has_failed or (self._owner._closed and not self._ended):
             return
         self._advancing, moved = True, False
         try:
@@ -254,17 +277,10 @@ class FirstPass:
             return True
         if len(self._known) > self.depth:
             return False  # a group waits for its buffers
-        length = self._group_length()
-        if length:
-            for _ in range(length):
-                looked = self._waiting.popleft()
-                if looked.forced:
-                    self._order.force_idr()
-                for header in self._order.add(looked.given, looked.cut):
-                    self._place(header)
-            if self._lengths is not None:
-                for header in self._order.flush():
-                    self._place(header)
+        decisions = self._decide()
+        for decision in decisions:
+            self._take_place(self._waiting.popleft(), decision)
+        if decisions:
             self._release_halves()
             return True
         if self._ended and not self._waiting and self._order.waiting:
@@ -273,9 +289,33 @@ class FirstPass:
             return True
         return False
 
+    def _decide(self) -> list[Decision]:
+        """About the pictures that take their places next; none: it is not known yet."""
+        if not self._waiting or self._waiting[0].summary is None:
+            return []
+        if self._leader is not None:
+            return [self._told.popleft()] if self._told else []
+        length = self._group_length()
+        found = [
+            Decision(looked.cut, looked.forced, self._lengths is not None and number == length)
+            for number, looked in enumerate(islice(self._waiting, length), start=1)
+        ]
+        for follower in self._family[1:]:
+            follower._told.extend(found)
+        return found
+
+    def _take_place(self, looked: Looked, decision: Decision) -> None:
+        if decision.forced or looked.forced:
+            self._order.force_idr()
+        for header in self._order.add(looked.given, decision.cut):
+            self._place(header)
+        if decision.ends_group:
+            for header in self._order.flush():
+                self._place(header)
+
     def _group_length(self) -> int:
         """How many of the pictures that wait take their places next, up to an anchor; 0: it is not known yet."""
-        if not self._waiting or self._waiting[0].summary is None or self._trials:
+        if self._trials:
             return 0
         if self._lengths is None:
             return 1

@@ -71,7 +71,10 @@ class TranscodeSession(Session):
                 self._scaler = LadderScaler(self, width, height, others, depth, self._siting)
             self._fitter: LadderScaler | None = None  # for pictures that are not of the first one's size
             for rung_config in rung_configs:
-                encoder = EncodeSession(device, rung_config, queue=self.queue, upload=False, quality=quality)
+                leader = self.encoders[0] if self.encoders and not host_looks else None
+                encoder = EncodeSession(
+                    device, rung_config, queue=self.queue, upload=False, quality=quality, leader=leader
+                )
                 self.encoders.append(encoder)
                 self._dependents.append(encoder)
         except BaseException:

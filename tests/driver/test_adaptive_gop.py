@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from driver.adaptive_gop import Comparison, GroupLengths, group_shape
 from driver.device import Device
 from driver.encode_session import EncodeSession
-from driver.options import EncoderConfig
+from driver.options import EncoderConfig, PlannedRung
+from driver.transcode import TranscodeSession
 
 WIDTH, HEIGHT, RATE = 128, 96, Fraction(25)
 
@@ -176,3 +177,52 @@ def test_b_strategy_0_is_what_there_was() -> None:
     frames = lattice(18, 2)
     assert types(frames, qp=24) == types(frames, qp=24, rc_lookahead=1, b_adapt=False) == "IBBBPBBBPBBBPBBBPP"
     assert types(frames, qp=24, rc_lookahead=1, b_count=0) == "I" + "P" * 17
+
+
+def ladder(frames: list[np.ndarray], **options: Any) -> tuple[list[str], int]:
+    """(types of each rung in display order, first-pass jobs on the chip)."""
+    config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", qp=24, rc_lookahead=1, **options)
+    rungs = [PlannedRung("96p", WIDTH, HEIGHT, None), PlannedRung("48p", 64, 48, None)]
+    streams = [b"", b""]
+    with (
+        Device.open("model:tiny", host_threads=1) as device,
+        TranscodeSession(device, config, rungs, width=WIDTH, height=HEIGHT) as session,
+    ):
+        for rung, packet in session.transcode(frames):
+            streams[rung] += packet.data
+        report = device.report()
+    assert report is not None
+    found = []
+    for stream in streams:
+        context = av.CodecContext.create("h264", "r")
+        decoded = [f for packet in [*context.parse(stream), *context.parse(b""), None] for f in context.decode(packet)]
+        found.append("".join("?IPB"[int(frame.pict_type)] for frame in decoded))
+    return found, report["cores"]["encode"]["counters"]["first_pass"]
+
+
+def test_the_rungs_of_a_ladder_have_the_same_types() -> None:
+    """The first rung tries group lengths, for both: the second one's jobs are one SHRINK a picture. A scene begins at
+    picture 13; 9 and 22 follow from the group's length."""
+    other = [255 - frame for frame in lattice(13, 3)]
+    frames = lattice(13, 3) + other
+    (first, second), jobs = ladder(frames, gop_size=9)
+    assert len(first) == len(frames)
+    assert first == second
+    assert [number for number, kind in enumerate(first) if kind == "I"] == [0, 9, 13, 22]
+    assert 2 * len(frames) < jobs
+    (_, _), without = ladder(frames, gop_size=9, b_adapt=False)
+    assert without == 2 * len(frames)
+
+
+def test_a_ladder_that_is_left_early_ends() -> None:
+    """Closed with pictures that wait: nothing is begun for them any more."""
+    config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=300_000)
+    rungs = [PlannedRung("96p", WIDTH, HEIGHT, 300_000), PlannedRung("48p", 64, 48, 100_000)]
+    with (
+        Device.open("model:tiny", host_threads=1) as device,
+        TranscodeSession(device, config, rungs, width=WIDTH, height=HEIGHT) as session,
+    ):
+        for frame in lattice(45, 3):
+            session.send_frame(frame)
+        encoders = session.encoders
+    assert all(not encoder.in_flight for encoder in encoders)
