@@ -58,18 +58,18 @@ def _fields(value: str | list[str] | None) -> str | list[str] | None:
 
 
 def ranges(text: list[int] | str) -> list[int]:
-    """Numbers counted out: "0..3 8..11" -> 0 1 2 3 8 9 10 11."""
+    """Numbers counted out: "0..3 8..11" -> 0 1 2 3 8 9 10 11; "1..7:2" -> 1 3 5 7."""
     if not isinstance(text, str):
         return text
     found: list[int] = []
     for word in text.replace(",", " ").split():
-        match = re.fullmatch(r"(\d{1,6})(?:\.\.(\d{1,6}))?", word)
+        match = re.fullmatch(r"(\d{1,6})(?:\.\.(\d{1,6})(?::([1-9]\d{0,5}))?)?", word)
         if match is None:
-            raise ValueError(f"{text!r} is not a list of numbers and ranges (0..3 8 9)")
-        low, high = int(match[1]), int(match[2] or match[1])
+            raise ValueError(f"{text!r} is not a list of numbers and ranges (0..3 8 9, 1..7:2)")
+        low, high, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
         if abs(high - low) >= 1 << 16:
             raise ValueError(f"{word!r} counts more than 65536 numbers")
-        found += range(low, high + 1) if high >= low else range(low, high - 1, -1)
+        found += range(low, high + 1, step) if high >= low else range(low, high - 1, -step)
     return found
 
 
@@ -388,8 +388,8 @@ class Output(Stream):
         for name in needed.get(self.kind, []):
             if getattr(self, name) is None:
                 raise ValueError(f"kind {self.kind} needs `{name}`")
-        if not self.field or not self.ports:
-            raise ValueError("`field` and `ports` are needed")
+        if not self.ports or not (self.field or self.kind == "ram"):
+            raise ValueError("`field` and `ports` are needed (kind ram without `field` is a memory that nobody judges)")
         if self.latency == "unknown" and self.kind != "latency":
             raise ValueError(f"only kind latency looks for its latency, not {self.kind}")
         return self

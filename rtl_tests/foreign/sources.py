@@ -217,6 +217,11 @@ def _missing_hint(text: str, sources: SourceSet) -> str:
         places = sorted(path.parent for root in roots for path in [*root.glob(f"*/{name}"), *root.glob(f"*/*/{name}")])
         where = f"; one lies in {places[0]}" if places else ""
         return f"\nsources.incdirs: name the folder of {name}{where}"
+    if "is a SystemVerilog keyword misused" in text:
+        return "\ntool.language: 1364-2001 reads the sources as Verilog, where that word is a name"
+    option = re.search(r"%Error-(BLKANDNBLK|BLKLOOPINIT|ASSIGNIN|PROCASSWIRE)", text)
+    if option:
+        return f"\ntool.verilator.args: [-Wno-{option[1]}] goes on in spite of it"
     module = re.search(r"Cannot find file containing module: '?([\w$]+)'?", text)
     if module:
         return (

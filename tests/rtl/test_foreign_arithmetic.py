@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from asic_model.codecs.h264.cabac_contexts import CONTEXTS, CTX_TERMINATE, initial_states
+from asic_model.engines import intra_prediction as engine
 from asic_model.engines.entropy.arithmetic import encode_symbols, flush
 from rtl_tests.foreign import hints
 from rtl_tests.foreign.reading import parse_adapter
@@ -13,7 +14,7 @@ from rtl_tests.foreign.transactions.block_match import BlockMatch, satd
 from rtl_tests.foreign.transactions.block_transform import BlockTransform, hevc_forward, hevc_inverse, hevc_matrix
 from rtl_tests.foreign.transactions.deblock import Deblock, hevc_chroma, hevc_luma, hevc_qp_c
 from rtl_tests.foreign.transactions.frame_encode import FrameEncode
-from rtl_tests.foreign.transactions.intra_predict import hevc_predict
+from rtl_tests.foreign.transactions.intra_predict import IntraPredict, hevc_predict
 from rtl_tests.foreign.transactions.residual_code import ResidualCode
 from tests.rtl.test_foreign_language import GOOD
 
@@ -112,6 +113,55 @@ def test_hevc_chroma_edge():
         assert vector.expected["samples"][0, 3] == after
 
 
+@pytest.mark.parametrize(("kind", "size"), [("luma", 16), ("chroma", 8)])
+def test_macroblock_edges(kind, size):
+    """All edges are single edges in turn: vertical ones left to right, then horizontal ones top to bottom."""
+    transaction = Deblock(adapter("h264", "deblock", f"{{macroblock: {{{kind}: [{size}]}}}}"))
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        vector = transaction.random(rng, "macroblock", kind, size)
+        area = vector.fields["area"].copy()
+        index = vector.fields["qp"]
+        quarter = size // 4
+        for strengths in (vector.fields["bs_vertical"], vector.fields["bs_horizontal"]):
+            for edge in range(4) if kind == "luma" else (0, 2):
+                at = 4 + edge * quarter
+                for n in range(4):
+                    rows = slice(4 + n * quarter, 4 + (n + 1) * quarter)
+                    part = np.zeros((quarter, 8), np.int64)
+                    reach = min(4, area.shape[1] - at)
+                    part[:, : 4 + reach] = area[rows, at - 4 : at + reach]
+                    one = transaction._vector(kind, quarter, part, int(strengths[edge, n]), index, index)
+                    area[rows, at - 4 : at + reach] = one.expected["samples"][:, : 4 + reach]
+            area = area.T.copy()
+        assert (vector.expected["area"] == area).all()
+        assert (vector.expected["left"] == area[4:, :4]).all()
+    assert transaction.per_unit(size) == (1.0, f"macroblock, {kind}")
+
+
+def test_intra_decisions():
+    """The mode with the smallest SAD, its cost and its prediction; with `consistent` any mode that is told rightly."""
+    text = "{decide: {luma: [4]}}\ntolerance: {cost: COST}"
+    for cost in ("optimal", "consistent"):
+        transaction = IntraPredict(adapter("h264", "intra_predict", text.replace("COST", cost)))
+        line = np.array([9, 9, 9, 9, 40, 30, 20, 10, 50, 60, 70, 80, 90, 90, 90, 90, 90])  # left bottom ... above right
+        vertical = np.tile([60, 70, 80, 90], (4, 1))
+        full = engine.LEFT | engine.TOP | engine.TOP_RIGHT | engine.CORNER
+        vector = transaction._decision(4, line, full, vertical)
+        right = {"mode": np.array([0]), "cost": np.array([0]), "block": vertical}
+        assert transaction.judge(vector, right) is None
+        # DC: (60 + 70 + 80 + 90 + 10 + 20 + 30 + 40 + 4) >> 3 = 50, off by 10, 20, 30, 40 in each row
+        other = {"mode": np.array([2]), "cost": np.array([400]), "block": np.full((4, 4), 50)}
+        assert (transaction.judge(vector, other) is None) == (cost == "consistent")
+        assert "mode 2, whose SAD is 400" in (transaction.judge(vector, other | {"cost": np.array([401])}) or "")
+        assert (
+            "block: element [0, 0] is 60, expected 50" in (transaction.judge(vector, other | {"block": vertical}) or "")
+            or cost == "optimal"
+        )
+        alone = transaction._decision(4, line, 0, vertical)
+        assert "mode: 0 is not one of those that the neighbours allow, 2" in (transaction.judge(alone, right) or "")
+
+
 def test_hevc_intra_chroma():
     """No smoothing of edges: DC and vertical are flat where luma's first row and column bend."""
     line = np.concatenate([np.full(16, 10), [10], np.full(16, 30)])
@@ -131,6 +181,17 @@ def test_distances():
     vector = transaction._pair("sad", 8, 7 * one, one)
     assert vector.expected["sad"].tolist() == [6]
     assert vector.expected["sad_4x4"].tolist() == [[0, 6], [0, 0]]
+
+
+def test_fields_of_a_block_of_levels():
+    """0 3 0 -1 1 0 ...: three levels, two trailing ones, two zeros below the last level, at index 4."""
+    transaction = ResidualCode(adapter("h264", "cavlc", "{cavlc_encode: {block: [16]}}"))
+    levels = np.zeros(16, np.int64)
+    levels[[1, 3, 4]] = 3, -1, 1
+    fields = transaction._cavlc("cavlc_encode", 16, levels, 0).fields
+    names = ("total_coeff", "trailing_ones", "total_zeros", "last_index")
+    assert [fields[name] for name in names] == [3, 2, 2, 4]
+    assert [transaction._cavlc("cavlc_encode", 16, 0 * levels, 0).fields[name] for name in names] == [0, 0, 0, 0]
 
 
 def test_vectors_of_parts():

@@ -287,6 +287,13 @@ def test_faults_behind_the_new_conventions(tmp_path):
         assert said in result.failures[0]
 
 
+def test_memory_that_nobody_judges(tmp_path):
+    """Levels go to memory and come back without being asked for; what they stand for is still judged."""
+    path = variant(tmp_path, "loop_quant", ("adapter.yaml", "levels: {field: block, kind: ram", "levels: {kind: ram"))
+    result = checking.check(path, vectors=40, simulator="verilator")
+    assert result.passed, checking.report(result)
+
+
 def test_search_that_skips_candidates_has_a_limit(tmp_path):
     """A skipped column costs some SAD in sum; how much is a figure, and a limit that is passed fails the check."""
     path = variant(

@@ -188,6 +188,7 @@ def test_packing_is_undone_by_unpacking(rows, per_beat, ascending, signed, order
 
 def test_numbers_are_counted_out():
     assert ranges("0..3 8, 11..9") == [0, 1, 2, 3, 8, 11, 10, 9]
+    assert ranges("1..7:2 6..0:3") == [1, 3, 5, 7, 6, 3, 0]
     with pytest.raises(ValueError, match="not a list of numbers"):
         ranges("0-3")
 

@@ -25,6 +25,7 @@ class Vector:
     expected: dict[str, Any]  # field -> array, or a string of bits
     origin: str = "random"
     planes: dict[str, np.ndarray] = field(default_factory=dict)  # what memory ports serve
+    reference: Any = None  # what `judge` compares with where there is more than one right answer
 
     def __str__(self) -> str:
         scalars = " ".join(

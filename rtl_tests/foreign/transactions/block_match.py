@@ -99,13 +99,13 @@ class BlockMatch(Transaction):
         surface = sad_surface(current.astype(np.int64), window.astype(np.int64))
         fields = {
             "current": current.astype(np.int64), "window": window.astype(np.int64), "size": size, "range_x": range_x,
-            "range_y": range_y, "surface": surface,
+            "range_y": range_y,
         }  # fmt: skip
         # The shape of the answers only: `judge` looks at the surface.
         expected = {"mv_x": np.zeros(1, np.int64), "mv_y": np.zeros(1, np.int64), "cost": np.zeros(1, np.int64)}
         expected |= {name: np.zeros((size // 4, size // 4), np.int64) for name in ("mv_x_4x4", "mv_y_4x4")}
         planes = {"current": current.astype(np.uint8), "window": window.astype(np.uint8)}
-        return Vector("search", "sad", size, fields, expected, planes=planes)
+        return Vector("search", "sad", size, fields, expected, planes=planes, reference=surface)
 
     def _window_shape(self, size: int) -> tuple[int, int]:
         less = int(bool(self.option["exclude_last"]))
@@ -166,7 +166,7 @@ class BlockMatch(Transaction):
     def judge(self, vector: Vector, answer: dict[str, Any]) -> str | None:
         if vector.op != "search":
             return super().judge(vector, answer)
-        surface = vector.fields["surface"]
+        surface = vector.reference
         best = int(surface.min())
         cost = int(answer["cost"].ravel()[0]) if "cost" in answer else None
         if "mv_x" in answer and "mv_y" in answer:

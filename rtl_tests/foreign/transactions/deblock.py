@@ -3,6 +3,10 @@
 size: samples along the edge. HEVC decides once for four lines of luma. Fields: `samples`, int[size, 8] with p3 p2 p1 p0
 q0 q1 q2 q3 a line; `p` and `q`, int[size, 4] with the sample next to the edge first; scalars `bs`, `chroma`, `qp`; for
 H.264 `index_a`, `index_b`, `alpha`, `beta`, `tc0`; for HEVC `beta`, `tc`, and `qp_c` (QpC).
+
+macroblock (H.264): all edges of a 16x16 luma or 8x8 chroma block, left to right, then top to bottom, one QP. Fields
+`area`, int[size + 4, size + 4] with four columns and rows of the neighbours, or its parts `macroblock`, `left` and
+`above`; `bs_vertical`, `bs_horizontal`, int[4, 4]: edge, quarter of the edge, in luma's numbers (chroma: 0 and 2).
 """
 
 from typing import Any
@@ -78,7 +82,10 @@ class Deblock(Transaction):
     name = "deblock"
     engine = "deblock"
     operations = {  # noqa: RUF012
-        "h264": {"edge": {"luma": (1, 4, 8, 16), "chroma": (1, 2, 4, 8)}},
+        "h264": {
+            "edge": {"luma": (1, 4, 8, 16), "chroma": (1, 2, 4, 8)},
+            "macroblock": {"luma": (16,), "chroma": (8,)},
+        },
         "hevc": {"edge": {"luma": (4,), "chroma": (1, 2, 4, 8)}},
     }
     options = {"bit_depth": (8, "HEVC: bits of a sample, 8..12")}  # noqa: RUF012
@@ -128,7 +135,34 @@ class Deblock(Transaction):
         expected = {"samples": after, "p": after[:, 3::-1].copy(), "q": after[:, 4:].copy()}
         return Vector("edge", kind, size, fields, expected)
 
+    def _macroblock(self, kind: str, size: int, area: np.ndarray, strengths: np.ndarray, index: int) -> Vector:
+        """`strengths`: int[direction, edge, quarter], vertical edges first."""
+        side, quarter = size + 4, size // 4
+        plane = np.zeros(side * side + 256, np.uint8)
+        plane[: side * side] = area.astype(np.uint8).ravel()
+        for direction, (along, step) in enumerate(((side, 1), (1, side))):
+            for edge in range(4) if kind == "luma" else (0, 2):
+                for n in range(4):
+                    offset = 4 * side + 4 + edge * quarter * step + n * quarter * along
+                    strength = int(strengths[direction, edge, n])
+                    filter_samples(plane, offset, along, step, quarter, kind == "luma", strength, index, index)
+        after = plane[: side * side].reshape(side, side).astype(np.int64)
+        parts = {"area": (slice(None), slice(None)), "macroblock": (slice(4, None), slice(4, None)),
+                 "left": (slice(4, None), slice(0, 4)), "above": (slice(0, 4), slice(4, None))}  # fmt: skip
+        fields = {name: area.astype(np.int64)[part].copy() for name, part in parts.items()} | {
+            "bs_vertical": strengths[0].copy(), "bs_horizontal": strengths[1].copy(), "size": size, "index_a": index,
+            "index_b": index, "qp": index, "alpha": int(DEBLOCK_ALPHA[index]), "beta": int(DEBLOCK_BETA[index]),
+            "chroma": int(kind == "chroma"),
+        }  # fmt: skip
+        return Vector("macroblock", kind, size, fields, {name: after[part].copy() for name, part in parts.items()})
+
     def corners(self, op: str, kind: str, size: int) -> list[Vector]:
+        if op == "macroblock":
+            ramp = np.add.outer(np.arange(size + 4) // 4, np.arange(size + 4) // 4) * 4 + 60
+            intra = np.full((2, 4, 4), 3)
+            intra[:, 0] = 4
+            return [self._macroblock(kind, size, ramp, bs, index)
+                    for bs in (0 * intra, intra, np.ones_like(intra)) for index in (20, 36, 51)]  # fmt: skip
         step = np.tile(np.array([100, 100, 100, 100, 104, 104, 104, 104]), (size, 1))
         flat, cliff = np.full((size, 8), 77), np.tile(np.array([0, 0, 0, 0, 255, 255, 255, 255]), (size, 1))
         low, high = self._strengths()
@@ -140,6 +174,13 @@ class Deblock(Transaction):
         ]
 
     def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
+        if op == "macroblock":
+            tiles = rng.integers(0, int(rng.choice([6, 16])), (size // 4 + 1, size // 4 + 1)).repeat(4, 0).repeat(4, 1)
+            area = np.clip(int(rng.integers(20, 220)) + tiles + rng.integers(-2, 3, tiles.shape), 0, 255)
+            # an intra macroblock has 3 inside and 4 at its edge; an inter one 0..2, and 4 beside an intra neighbour
+            bs = np.full((2, 4, 4), 3) if rng.random() < 0.3 else rng.integers(0, 3, (2, 4, 4))
+            bs[:, 0] = 4 if bs[0, 1, 0] == 3 else bs[:, 0]
+            return self._macroblock(kind, size, area, bs, int(rng.integers(0, 52)))
         spread = int(rng.choice([2, 5, 12, 128]))
         base = int(rng.integers(0, 256))
         jump = int(rng.integers(-12, 13))
@@ -157,10 +198,14 @@ class Deblock(Transaction):
         if self.adapter.block.standard == "hevc":
             # edges of an 8x8 grid: 2 * 8 * 64 lines of luma a CTU, 2 planes * 2 * 4 * 32 of chroma
             return (2 * 8 * 64 if self.asked[0][1] == "luma" else 2 * 2 * 4 * 32) / size, "CTU, all edges of this kind"
+        if self.asked[0][0] == "macroblock":
+            return 1.0, f"macroblock, {self.asked[0][1]}"
         return 48 * 4 / size, "macroblock, all edges"
 
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         """Segments of four samples, 48 a macroblock: the block filters them all. HEVC: a CTU's on 16 macroblocks."""
+        if vectors[0].op == "macroblock":
+            return {"constant": cycles}
         if self.adapter.block.standard == "hevc":
             return {"constant": self.per_unit(1)[0] * cycles / float(np.mean([vector.size for vector in vectors])) / 16}
         return {"constant": 48 * cycles / float(np.mean([vector.size / 4 for vector in vectors]))}

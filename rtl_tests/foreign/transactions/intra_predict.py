@@ -3,6 +3,9 @@
 H.264: modes of Intra4x4, 8x8 (reference filtering included), 16x16 and chroma (8.3), by the model's kernels, which
 tests/engines holds to a twin written from the standard. HEVC: the 35 modes of 8.4.4.2, luma and 4:2:0 chroma,
 neighbours complete.
+
+`decide` gives the block too (`original`) and asks for a mode, its SAD (`cost`) and its prediction (`block`): the cost
+has to be that mode's, and the smallest, or with `tolerance.cost: consistent` only the mode's own.
 """
 
 from typing import Any
@@ -95,7 +98,7 @@ class IntraPredict(Transaction):
     name = "intra_predict"
     engine = "intra_prediction"
     operations = {  # noqa: RUF012
-        "h264": {"predict": {"luma": (4, 8, 16), "chroma": (8,)}},
+        "h264": {"predict": {"luma": (4, 8, 16), "chroma": (8,)}, "decide": {"luma": (4, 8, 16)}},
         "hevc": {"predict": {"luma": (4, 8, 16, 32), "chroma": (4, 8, 16, 32)}},
     }
     options = {  # noqa: RUF012
@@ -136,6 +139,38 @@ class IntraPredict(Transaction):
         fields["line"] = line.copy()
         return Vector("predict", kind, size, fields, {"block": expected})
 
+    def _decision(self, size: int, line: np.ndarray, available: int, original: np.ndarray) -> Vector:
+        """A mode is looked for among those that `available` neighbours allow."""
+        template = self._vector("luma", size, 2, line, available)
+        table = engine.ALLOWED_4X4 if size < 16 else engine.ALLOWED_16X16
+        candidates = {mode: _h264("luma", size, mode, line, available)
+                      for mode in self._modes("luma", size) if table[available] >> mode & 1}  # fmt: skip
+        fields = template.fields | {"original": original.astype(np.int64)}
+        del fields["mode"]
+        one = np.zeros(1, np.int64)
+        shapes = {"mode": one, "cost": one, "block": np.zeros((size, size), np.int64)}
+        return Vector("decide", "luma", size, fields, shapes, reference=candidates)
+
+    def judge(self, vector: Vector, answer: dict[str, Any]) -> str | None:
+        if vector.op != "decide":
+            return super().judge(vector, answer)
+        costs = {mode: int(np.abs(block - vector.fields["original"]).sum())
+                 for mode, block in vector.reference.items()}  # fmt: skip
+        if "mode" not in answer:
+            return "no mode came out: an output with `field: mode` is needed"
+        mode = int(answer["mode"].ravel()[0])
+        if mode not in costs:
+            return f"mode: {mode} is not one of those that the neighbours allow, {', '.join(map(str, costs))}"
+        if "cost" in answer and int(answer["cost"].ravel()[0]) != costs[mode]:
+            return f"cost: {int(answer['cost'].ravel()[0])} was given for mode {mode}, whose SAD is {costs[mode]}"
+        if self.adapter.tolerance.cost != "consistent" and costs[mode] != min(costs.values()):
+            best = min(costs, key=costs.__getitem__)
+            return f"mode: {mode} has a SAD of {costs[mode]}, mode {best} one of {costs[best]}"
+        if "block" in answer:
+            text = self._arrays_differ(vector.reference[mode], answer["block"])
+            return f"block: {text}" if text else None
+        return None
+
     def _availabilities(self, kind: str, size: int, mode: int) -> list[int]:
         full = engine.LEFT | engine.TOP | engine.TOP_RIGHT | engine.CORNER
         if self.adapter.block.standard == "hevc" or not self.option["availability"]:
@@ -146,6 +181,9 @@ class IntraPredict(Transaction):
         return [each for each in wanted if table[each] >> mode & 1]
 
     def corners(self, op: str, kind: str, size: int) -> list[Vector]:
+        if op == "decide":
+            rng = np.random.default_rng(11)
+            return [self.random(rng, op, kind, size) for _ in range(12)]
         ramp = np.arange(4 * size + 1) * 255 // (4 * size)
         lines = [np.full(4 * size + 1, 128), ramp, ramp[::-1], np.where(np.arange(4 * size + 1) % 2, 255, 0)]
         return [
@@ -156,11 +194,22 @@ class IntraPredict(Transaction):
         ]
 
     def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
+        if op == "decide":
+            return self._random_decision(rng, size)
         mode = int(rng.choice(self._modes(kind, size)))
         spread = int(rng.choice([4, 32, 255]))
         base = int(rng.integers(0, 256))
         line = np.clip(base + rng.integers(-spread, spread + 1, 4 * size + 1), 0, 255).astype(np.int64)
         return self._vector(kind, size, mode, line, int(rng.choice(self._availabilities(kind, size, mode))))
+
+    def _random_decision(self, rng: np.random.Generator, size: int) -> Vector:
+        """A block near one of its predictions."""
+        line = np.clip(int(rng.integers(256)) + np.cumsum(rng.integers(-9, 10, 4 * size + 1)), 0, 255).astype(np.int64)
+        mode = int(rng.choice(self._modes("luma", size)))
+        available = int(rng.choice(self._availabilities("luma", size, mode)))
+        noise = int(rng.choice([0, 3, 20]))
+        near = _h264("luma", size, mode, line, available) + rng.integers(-noise, noise + 1, (size, size))
+        return self._decision(size, line, available, np.clip(near, 0, 255))
 
     def per_unit(self, size: int) -> tuple[float, str]:
         side, unit = unit_of(self.adapter.block.standard)
