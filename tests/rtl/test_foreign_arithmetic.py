@@ -59,6 +59,45 @@ def test_levels_and_what_they_stand_for():
     assert (vector.expected["reconstruction"] == 10).all()
 
 
+def test_dc_levels():
+    """Flat DC of 100: 1600, halved 800; at QP 24 (20 bits, 13107) a level of 10, and back by 8.5.10: 10 * 160 >> 2."""
+    luma = BlockTransform(adapter("h264", "transform", "{forward_quantise: {hadamard: [2, 4]}}"))
+    vector = luma._vector("forward_quantise", "hadamard", 4, np.full((4, 4), 100), 24, 1)
+    assert vector.expected["block"][0, 0] == (800 * 13107 + (1 << 20) // 3) >> 20 == 10
+    assert np.count_nonzero(vector.expected["block"]) == 1
+    assert (vector.expected["reconstruction"] == (10 * 160 + 2) >> 2).all()
+    # QP 42: scaled up by two instead (QP / 6 - 6 = 1)
+    one = np.zeros((4, 4), np.int64)
+    one[0, 0] = 10
+    assert (luma._restored("hadamard", one, 42) == (10 * 160) << 1).all()
+    # 2x2 of chroma, not halved: 400 * 13107 >> 20 with a third is 5; back by 8.5.11.2: (5 * 160 << 4) >> 5
+    chroma = luma._vector("forward_quantise", "hadamard", 2, np.full((2, 2), 100), 24, 1)
+    assert chroma.expected["block"].tolist() == [[(400 * 13107 + (1 << 20) // 3) >> 20, 0], [0, 0]] == [[5, 0], [0, 0]]
+    assert (chroma.expected["reconstruction"] == 400).all()
+    assert (luma.per_unit(4), luma.per_unit(2)) == ((1.0, "macroblock"), (2.0, "macroblock"))
+
+
+def test_rows_alone():
+    """One dimension twice, with a transposition between, is the whole; a rounded shift at the end of each."""
+    rng = np.random.default_rng(3)
+    for standard, kind, size, first, second in (
+        ("hevc", "dct", 8, 2, 9),
+        ("h264", "core", 4, 0, 0),
+        ("h264", "core", 8, 0, 0),
+    ):
+        block = rng.integers(-255, 256, (size, size))
+        whole = BlockTransform(adapter(standard, "transform", f"{{forward: {{{kind}: [{size}]}}}}"))
+        passes = block
+        for shift in (first, second):
+            text = f"{{forward: {{{kind}_row: [{size}]}}}}"
+            row = BlockTransform(adapter(standard, "transform", text, f"{{row_shift: {shift}}}"))
+            passes = np.array([row._answer("forward", f"{kind}_row", line, 26, 0) for line in passes]).T
+        assert (passes == whole._forward(kind, block)).all()
+    assert row.per_unit(8)[0] == 6 * 2 * 8
+    inverse = BlockTransform(adapter("hevc", "transform", "{inverse: {dct_row: [4]}}"))
+    assert inverse._answer("inverse", "dct_row", np.array([0, 1, 0, 0]), 0, 0).tolist() == [83, 36, -36, -83]
+
+
 def test_dead_zones_are_shares():
     """A third of a step, as text or as a number; 682/2048 is a little less: 21845 of 65536 against 21824."""
     for given, added in ((3, 2**16 // 3), ('"1/3"', 2**16 // 3), ('"682/2048"', 682 * 2**5)):
@@ -69,7 +108,7 @@ def test_dead_zones_are_shares():
         block = np.zeros((4, 4), np.int64)
         for value, level in ((least, 1), (least - 1, 0)):
             block[0, 0] = value
-            assert transaction._quantise(block, 6, 1)[0, 0] == level
+            assert transaction._quantise("core", block, 6, 1)[0, 0] == level
 
 
 def test_hevc_luma_edge():

@@ -1,7 +1,10 @@
 """Transforms of residual blocks, both ways, with and without quantisation.
 
-H.264: core transforms 4x4 and 8x8 and the Hadamard transforms of DC coefficients (8.5); HEVC: DCT 4..32 and DST 4
-(8.6.4.2); JPEG and MPEG-2: the 8x8 cosine transform, rounded, to be compared with a tolerance.
+H.264: core transforms 4x4 and 8x8 and the Hadamard transforms of DC coefficients (8.5), with their own quantisation;
+HEVC: DCT 4..32 and DST 4 (8.6.4.2); JPEG and MPEG-2: the 8x8 cosine transform, rounded, to be compared with a
+tolerance.
+
+Kinds that end in `_row` are one dimension: a row of `size` elements, without rounding but for the option `row_shift`.
 
 forward           residual -> coefficients. HEVC: intermediate shifts as in the reference encoder, rows first
 inverse           coefficients -> residual
@@ -81,47 +84,50 @@ def hevc_inverse(coefficients: np.ndarray, matrix: np.ndarray, bit_depth: int = 
     return _shift(between @ matrix, 20 - bit_depth)
 
 
+def inverse_4_line(w: np.ndarray) -> np.ndarray:
+    """One dimension of 8.5.12.2, along the first axis."""
+    e = w[0] + w[2], w[0] - w[2], (w[1] >> 1) - w[3], w[1] + (w[3] >> 1)
+    return np.array([e[0] + e[3], e[1] + e[2], e[1] - e[2], e[0] - e[3]])
+
+
 def h264_inverse_4(c: np.ndarray) -> np.ndarray:
     """8.5.12.2 without the final rounding: rows, then columns."""
+    return inverse_4_line(inverse_4_line(c.T).T)
 
-    def line(w: np.ndarray) -> np.ndarray:
-        e = w[0] + w[2], w[0] - w[2], (w[1] >> 1) - w[3], w[1] + (w[3] >> 1)
-        return np.array([e[0] + e[3], e[1] + e[2], e[1] - e[2], e[0] - e[3]])
 
-    return line(line(c.T).T)
+def inverse_8_line(w: np.ndarray) -> np.ndarray:
+    """One dimension of 8.5.13.2, along the first axis."""
+    a = w[0] + w[4], -w[3] + w[5] - w[7] - (w[7] >> 1), w[0] - w[4], w[1] + w[7] - w[3] - (w[3] >> 1)
+    b4, b5 = (w[2] >> 1) - w[6], -w[1] + w[7] + w[5] + (w[5] >> 1)
+    b6, b7 = w[2] + (w[6] >> 1), w[3] + w[5] + w[1] + (w[1] >> 1)
+    e = (a[0] + b6, a[2] + b4, a[2] - b4, a[0] - b6)
+    f1, f3 = a[1] + (b7 >> 2), a[3] + (b5 >> 2)
+    f5, f7 = (a[3] >> 2) - b5, b7 - (a[1] >> 2)
+    return np.array([e[0] + f7, e[1] + f5, e[2] + f3, e[3] + f1, e[3] - f1, e[2] - f3, e[1] - f5, e[0] - f7])
 
 
 def h264_inverse_8(c: np.ndarray) -> np.ndarray:
     """8.5.13.2 without the final rounding."""
+    return inverse_8_line(inverse_8_line(c.T).T)
 
-    def line(w: np.ndarray) -> np.ndarray:
-        a = w[0] + w[4], -w[3] + w[5] - w[7] - (w[7] >> 1), w[0] - w[4], w[1] + w[7] - w[3] - (w[3] >> 1)
-        b4, b5 = (w[2] >> 1) - w[6], -w[1] + w[7] + w[5] + (w[5] >> 1)
-        b6, b7 = w[2] + (w[6] >> 1), w[3] + w[5] + w[1] + (w[1] >> 1)
-        e = (a[0] + b6, a[2] + b4, a[2] - b4, a[0] - b6)
-        f1, f3 = a[1] + (b7 >> 2), a[3] + (b5 >> 2)
-        f5, f7 = (a[3] >> 2) - b5, b7 - (a[1] >> 2)
-        return np.array([e[0] + f7, e[1] + f5, e[2] + f3, e[3] + f1, e[3] - f1, e[2] - f3, e[1] - f5, e[0] - f7])
 
-    return line(line(c.T).T)
+def forward_8_line(x: np.ndarray) -> np.ndarray:
+    """One dimension of the 8x8 forward transform, along the first axis."""
+    s = [x[n] + x[7 - n] for n in range(4)]
+    d = [x[n] - x[7 - n] for n in range(4)]
+    a0, a1, a2, a3 = s[0] + s[3], s[1] + s[2], s[0] - s[3], s[1] - s[2]
+    a4 = d[1] + d[2] + (d[0] >> 1) + d[0]
+    a5 = d[0] - d[3] - ((d[2] >> 1) + d[2])
+    a6 = d[0] + d[3] - ((d[1] >> 1) + d[1])
+    a7 = d[1] - d[2] + (d[3] >> 1) + d[3]
+    even = (a0 + a1, a2 + (a3 >> 1), a0 - a1, (a2 >> 1) - a3)
+    odd = (a4 + (a7 >> 2), a5 + (a6 >> 2), a6 - (a5 >> 2), (a4 >> 2) - a7)
+    return np.array([value for pair in zip(even, odd, strict=True) for value in pair])
 
 
 def h264_forward_8(block: np.ndarray) -> np.ndarray:
     """The usual integer butterflies of the encoder, with their halves: columns of the matrix over 8, truncated."""
-
-    def line(x: np.ndarray) -> np.ndarray:
-        s = [x[n] + x[7 - n] for n in range(4)]
-        d = [x[n] - x[7 - n] for n in range(4)]
-        a0, a1, a2, a3 = s[0] + s[3], s[1] + s[2], s[0] - s[3], s[1] - s[2]
-        a4 = d[1] + d[2] + (d[0] >> 1) + d[0]
-        a5 = d[0] - d[3] - ((d[2] >> 1) + d[2])
-        a6 = d[0] + d[3] - ((d[1] >> 1) + d[1])
-        a7 = d[1] - d[2] + (d[3] >> 1) + d[3]
-        even = (a0 + a1, a2 + (a3 >> 1), a0 - a1, (a2 >> 1) - a3)
-        odd = (a4 + (a7 >> 2), a5 + (a6 >> 2), a6 - (a5 >> 2), (a4 >> 2) - a7)
-        return np.array([value for pair in zip(even, odd, strict=True) for value in pair])
-
-    return line(line(block.T).T)
+    return forward_8_line(forward_8_line(block.T).T)
 
 
 @lru_cache(maxsize=1)
@@ -164,13 +170,13 @@ class BlockTransform(Transaction):
     engine = "transform"
     operations = {  # noqa: RUF012 - declared ClassVar in the base
         "h264": {
-            "forward": {"core": (4, 8), "hadamard": (2, 4)},
-            "inverse": {"core": (4, 8), "hadamard": (2, 4)},
-            **{op: {"core": (4, 8)} for op in _OPS[2:]},
+            "forward": {"core": (4, 8), "hadamard": (2, 4), "core_row": (4, 8)},
+            "inverse": {"core": (4, 8), "hadamard": (2, 4), "core_row": (4, 8)},
+            **{op: {"core": (4, 8), "hadamard": (2, 4)} for op in _OPS[2:]},
         },
         "hevc": {
-            "forward": {"dct": (4, 8, 16, 32), "dst": (4,)},
-            "inverse": {"dct": (4, 8, 16, 32), "dst": (4,)},
+            "forward": {"dct": (4, 8, 16, 32), "dst": (4,), "dct_row": (4, 8, 16, 32), "dst_row": (4,)},
+            "inverse": {"dct": (4, 8, 16, 32), "dst": (4,), "dct_row": (4, 8, 16, 32), "dst_row": (4,)},
             **{op: {"dct": (4, 8, 16, 32), "dst": (4,)} for op in _OPS[2:]},
         },
         "jpeg": {"forward": {"dct": (8,)}, "inverse": {"dct": (8,)}},
@@ -178,6 +184,7 @@ class BlockTransform(Transaction):
     }
     options = {  # noqa: RUF012
         "rounding": (True, "H.264 inverse: the final (x + 32) >> 6 is the block's"),
+        "row_shift": (0, "one dimension: bits of a rounded shift to the right"),
         "rows_first": (True, "HEVC forward: which stage is rounded first"),
         "dead_zone_intra": ("1/3", "quantisation: share of a step that is added, intra: 3 or text, 682/2048"),
         "dead_zone_inter": ("1/6", "quantisation: the same, inter"),
@@ -200,21 +207,42 @@ class BlockTransform(Transaction):
         expected = {"block": self._answer(op, kind, block.astype(np.int64), qp, intra)}
         if op == "forward_quantise":
             # What an encoder's loop goes on with: the residual that the levels stand for.
-            expected["reconstruction"] = self._inverse(kind, self._scale(expected["block"], qp))
+            expected["reconstruction"] = self._restored(kind, expected["block"], qp)
         return Vector(op, kind, size, fields, expected)
 
     def _answer(self, op: str, kind: str, block: np.ndarray, qp: int, intra: int) -> np.ndarray:
+        if kind.endswith("_row"):
+            return _shift(self._row(op, kind, block), int(self.option["row_shift"]))
         if op == "forward":
             return self._forward(kind, block)
         if op == "inverse":
             return self._inverse(kind, block)
         if op == "quantise":
-            return self._quantise(block, qp, intra)
+            return self._quantise(kind, block, qp, intra)
         if op == "dequantise":
-            return self._scale(block, qp)
+            return self._scale(kind, block, qp)
         if op == "forward_quantise":
-            return self._quantise(self._forward(kind, block), qp, intra)
-        return self._inverse(kind, self._scale(block, qp))
+            coefficients = self._forward(kind, block)
+            if kind == "hadamard" and len(block) == 4:
+                coefficients = _shift(coefficients, 1)  # as encoders halve the DC coefficients of Intra16x16
+            return self._quantise(kind, coefficients, qp, intra)
+        return self._restored(kind, block, qp)
+
+    def _restored(self, kind: str, levels: np.ndarray, qp: int) -> np.ndarray:
+        """Levels to residual; of DC levels the transform comes before the scaling (8.5.10, 8.5.11)."""
+        if kind == "hadamard":
+            return self._scale(kind, self._inverse(kind, levels), qp)
+        return self._inverse(kind, self._scale(kind, levels, qp))
+
+    def _row(self, op: str, kind: str, line: np.ndarray) -> np.ndarray:
+        """One dimension: no rounding of its own."""
+        size = len(line)
+        if kind == "core_row":
+            if op == "forward":
+                return _H264_4 @ line if size == 4 else forward_8_line(line)
+            return inverse_4_line(line) if size == 4 else inverse_8_line(line)
+        matrix = _HEVC_DST if kind == "dst_row" else hevc_matrix(size)
+        return matrix @ line if op == "forward" else matrix.T @ line
 
     def _forward(self, kind: str, block: np.ndarray) -> np.ndarray:
         size, standard = len(block), self.adapter.block.standard
@@ -242,24 +270,31 @@ class BlockTransform(Transaction):
         raw = h264_inverse_4(block) if size == 4 else h264_inverse_8(block)
         return (raw + 32) >> 6 if self.option["rounding"] else raw
 
-    def _quantise(self, coefficients: np.ndarray, qp: int, intra: int) -> np.ndarray:
+    def _quantise(self, kind: str, coefficients: np.ndarray, qp: int, intra: int) -> np.ndarray:
         size, qp = len(coefficients), qp + 6 * (self.bit_depth - 8)
         name = "dead_zone_intra" if intra else "dead_zone_inter"
         part, whole = share(self.option[name], f"{name}")
         if self.adapter.block.standard == "hevc":
             shift = 14 + qp // 6 + 15 - self.bit_depth - (size.bit_length() - 1)
             factor: Any = _HEVC_QUANT[qp % 6]
+        elif kind == "hadamard":
+            shift, factor = 16 + qp // 6, _FACTOR[4][qp % 6][0]
         else:
             shift = 15 + qp // 6 + (size == 8)
             factor = np.array(_FACTOR[size])[qp % 6][_CLASS[size]]
         levels = (np.abs(coefficients) * factor + (part << shift) // whole) >> shift
         return np.sign(coefficients) * levels
 
-    def _scale(self, levels: np.ndarray, qp: int) -> np.ndarray:
+    def _scale(self, kind: str, levels: np.ndarray, qp: int) -> np.ndarray:
         size, qp = len(levels), qp + 6 * (self.bit_depth - 8)
         if self.adapter.block.standard == "hevc":
             shift = self.bit_depth + (size.bit_length() - 1) - 5
             return np.clip(_shift((levels * 16 * _HEVC_SCALE[qp % 6]) << (qp // 6), shift), -32768, 32767)
+        if kind == "hadamard":
+            scaled = levels * 16 * int(NORM_ADJUST_4X4[qp % 6][0])
+            if size == 2:
+                return (scaled << (qp // 6)) >> 5
+            return scaled << (qp // 6 - 6) if qp >= 36 else _shift(scaled, 6 - qp // 6)
         if size == 4:
             return (levels * NORM_ADJUST_4X4.astype(np.int64)[qp % 6][_CLASS[4]]) << (qp // 6)
         return _shift((levels * 16 * NORM_ADJUST_8X8.astype(np.int64)[qp % 6][_CLASS[8]]) << (qp // 6), 6)
@@ -275,14 +310,15 @@ class BlockTransform(Transaction):
         low, high = self._range(op, kind)
         if op == "inverse" and "block" not in self.adapter.domain:
             low, high = self._legal_peak(kind, size)
-        flat = np.full((size, size), 1, np.int64)
-        checks = np.where(np.indices((size, size)).sum(0) % 2, low, high)
+        shape = self._shape(kind, size)
+        flat = np.full(shape, 1, np.int64)
+        checks = np.where(np.indices(shape).sum(0) % 2, low, high)
         blocks = [0 * flat]
         if op in ("forward", "forward_quantise", "quantise"):
             blocks += [high * flat, low * flat, checks]
-        for y, x in {(0, 0), (0, size - 1), (size - 1, 0), (size - 1, size - 1), (1, 0)}:
+        for place in {(0, 0), (0, size - 1), (size - 1, 0), (size - 1, size - 1), (1, 0)}:
             one = 0 * flat
-            one[y, x] = (
+            one[place[: len(shape)]] = (
                 high if op in ("forward", "forward_quantise", "quantise") else min(high, 64 if op == "inverse" else 4)
             )
             blocks.append(one)
@@ -291,36 +327,54 @@ class BlockTransform(Transaction):
             self._vector(op, kind, size, block, qp, n % 2) for n, block in enumerate(blocks) for qp in sorted(set(qps))
         ]
 
+    @staticmethod
+    def _shape(kind: str, size: int) -> tuple[int, ...]:
+        return (size,) if kind.endswith("_row") else (size, size)
+
     def _legal_peak(self, kind: str, size: int) -> tuple[int, int]:
-        peak = int(np.abs(self._forward(kind, np.full((size, size), (1 << self.bit_depth) - 1, np.int64))).max())
+        top = np.full(self._shape(kind, size), (1 << self.bit_depth) - 1, np.int64)
+        peak = int(np.abs(self._row("forward", kind, top) if kind.endswith("_row") else self._forward(kind, top)).max())
         return -peak, peak
 
     def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
         """Residuals of all amplitudes; coefficients and levels are what such residuals become, so all are legal."""
         peak = 16 * 255 if kind == "hadamard" else (1 << self.bit_depth) - 1
         amplitude = int(rng.choice([2, 16, 64, peak]))
-        block = rng.integers(-amplitude, amplitude + 1, (size, size))
+        shape = self._shape(kind, size)
+        block = rng.integers(-amplitude, amplitude + 1, shape)
         if rng.random() < 0.2:
-            block = np.where(rng.random((size, size)) < 0.15, block, 0)
+            block = np.where(rng.random(shape) < 0.15, block, 0)
         qp_low, qp_high = self.bound("qp", 0, 51)
         qp, intra = int(rng.integers(qp_low, qp_high + 1)), int(rng.integers(2))
         low, high = self._range(op, kind)
         if op in ("forward", "forward_quantise"):
             return self._vector(op, kind, size, np.clip(block, low, high), qp, intra)
+        if kind.endswith("_row"):
+            coefficients = self._row("forward", kind, block)
+            return self._vector(op, kind, size, np.clip(coefficients, low, high), qp, intra)
         coefficients = self._forward(kind, block)
+        if kind == "hadamard" and size == 4 and op != "inverse":
+            coefficients = _shift(coefficients, 1)
         if op in ("inverse", "quantise"):
             if op == "inverse" and self.adapter.block.standard == "h264":
                 # as scaled levels would be: in 1/64 of the residual's scale
-                levels = self._quantise(coefficients, qp, intra) if kind == "core" else coefficients
-                coefficients = self._scale(levels, qp) if kind == "core" else levels
+                levels = self._quantise(kind, coefficients, qp, intra) if kind == "core" else coefficients
+                coefficients = self._scale(kind, levels, qp) if kind == "core" else levels
             return self._vector(op, kind, size, np.clip(coefficients, low, high), qp, intra)
-        return self._vector(op, kind, size, np.clip(self._quantise(coefficients, qp, intra), low, high), qp, intra)
+        levels = self._quantise(kind, coefficients, qp, intra)
+        return self._vector(op, kind, size, np.clip(levels, low, high), qp, intra)
 
     def per_unit(self, size: int) -> tuple[float, str]:
         side, unit = unit_of(self.adapter.block.standard)
-        return side * side * 1.5 / size**2, unit
+        if self.asked[0][1] == "hadamard":
+            return (1.0 if size == 4 else 2.0), unit  # luma of Intra16x16; Cb and Cr
+        return side * side * 1.5 / size**2 * self._lines(size), unit
+
+    def _lines(self, size: int) -> int:
+        """Transactions of a block: one, or the rows and then the columns."""
+        return 2 * size if self.asked[0][1].endswith("_row") else 1
 
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         """Cycles of one block, spread over the 4x4 blocks that the work record counts."""
-        mean = float(np.mean([vector.size**2 / 16 for vector in vectors]))
+        mean = float(np.mean([vector.size**2 / 16 / self._lines(vector.size) for vector in vectors]))
         return {"per": {"transform_blocks": cycles / mean}}
