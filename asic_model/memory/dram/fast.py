@@ -119,7 +119,7 @@ def memory(
     t[T_BURST], t[T_GROUP_BURST] = timing.nBL * ck, timing.nCCD_L * ck
     t[T_READ], t[T_WRITE] = timing.nCL * ck, timing.nCWL * ck
     t[T_ACTIVATE], t[T_PRECHARGE], t[T_OPEN] = timing.nRCD * ck, timing.nRP * ck, timing.nRAS * ck
-    t[T_ACTIVATE_SLOT] = max(timing.nRRD_S, -(-timing.nFAW // 4)) * ck
+    t[T_ACTIVATE_SLOT] = max(timing.nRRD_S * ck, timing.nFAW * ck // 4)
     t[T_WRITE_TO_READ], t[T_READ_TO_WRITE] = (timing.nWTR_S + timing.nCL) * ck, timing.nRTW * ck
     t[T_READ_TO_PRECHARGE], t[T_WRITE_TO_PRECHARGE] = timing.nRTP * ck, timing.nWR * ck
     t[T_REFRESH] = (timing.nRFC + timing.nRP) * ck
