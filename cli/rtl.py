@@ -86,19 +86,20 @@ def check(adapter: str, timing: str | None, waves: str | None, wrapper: str | No
     with _faults():
         from driver.media.output_file import check_target
         from rtl_tests.foreign import check as checking
+        from rtl_tests.foreign import results
 
         for path in (timing, waves, wrapper):
             if path is not None:
                 check_target(path)
         if wrapper is not None:
-            checking.write_text(Path(wrapper), checking.wrapper_text(Path(adapter)))
+            results.write_text(Path(wrapper), checking.wrapper_text(Path(adapter)))
             return
         result = checking.check(Path(adapter), waves=Path(waves) if waves else None, **options)
-        click.echo(checking.report(result))
+        click.echo(results.report(result))
         if not result.passed:
             raise click.exceptions.Exit(1)
         if timing is not None:
-            checking.write_timing(result, Path(timing))
+            results.write_timing(result, Path(timing))
 
 
 @rtl.command(cls=Command)

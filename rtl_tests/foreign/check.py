@@ -1,9 +1,7 @@
 """One adapter from file to verdict: gather, wrap, build, run, judge, time."""
 
-import json
 import os
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +14,14 @@ from rtl_tests.foreign.layout import beat_bits, mask
 from rtl_tests.foreign.parts import STATES
 from rtl_tests.foreign.plan import InputPlan, OutputPlan, Plan
 from rtl_tests.foreign.reading import load_adapter
+from rtl_tests.foreign.results import Result, RunResult, timing_table
 from rtl_tests.foreign.simulate import Beat, Log, Vectors
 from rtl_tests.foreign.sources import AdapterFault
 from rtl_tests.foreign.transactions import TRANSACTIONS, Transaction, Vector
 from rtl_tests.foreign.transactions.frame_encode import FrameEncode
 
-TIMING_FORMAT = 1
 LATENCIES_TRIED = 128  # cycles, where an adapter leaves the latency open
 FEW = 24  # vectors that each of them is tried with
-
-
-@dataclass
-class RunResult:
-    """One simulation of all vectors."""
-
-    simulator: str
-    bubbles: int
-    pressure: int
-    checked: int = 0
-    waived: int = 0
-    failure: str | None = None  # the first difference
-    transaction_cycles: list[int] = field(default_factory=list)  # start (or first beat in) to done (or last beat out)
-    interval_cycles: float = 0.0  # of one transaction, back to back
-    figures: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass
-class Result:
-    """The verdict on an adapter."""
-
-    adapter: Adapter
-    seed: int
-    runs: list[RunResult] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    timing: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        return not self.failures
 
 
 class Check:
@@ -398,6 +365,11 @@ class Check:
                 if last:
                     spans[n] = first, max(last)
         result.transaction_cycles = [done - begin + 1 for begin, done in spans.values()]
+        groups: dict[str, list[int]] = {}
+        for n, (begin, done) in spans.items():
+            vector = vectors[n]
+            groups.setdefault(f"{vector.op} {vector.kind} {vector.size}", []).append(done - begin + 1)
+        result.by_kind = {name: float(np.mean(each)) for name, each in sorted(groups.items())}
         if not spans:
             return
         if self.adapter.control is None and len(spans) > 1:
@@ -499,7 +471,7 @@ def _check(work: Check, path: Path, seed: int, simulator: str, waves: Path | Non
                 f"expect.{what}: {found:.1f} cycles were measured, at most {claim:g} claimed; {again}"
             )
     if not first.failure and first.transaction_cycles:
-        result.timing = _timing(work, first, asked, seed)
+        result.timing = timing_table(adapter, work.transaction, first, asked, seed)
     return result
 
 
@@ -524,72 +496,8 @@ def _pauses(adapter: Adapter) -> bool:
     )
 
 
-def _timing(work: Check, run: RunResult, vectors: list[Vector], seed: int) -> dict[str, Any]:
-    """The table that `--timing-from` loads."""
-    adapter = work.adapter
-    cycles = run.interval_cycles
-    law = work.transaction.timing(cycles, vectors)
-    sizes = sorted({vector.size for vector in vectors})
-    count, unit = work.transaction.per_unit(sizes[-1])
-    ordered = sorted(run.transaction_cycles)
-    return {
-        "format": TIMING_FORMAT,
-        "kind": "tasic-timing",
-        "block": adapter.block.name,
-        "standard": adapter.block.standard,
-        "transaction": adapter.block.transaction,
-        "stage": work.transaction.engine,
-        "law": law,
-        "measured": {
-            "transactions": len(ordered),
-            "cycles_min": ordered[0],
-            "cycles_mean": float(np.mean(ordered)),
-            "cycles_max": ordered[-1],
-            "interval_cycles": cycles,
-            "unit": unit,
-            "cycles_per_unit": cycles * count,
-            "seed": seed,
-        },
-    }
-
-
-def write_timing(result: Result, path: Path) -> None:
-    """Write the timing table."""
-    write_text(path, json.dumps(result.timing, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def wrapper_text(path: Path) -> str:
     """The wrapper around the block that an adapter describes."""
     work = Check(path)
     shutil.rmtree(work.scratch, ignore_errors=True)
     return work.text
-
-
-def report(result: Result) -> str:
-    """What was checked and measured, in a few lines."""
-    adapter = result.adapter
-    head = f"{adapter.block.name}: {adapter.block.transaction} ({adapter.block.standard}), top {adapter.top}"
-    lines = [head]
-    for run in result.runs:
-        verdict = "FAIL" if run.failure else "pass"
-        pauses = ", random pauses" if run.bubbles or run.pressure else ""
-        waived = f", {run.waived} known deviations" if run.waived else ""
-        figures = "".join(f", {name} {value:.6g}" for name, value in run.figures.items())
-        lines.append(f"  {run.simulator}{pauses}: {verdict}, {run.checked} vectors right{waived}{figures}")
-    if result.timing:
-        measured = result.timing["measured"]
-        lines.append(
-            f"  cycles a transaction: min {measured['cycles_min']}, mean {measured['cycles_mean']:.1f}, max "
-            f"{measured['cycles_max']}; one every {measured['interval_cycles']:.1f}; "
-            f"{measured['cycles_per_unit']:.1f} cycles a {measured['unit']}"
-        )
-    lines += [f"  {text}" for text in (*result.notes, *result.failures)]
-    lines.append("  PASS" if result.passed else "  FAIL")
-    return "\n".join(lines)

