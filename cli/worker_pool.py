@@ -3,10 +3,25 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_all_start_methods, get_context, resource_tracker
+
+PARENT_LOOKED_AT_S = 0.5
+
+
+def _begin(parent: int) -> None:
+    """In a worker: SIGTERM ends it, and so does the end of its command, of which a SIGKILL tells nobody."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_LOOKED_AT_S)
+    os._exit(1)
 
 
 @contextmanager
@@ -23,9 +38,7 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        executor = ProcessPoolExecutor(
-            workers, get_context(start), initializer=signal.signal, initargs=(signal.SIGTERM, signal.SIG_DFL)
-        )
+        executor = ProcessPoolExecutor(workers, get_context(start), initializer=_begin, initargs=(os.getpid(),))
         for _ in range(workers):
             executor.submit(int)
     finally:

@@ -1,5 +1,6 @@
 """Worker processes say nothing and stay nowhere when their command is stopped."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -41,11 +42,36 @@ def test_ctrl_c_of_the_terminal_s_whole_group(tmp_path: Path, start: str, after_
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "")
+    assert nobody_is_left(process.pid)
+
+
+def nobody_is_left(group: int) -> bool:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
-            os.killpg(process.pid, 0)
+            os.killpg(group, 0)
         except ProcessLookupError:
-            return
+            return True
         time.sleep(0.05)
-    pytest.fail("a process of the group is left")
+    return False
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_leave_when_their_command_is_killed(tmp_path: Path, start: str) -> None:
+    """kill -9 of the command alone, which can tell nobody."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py", start], stdout=subprocess.PIPE, text=True, start_new_session=True,
+        env=environment,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(1)
+    process.kill()
+    process.wait(timeout=60)
+    try:
+        assert nobody_is_left(process.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
