@@ -9,10 +9,10 @@ and completed; the shares of these three are an assumption, their sum is counted
 from asic_model.config import ControlConfig
 
 # Cycles a job on `vcu`'s control processor: registers and moves of records included.
-ENCODE_CYCLES = 7_600
-RATE_CONTROL_CYCLES = 5_600  # more, where the firmware chooses the QP
-SCALE_CYCLES = 5_400
-DECODE_CYCLES = 5_800
+ENCODE_CYCLES = 6_270
+RATE_CONTROL_CYCLES = 3_250  # more, where the firmware chooses the QP
+SCALE_CYCLES = 4_550
+DECODE_CYCLES = 5_740
 TAKE_SHARE, START_SHARE, COMPLETE_SHARE = 0.5, 0.15, 0.35
 
 # Shares of instruction classes in the firmware's work, and what `vcu` takes for each.
