@@ -169,15 +169,18 @@ class Clock(Part):
 
     port: Name
     edge: Literal["rising", "falling"] = "rising"
+    also: list[Driven] = Field([], max_length=16, description="further ports of the same clock; ! in front: inverted")
 
 
 class Reset(Part):
-    """The block's reset, given once before the first transaction."""
+    """The block's reset, given before the first transaction."""
 
     port: Name
     active: Literal["low", "high"] = Field(description="level that resets")
     asynchronous: bool = Field(False, alias="async", description="takes effect without a clock edge")
     cycles: int = Field(5, ge=1, le=10_000, description="cycles that it is held")
+    also: list[Driven] = Field([], max_length=16, description="further resets; ! in front: active low")
+    each: bool = Field(False, description="given before every transaction (needs a `control` section)")
 
 
 class Record(Part):
@@ -536,6 +539,8 @@ class Adapter(Part):
                 )
         elif self.clock is None:
             raise ValueError("`control` needs a `clock`")
+        if self.reset is not None and self.reset.each and self.control is None:
+            raise ValueError("`reset.each` needs a `control` section (when does a transaction end?)")
         for name, each in self.outputs.items():
             if each.after is not None and each.after not in self.inputs:
                 raise ValueError(f"outputs.{name}.after: no input {each.after!r}; one of {', '.join(self.inputs)}")

@@ -54,8 +54,12 @@ class Plan:
         adapter = self.adapter
         if adapter.clock:
             self._drive(adapter.clock.port, "clock.port", 1)
+            for name in adapter.clock.also:
+                self._drive(name, "clock.also", 1)
         if adapter.reset:
             self._drive(adapter.reset.port, "reset.port", 1)
+            for name in adapter.reset.also:
+                self._drive(name, "reset.also", 1)
         for name, value in adapter.tie.items():
             self._drive(name, f"tie.{name}")
             if isinstance(value, str) and not CONSTANT.fullmatch(value):

@@ -41,6 +41,7 @@ class _Writer(Parts):
         plan, adapter = self.plan, self.plan.adapter
         for name, port in plan.ports.items():
             self._port(name, port)
+        self._clocks()
         for number, each in enumerate(plan.inputs):
             add_input(self, number, each)
         for number, out in enumerate(plan.outputs):
@@ -109,13 +110,20 @@ class _Writer(Parts):
             value = self.plan.adapter.tie[name]
             literal = value if isinstance(value, str) else f"{port.width}'d{value & ((1 << port.width) - 1)}"
             self.wire.append(f"assign {name} = {literal};")
+
+    def _clocks(self) -> None:
+        """Clock and reset, and further ports of them."""
         clock, reset = self.plan.adapter.clock, self.plan.adapter.reset
-        if clock and clock.port == name:
-            self.wire.append(f"assign {name} = {'' if clock.edge == 'rising' else '~'}tb_clk;")
-        if reset and reset.port == name:
+        if clock:
+            for name in (f"{'' if clock.edge == 'rising' else '!'}{clock.port}", *clock.also):
+                port, sign = polarity(name)
+                self.wire.append(f"assign {port} = {sign}tb_clk;")
+        if reset:
             self.declare.append("reg tb_reset;")
             self.setup.append("tb_reset = 1;")
-            self.wire.append(f"assign {name} = {'~' if reset.active == 'low' else ''}tb_reset;")
+            for name in (f"{'!' if reset.active == 'low' else ''}{reset.port}", *reset.also):
+                port, sign = polarity(name)
+                self.wire.append(f"assign {port} = {sign}tb_reset;")
 
     def _instance(self) -> str:
         parameters = ", ".join(f".{name}({value})" for name, value in self.plan.adapter.sources.parameters.items())
@@ -219,7 +227,8 @@ class _Writer(Parts):
             f"  end else if (tb_state == {RECOVER}) begin",
             f"    tb_count = tb_count + 1; if (tb_count > {control.recovery_cycles}) begin",
             *(f"      {line}" for line in self.dump),
-            f"      tb_t = tb_t + 1; tb_state = {LOAD}; end",
+            *(["      tb_reset <= 1;"] if reset and reset.each else []),
+            f"      tb_t = tb_t + 1; tb_count = 0; tb_state = {RESET if reset and reset.each else LOAD}; end",
             "  end",
             *(f"  {line}" for line in self.step),
             "  tb_idle = tb_progress ? 0 : tb_idle + 1;",

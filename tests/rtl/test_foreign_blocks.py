@@ -281,6 +281,36 @@ def test_latency_is_looked_for(tmp_path):
     assert "outputs.tile.latency: none of 0..127 cycles gives right answers" in result.failures[0]
 
 
+def test_further_clocks_and_resets(tmp_path):
+    """A buffer on a second clock port and a counter on a second reset, active low; without them the port is missed."""
+    both = "wire any = rst || !srst_n;\n  always @(posedge ck_mem or posedge any)"
+    second = (
+        ("row_dct4.v", "module row_dct4 (clk, rst, en", "module row_dct4 (clk, ck_mem, rst, srst_n, en"),
+        ("row_dct4.v", "  input clk, rst, en;", "  input clk, ck_mem, rst, srst_n, en;"),
+        ("row_dct4.v", "always @(posedge clk or posedge rst)", both),
+        ("row_dct4.v", "if (rst)", "if (any)"),
+    )
+    clocks = (
+        ("adapter.yaml", "clock: {port: clk}", "clock: {port: clk, also: [ck_mem]}"),
+        ("adapter.yaml", "cycles: 3}", 'cycles: 3, also: ["!srst_n"]}'),
+    )
+    with pytest.raises(AdapterFault, match="port ck_mem of row_dct4"):
+        checking.check(variant(tmp_path, "row_dct4", *second), simulator="verilator")
+    result = checking.check(variant(tmp_path, "row_dct4", *second, *clocks), vectors=20, simulator="verilator")
+    assert result.passed, results.report(result)
+
+
+def test_reset_before_each_transaction(tmp_path):
+    """A block that does not come back to its first state is right if it is reset every time, and only then."""
+    once = ("pulse_search.v", "st <= 0; fin <= 1;", "st <= 3; fin <= 1;")
+    short = ("adapter.yaml", "vectors: 120", "vectors: 10\ntimeout_cycles: 2000")
+    result = checking.check(variant(tmp_path, "pulse_search", once, short), simulator="verilator")
+    assert "verilator: vector 1: " in result.failures[0]
+    each = ("adapter.yaml", "reset: {port: rst_n, active: low}", "reset: {port: rst_n, active: low, each: true}")
+    result = checking.check(variant(tmp_path, "pulse_search", once, short, each), simulator="verilator")
+    assert result.passed, results.report(result)
+
+
 def test_power_up_values(tmp_path):
     """A block without reset that counts on zeros fails with random ones, and says nothing if they are declared zero."""
     path = variant(
