@@ -18,6 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from asic_model.descriptors import (
+    ENCODE_BLOCK,
     PICTURE_QP_OFFSET,
     PLAN_BYTES,
     PLAN_ENTRY,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 # QP at which vectors are weighed against SATD: costs at half size do not know the picture's own.
 _SEARCH_QP = 18
+_LEAST_CAPACITY = next(field.low for field in ENCODE_BLOCK.fields if field.name == "out_capacity")
 _NO_SLOT = 255
 _MOST_STAGED = 32  # commands that one step stages at most: a group of eight pictures, each with its comparison
 # Quarter steps of QP by class, with the macroblock tree and without.
@@ -122,7 +124,10 @@ class FirstPass:
         held = config.held_pictures
         self._slots = deque(range(held + 1))
         self._slot_count = held + 1
-        self._area = owner._buffer(self._slot_count * self._layout.slot_bytes, "first-pass records")
+        # A picture of one macroblock has a record smaller than the least room that a job may state.
+        self._record_capacity = max(_LEAST_CAPACITY, self._layout.slot_bytes)
+        records = (self._slot_count - 1) * self._layout.slot_bytes + self._record_capacity
+        self._area = owner._buffer(records, "first-pass records")
         halves = held + config.buffered_references + 1
         self._halves = deque(owner._buffer(self._layout.half_bytes, "half-size picture") for _ in range(halves))
         self._plans = deque(owner._buffer(PLAN_BYTES, "a plan") for _ in range(held + 1))
@@ -178,7 +183,7 @@ class FirstPass:
         return {
             "qp": _SEARCH_QP,
             "out_address": self._slot_address(looked.slot),
-            "out_capacity": self._layout.slot_bytes,
+            "out_capacity": self._record_capacity,
         }
 
     def add(self, given: Any, source: dict[str, int], wait: tuple[int, int]) -> None:

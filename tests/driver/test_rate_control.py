@@ -3,9 +3,11 @@
 Rates count whole streams; buffers are judged by the checker of Annex C.
 """
 
+import io
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -252,3 +254,16 @@ def test_two_passes_refuse_what_does_not_belong(tmp_path: Path) -> None:
 def test_passes_need_a_rate(options: dict) -> None:
     with pytest.raises(InvalidConfig, match="option pass: 1 needs a mean bit rate"):
         EncoderConfig(width=WIDTH, height=HEIGHT, **options)
+
+
+@pytest.mark.parametrize(("width", "height"), [(16, 16), (32, 16), (18, 16)])
+def test_the_smallest_pictures(width: int, height: int) -> None:
+    """One macroblock's record is 192 bytes; a job may state no less than 256 of room."""
+    frames = [np.full((height * 3 // 2, width), 60 + 10 * number, np.uint8) for number in range(9)]
+    config = EncoderConfig(width=width, height=height, fps=RATE, preset="fast", bit_rate=50_000)
+    with Device.open("model:tiny", host_threads=1) as device, EncodeSession(device, config) as session:
+        packets = list(session.encode(frames))
+    with av.open(io.BytesIO(b"".join(packet.data for packet in packets)), format="h264") as container:
+        decoded = [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
+    assert len(decoded) == len(frames)
+    assert all(abs(int(found.mean()) - int(frame.mean())) <= 4 for found, frame in zip(decoded, frames, strict=True))
