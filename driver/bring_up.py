@@ -1,5 +1,6 @@
 """Bringing a device up: the firmware's start, what driver and firmware agree on, what the chip says about itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,27 @@ class CheckedBackend:
 
     def __init__(self, backend: Backend, device: "Device") -> None:
         self._inner, self._device = backend, device
-        self.read32, self.write32 = backend.read32, backend.write32
-        self.memory_write, self.wait = backend.memory_write, backend.wait
-        self.close = backend.close
+        self.read32: Callable[..., Any] = backend.read32
+        self.write32: Callable[..., Any] = backend.write32
+        self.memory_write: Callable[..., Any] = backend.memory_write
+        self.wait: Callable[..., Any] = backend.wait
+        self.close: Callable[[], None] = backend.close
+        self._forgotten = False
+
+    def forget(self) -> None:
+        """This process was forked from the one that opened the device: only that one has it."""
+
+        def gone(*_arguments: Any) -> Any:
+            raise DeviceLost(f"{self._device.name}: opened before this process was forked; open it here anew")
+
+        self.read32 = self.write32 = self.memory_write = self.wait = gone
+        let_go = getattr(self._inner, "let_go", None)
+        self.close = let_go if let_go is not None else lambda: None
+        self._forgotten = True
 
     def memory_read(self, address: int, size: int) -> bytes:
+        if self._forgotten:
+            self.read32(address)
         with self._device.lock:  # nobody may take note of a drop between the two
             data = self._inner.memory_read(address, size)
             for begin in range(0, size, TRANSFER_BYTES_MOST):

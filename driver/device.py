@@ -5,7 +5,9 @@ One device may serve several sessions, from one or several threads. Time on it i
 """
 
 import contextlib
+import os
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,6 +53,17 @@ OPEN_ATTEMPTS = 4
 RECOVERIES = ("rerun", "fail", "none")
 
 
+_opened: "weakref.WeakSet[Device]" = weakref.WeakSet()
+
+
+def _forget_after_fork() -> None:
+    for device in list(_opened):
+        device.forget_here()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
+
+
 @dataclass
 class FirmwareSession:
     """A session of the firmware, with what it takes to open it again after a reset."""
@@ -75,6 +88,7 @@ class Device:
         if recovery not in RECOVERIES:
             raise InvalidConfig(f"option recovery: {recovery!r} is not one of {', '.join(RECOVERIES)}")
         self.backend: Backend = CheckedBackend(backend, self)
+        _opened.add(self)
         self.name = name
         self.info = DeviceInfo(name, *name.partition(":")[::2])
         self.recovery = recovery
@@ -113,6 +127,8 @@ class Device:
 
         Other options go to the backend (`seed=`, `faults=`).
         """
+        if not isinstance(name, str):
+            raise InvalidConfig(f"a device's name is text such as model:vcu, not {name!r}")
         info = find(name)
         backend = open_backend(info.name, **options)
         try:
@@ -293,8 +309,7 @@ class Device:
     def queue(self, number: int) -> Queue:
         """Return queue `number`, enabled at first use."""
         with self.lock:
-            if self._closed:
-                raise SessionClosed(f"{self.name} is closed")
+            self._check_open()
             if number not in self.queues:
                 self.queues[number] = Queue(self, number, self._priorities.get(number, 0))
             found = self.queues[number]
@@ -304,6 +319,10 @@ class Device:
                 except DeviceLost as error:
                     self._recover(error)  # which enables all queues
             return found
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionClosed(f"{self.name} is closed")
 
     def next_queue(self) -> Queue:
         """Return the queue for a new session: sessions take turns over the queues."""
@@ -480,6 +499,7 @@ class Device:
 
         `with pool.acquire() as surface:` then `surface.upload(picture)`, `session.send_frame(surface)`.
         """
+        self._check_open()
         return SurfacePool(self.allocator, width, height, count, "picture", self.backend)
 
     def register_session(self, session: Any) -> None:
@@ -510,6 +530,7 @@ class Device:
         from driver.recovery import reset
 
         with self.lock:
+            self._check_open()
             done = reset(self, rerun=rerun)
             self.resets += 1
             return done
@@ -517,9 +538,12 @@ class Device:
     def reset_core(self, core: int) -> None:
         """Reset one core; the job that it runs starts again, there or on another core."""
         self._need_whole_chip("reset a core")
-        if not 0 <= core < self.core_count:
-            raise InvalidConfig(f"core {core} is not one of 0..{self.core_count - 1}")
+        self._check_core(core)
         self.backend.write32(regs.CORE_RESET, 1 << core)
+
+    def _check_core(self, core: int) -> None:
+        if isinstance(core, bool) or not isinstance(core, int) or not 0 <= core < self.core_count:
+            raise InvalidConfig(f"core {core!r} is not one of 0..{self.core_count - 1}", option="core")
 
     @property
     def recovering(self) -> bool:
@@ -539,10 +563,13 @@ class Device:
     def set_cores_out(self, cores: "set[int]") -> None:
         """Say which cores are to get no work; the others are in service again."""
         self._need_whole_chip("take cores out of service")
+        for core in cores:
+            self._check_core(core)
         self.backend.write32(regs.CORES_OUT, sum(1 << core for core in cores))
         self.backend.wait(0)
 
     def _need_whole_chip(self, what: str) -> None:
+        self._check_open()
         if self.function:
             raise NotPermitted(f"{self.name}: only the owner of the whole chip can {what}")
 
@@ -555,6 +582,7 @@ class Device:
 
     def inject(self, **fault: Any) -> None:
         """Put a fault into the model (asic_model/faults.py): `device.inject(kind="engine_hang", core=0)`."""
+        self._check_open()
         injector = getattr(self.backend, "inject", None)
         if injector is None:
             raise NotPermitted(f"{self.name}: faults are put in by whoever owns the model")
@@ -566,6 +594,7 @@ class Device:
         """Return what the device says about itself now (driver/telemetry.py: Telemetry)."""
         from driver.telemetry import read_telemetry
 
+        self._check_open()
         return read_telemetry(self)
 
     def utilization(self) -> dict[str, float]:
@@ -580,6 +609,7 @@ class Device:
         """Return the firmware's log, decoded, oldest entry first (driver/telemetry.py: LogEntry)."""
         from driver.telemetry import read_log
 
+        self._check_open()
         return read_log(self)
 
     # -- what the device did --------------------------------------------------------------------------------------
@@ -605,6 +635,14 @@ class Device:
         if writer is None:
             raise InvalidConfig(f"{self.name} keeps no timeline")
         writer(path)
+
+    def forget_here(self) -> None:
+        """This process was forked from the one that opened the device, which goes on with it: here every call raises
+        DeviceLost. Threads and locks of that one are not here."""
+        self.lock = threading.RLock()
+        self._pump = None
+        backend: Any = self.backend
+        backend.forget()
 
     def close(self) -> None:
         """Close the sessions, stop the queues, let the backend go."""

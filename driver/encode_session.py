@@ -211,6 +211,7 @@ class EncodeSession(Session):
 
     def force_keyframe(self) -> None:
         """Make the next picture an IDR picture."""
+        self._check_open()
         if self._first_pass is not None:
             self._first_pass.force_keyframe()
         else:

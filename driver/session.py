@@ -146,6 +146,8 @@ class Session:
 
     def flush(self) -> None:
         """Wait for everything in flight; finished packets stay to be received."""
+        if self._closed:
+            raise SessionClosed("the session is closed")
         self.device.wait_until(lambda: not self.in_flight or self._error is not None, what="the session")
 
     def close(self) -> None:

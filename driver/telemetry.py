@@ -158,6 +158,7 @@ def _name(enumeration: Any, value: int) -> str:
 def read_log(device: "Device") -> list[LogEntry]:
     """Decode the ring of the firmware's log, oldest entry first. Empty for clients, who have no log of their own."""
     with device.lock:
+        device.check_link()
         read = device.backend.read32
         base, size, count = read(regs.LOG_BASE), read(regs.LOG_SIZE), read(regs.LOG_COUNT)
         if not size:

@@ -4,6 +4,7 @@ A backend is opened by name, `model:vcu`, `null:path/chip.yaml`, `remote:path/of
 `rtl`: see `open_backend`.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -31,22 +32,31 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
+def _made(kind: str, backend: Callable[..., Backend], chip: str, options: dict[str, Any]) -> Backend:
+    """Open a backend; an option that it has not is refused by name."""
+    known = list(inspect.signature(backend).parameters)[1:]
+    for name in options:
+        if name not in known:
+            raise InvalidConfig(f"unknown option {name} of backend {kind}{near(name, known)}", option=name)
+    return backend(chip, **options)
+
+
 def _model(chip: str, **options: Any) -> Backend:
     from driver.backends.model import ModelBackend
 
-    return ModelBackend(chip, **options)
+    return _made("model", ModelBackend, chip, options)
 
 
 def _null(chip: str, **options: Any) -> Backend:
     from driver.backends.null import NullBackend
 
-    return NullBackend(chip, **options)
+    return _made("null", NullBackend, chip, options)
 
 
 def _remote(chip: str, **options: Any) -> Backend:
     from driver.backends.remote import RemoteBackend
 
-    return RemoteBackend(chip, **options)
+    return _made("remote", RemoteBackend, chip, options)
 
 
 def _rtl(chip: str, **options: Any) -> Backend:

@@ -36,6 +36,13 @@ def _plan(faults: Any) -> Any:
         raise InvalidConfig(str(error)) from None
 
 
+def _check_whole(name: str, value: Any, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidConfig(f"option {name}: {value!r} is not a whole number", option=name, value=value)
+    if not low <= value <= high:
+        raise InvalidConfig(f"option {name}: {value} is outside {low}..{high}", option=name, value=value)
+
+
 class ModelBackend:
     """The calls of a backend, handed to the chip; `report()` is what the model measured."""
 
@@ -47,6 +54,9 @@ class ModelBackend:
     ) -> None:  # fmt: skip
         """`record`: keep what `work_trace` returns. `faults`: what is to go wrong, a YAML file or what one would hold
         (asic_model/faults.py)."""
+        _check_whole("seed", seed, 0, (1 << 64) - 1)
+        if host_threads is not None:
+            _check_whole("host_threads", host_threads, 1, 256)
         self.config = load(chip, changes)
         plan = _plan(faults)
         from asic_model.chip import Chip

@@ -124,6 +124,11 @@ class RemoteBackend:
         with self._lock:
             ask_json(self._sock, Op.INJECT, dict(fault))
 
+    def let_go(self) -> None:
+        """Close this process's copy of the connection, which another process goes on with."""
+        with contextlib.suppress(OSError):
+            self._sock.close()
+
     def close(self) -> None:
         """End the connection; a call that another thread is waiting in ends with DeviceLost."""
         with contextlib.suppress(OSError):

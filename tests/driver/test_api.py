@@ -7,7 +7,7 @@ import pytest
 
 from asic_model.registers import map as regs
 from driver.device import Device
-from driver.errors import CapacityExceeded, FirmwareVersionMismatch, InvalidConfig, TryAgain
+from driver.errors import CapacityExceeded, FirmwareVersionMismatch, InvalidConfig, LinkDown, SessionClosed, TryAgain
 from driver.media.picture import blank_picture
 from driver.options import EncoderConfig
 from driver.query import open_best
@@ -205,3 +205,52 @@ def test_bad_options_are_named():
             device.set_priority(0, 9)
     with pytest.raises(InvalidConfig, match=r"none\.yaml"):
         Device.open("null:tiny", faults="none.yaml")
+
+
+def test_a_closed_device_and_session_say_so() -> None:
+    device = Device.open("null:tiny")
+    encoder = device.open_encoder(EncoderConfig(width=64, height=64))
+    encoder.close()
+    for call in (encoder.flush, encoder.force_keyframe, encoder.fileno, encoder.receive_packet):
+        with pytest.raises(SessionClosed):
+            call()
+    device.close()
+    for call in (
+        device.telemetry, device.utilization, device.dump_firmware_log, device.reset, device.self_test,
+        lambda: device.surfaces(64, 64), lambda: device.reset_core(0), lambda: device.set_cores_out({0}),
+        lambda: device.inject(kind="removal"), lambda: device.open_encoder(EncoderConfig(width=64, height=64)),
+    ):  # fmt: skip
+        with pytest.raises(SessionClosed, match="null:tiny is closed"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("null:tiny", {"hots_threads": 2}, "unknown option hots_threads of backend null; did you mean host_threads?"),
+        ("remote:/nowhere", {"seed": 2}, "unknown option seed of backend remote"),
+        ("null:tiny", {"host_threads": 0}, "option host_threads: 0 is outside 1..256"),
+        ("null:tiny", {"host_threads": 1.5}, "option host_threads: 1.5 is not a whole number"),
+        ("null:tiny", {"seed": "x"}, "option seed: 'x' is not a whole number"),
+        (None, {}, "a device's name is text such as model:vcu, not None"),
+    ],
+)
+def test_what_a_device_cannot_be_opened_with(name: str, options: dict, words: str) -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        Device.open(name, **options)
+    assert words in str(caught.value)
+
+
+def test_cores_that_are_not_there() -> None:
+    with Device.open("null:tiny") as device:
+        for core in (-1, 99, True, "0"):
+            with pytest.raises(InvalidConfig, match="is not one of 0"):
+                device.set_cores_out({core})  # type: ignore[arg-type]
+            with pytest.raises(InvalidConfig, match="is not one of 0"):
+                device.reset_core(core)  # type: ignore[arg-type]
+
+
+def test_nothing_reads_the_log_of_a_device_that_is_gone() -> None:
+    with pytest.raises(LinkDown), Device.open("null:tiny") as device:
+        device.inject(kind="removal")
+        device.dump_firmware_log()
