@@ -249,7 +249,8 @@ def play_one(options: argparse.Namespace) -> int:
         )
     for name, value, least, most in (
         ("queue", options.queue, 1, MOST_QUEUED), ("write-queue", options.write_queue, 1, MOST_QUEUED),
-        ("bank-queues", options.bank_queues, 0, MOST_QUEUED), ("limit", options.limit or 0, 0, sys.maxsize),
+        ("bank-queues", options.bank_queues, 0, MOST_QUEUED),
+        ("limit", 1 if options.limit is None else options.limit, 1, sys.maxsize),
     ):  # fmt: skip
         if not least <= value <= most:
             raise dram_traces.TraceError(f"--{name} {value}: is not in {least}..{most}")

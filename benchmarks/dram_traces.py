@@ -30,6 +30,8 @@ KINDS = dict.fromkeys(READS, 0) | dict.fromkeys(WRITES, 1)
 MOST_CLOCK = 1 << 60
 POWERS_OF_TWO = ("burst_bytes", "bank_groups", "banks", "row_bytes", "rows")
 MAY_BE_ZERO = ("nRTW", "nCS", "nAAD")
+MOST_CLOCKS = 1 << 16
+MOST_SIZE = 1 << 30
 
 
 class Trace(NamedTuple):
@@ -128,10 +130,13 @@ def with_figures(timing: Timing, figures: Iterable[str]) -> Timing:
             raise TraceError(f"--timing {text}: {name!r} is no figure; one of {', '.join(timing._fields[1:-1])}")
         if not value.isdecimal():
             raise TraceError(f"--timing {text}: {value!r} is not a whole number")
-        if not 1 <= int(value) < 1 << 31 and (int(value) or name not in MAY_BE_ZERO):
-            raise TraceError(f"--timing {text}: {value} is not in 1..{(1 << 31) - 1}")
+        least, most = int(name not in MAY_BE_ZERO), MOST_CLOCKS if name.startswith("n") else MOST_SIZE
+        if not least <= int(value) <= most:
+            raise TraceError(f"--timing {text}: {value} is not in {least}..{most}")
         if name in POWERS_OF_TWO and int(value) & (int(value) - 1):
             raise TraceError(f"--timing {text}: {value} is not a power of two")
         changes[name] = int(value)
     made = timing._replace(**changes)  # type: ignore[arg-type]
+    if made.burst_bytes > made.row_bytes:
+        raise TraceError(f"--timing: burst_bytes {made.burst_bytes} is beyond row_bytes {made.row_bytes}")
     return made if "nRC" in changes else made._replace(nRC=made.nRAS + made.nRP)

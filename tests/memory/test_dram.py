@@ -430,7 +430,9 @@ def test_transactions_become_bursts_and_figures_replace_figures() -> None:
         ("nRX=30", "nRX"),
         ("nCL=x", "'x' is not a whole number"),
         ("nCL=0", "0 is not in 1"),
+        ("nCL=65537", r"65537 is not in 1\.\.65536"),
         ("banks=3", "not a power of two"),
+        ("burst_bytes=16384", "burst_bytes 16384 is beyond row_bytes 8192"),
     ):
         with pytest.raises(dram_traces.TraceError, match=said):
             dram_traces.with_figures(DDR4, [text])
