@@ -6,8 +6,8 @@
                 ...
 
 Calls that let the device work run on one thread a device, one after the other, so the event loop goes on meanwhile and
-several sessions of a device take turns. Waits are made in short steps of simulated time; a task that is cancelled ends
-after its step, and the session stays good.
+several sessions of a device take turns. Waits are made in short steps of simulated time. A task may be cancelled at any
+time: the session stays good, and what a step under way still receives is there for whoever receives next.
 """
 
 import asyncio
@@ -65,6 +65,7 @@ class _AsyncSession:
     def __init__(self, device: AsyncDevice, opened: Callable[[], Any]) -> None:
         self._device, self._opened = device, opened
         self.session: Any = None
+        self._receiving: asyncio.Future[Any] | None = None  # a step that nobody has the outcome of yet
 
     async def __aenter__(self) -> Self:
         self.session = await self._device.run(self._opened)
@@ -82,6 +83,27 @@ class _AsyncSession:
                 raise
             except TryAgain:
                 await asyncio.sleep(0)
+
+    async def _received(self, call: Callable[[int], Any]) -> Any:
+        """As `_until`, of a call that takes something out of the session: a task that is cancelled loses nothing."""
+        while True:
+            step = self._receiving
+            if step is None:
+                step = self._receiving = asyncio.ensure_future(self._device.run(call, STEP_US))
+            try:
+                await asyncio.shield(step)
+            except TryAgain:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                raise
+            except BaseException:
+                if self._receiving is step:
+                    self._receiving = None
+                raise
+            if self._receiving is step:  # or another task that waits for the same step took it
+                self._receiving = None
+                if step.exception() is None:
+                    return step.result()
 
 
 async def _each(items: "Iterable[Any] | AsyncIterable[Any]") -> AsyncIterator[Any]:
@@ -103,20 +125,20 @@ class AsyncEncoder(_AsyncSession):
     async def receive_packet(self) -> EncodedPacket:
         """The next packet; EndOfStream when all were received."""
         while True:
-            if self.session.can_receive or self.session.in_flight:
-                return await self._until(self.session.receive_packet)
+            if self._receiving is not None or self.session.can_receive or self.session.in_flight:
+                return await self._received(self.session.receive_packet)
             await asyncio.sleep(0.001)  # nothing is on its way: another task will send
 
     async def encode(self, frames: "Iterable[Any] | AsyncIterable[Any]") -> AsyncIterator[EncodedPacket]:
         """Code all frames, keeping the chip busy; yield the packets in coding order."""
         async for frame in _each(frames):
             while not self.session.has_room:
-                yield await self._until(self.session.receive_packet)
+                yield await self._received(self.session.receive_packet)
             await self.send_frame(frame)
         await self._device.run(self.session.send_frame, None)
         while True:
             try:
-                packet = await self._until(self.session.receive_packet)
+                packet = await self._received(self.session.receive_packet)
             except EndOfStream:
                 return
             yield packet
@@ -130,9 +152,9 @@ class AsyncScaler(_AsyncSession):
         waiting = 0
         async for frame in _each(frames):
             if waiting >= self.session.config.queue_depth:
-                yield await self._until(self.session.receive_frame)
+                yield await self._received(self.session.receive_frame)
                 waiting -= 1
             await self._device.run(self.session.send_frame, frame)
             waiting += 1
         for _ in range(waiting):
-            yield await self._until(self.session.receive_frame)
+            yield await self._received(self.session.receive_frame)

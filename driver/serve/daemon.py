@@ -310,6 +310,8 @@ class Daemon:
                 limit="clients", needed=1, free=0, total=total,
             )  # fmt: skip
         wanted = int(hello.get("memory_bytes") or self._default_bytes)
+        if wanted < 0:
+            raise InvalidConfig(f"memory_bytes: {wanted} is less than nothing", option="memory_bytes")
         size = max(WINDOW_ALIGNMENT, -(-wanted // WINDOW_ALIGNMENT) * WINDOW_ALIGNMENT)
         window = self._windows.allocate(size, WINDOW_ALIGNMENT, "a client's window")
         assert window.address % WINDOW_UNIT_BYTES == 0
@@ -322,9 +324,11 @@ class Daemon:
             self._windows.release([window])
             raise LinkDown(str(error)) from None
         self._free.remove(function.number)
-        handle = os.memfd_create("tasic-client", os.MFD_CLOEXEC)
+        handle = os.memfd_create("tasic-client", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(handle, SHARED_BYTES)
+            # a client that made it smaller would end this process with SIGBUS
+            fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
             client.shared = mmap.mmap(handle, SHARED_BYTES)
             client.view = np.frombuffer(client.shared, np.uint8)
             client.function, client.window = function, window

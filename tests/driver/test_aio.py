@@ -1,6 +1,7 @@
 """The driver for asyncio: same streams, sessions at once, the loop goes on, cancelled tasks leave a good session."""
 
 import asyncio
+import contextlib
 
 from driver import aio
 from driver.device import Device
@@ -80,3 +81,51 @@ def test_scaling() -> None:
             return [tuple(one.width for one in sizes) async for sizes in scaler.scale(clip(6))]
 
     assert asyncio.run(main()) == [(40, 20)] * 6
+
+
+def test_a_cancelled_task_loses_no_packet() -> None:
+    """`wait_for` cancels what it waits for, at any moment of a step: every packet comes once, in its order."""
+
+    async def work() -> list[bytes]:
+        found = []
+        async with aio.open_device("model:tiny") as device, device.open_encoder(CONFIG) as encoder:
+            for picture in clip(12):
+                sending = asyncio.create_task(encoder.send_frame(picture))
+                while not sending.done():
+                    with contextlib.suppress(TimeoutError):
+                        found.append((await asyncio.wait_for(encoder.receive_packet(), 0.0005)).data)
+            await device.run(encoder.session.send_frame, None)
+            while True:
+                try:
+                    found.append((await asyncio.wait_for(encoder.receive_packet(), 0.0005)).data)
+                except TimeoutError:
+                    continue
+                except EndOfStream:
+                    return found
+
+    with Device.open("model:tiny") as device, device.open_encoder(CONFIG) as encoder:
+        wanted = [packet.data for packet in encoder.encode(clip(12))]
+    assert asyncio.run(work()) == wanted
+
+
+def test_two_tasks_that_receive_share_the_packets() -> None:
+    async def work() -> int:
+        async with aio.open_device("model:tiny") as device, device.open_encoder(CONFIG) as encoder:
+            found: list[int] = []
+
+            async def receive() -> None:
+                while True:
+                    try:
+                        found.append((await encoder.receive_packet()).pts)
+                    except EndOfStream:
+                        return
+
+            tasks = [asyncio.create_task(receive()) for _ in range(2)]
+            for picture in clip(8):
+                await encoder.send_frame(picture)
+            await device.run(encoder.session.send_frame, None)
+            await asyncio.gather(*tasks)
+            assert sorted(found) == list(range(8))
+            return len(found)
+
+    assert asyncio.run(work()) == 8

@@ -1,6 +1,7 @@
 """`tasic serve`: one device for several processes; who may come in, what none can do to another, what death does."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ from driver.errors import CapacityExceeded, DeviceLost, InvalidConfig, NoSuchDev
 from driver.options import EncoderConfig
 from driver.serve.daemon import Daemon
 from driver.serve.monitor import status
-from driver.serve.protocol import ANSWER, REQUEST, SHARED_BYTES, Op
+from driver.serve.protocol import ANSWER, REQUEST, SHARED_BYTES, VERSION, Op, answer_of
 from tests.driver.test_device import clip
 
 CONFIG = EncoderConfig(width=80, height=48, qp=26, gop_size=6, ref_count=2, preset="fast")
@@ -298,3 +299,26 @@ def test_the_chip_s_resets_are_seen_through(tmp_path, wanted):
         assert coded(one) == wanted
         with pytest.raises(NotPermitted):
             one.reset_core(0)
+
+
+def test_a_client_cannot_take_the_shared_memory_from_under_the_daemon(tmp_path):
+    """Pages behind the end of a file that was made smaller are SIGBUS for whoever has them mapped."""
+    path = tmp_path / "d.sock"
+    with served(path), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.connect(str(path))
+        sock.send(REQUEST.pack(Op.HELLO, 0, 0, 0) + json.dumps({"version": VERSION}).encode())
+        _, (handle,), _, _ = socket.recv_fds(sock, 1 << 16, 1)
+        for size in (0, 4096, SHARED_BYTES + 4096):
+            with pytest.raises(PermissionError):
+                os.ftruncate(handle, size)
+        os.close(handle)
+        sock.send(REQUEST.pack(Op.WRITE_MEMORY, SHARED_BYTES - 4096, 1 << 16, 4096))
+        sock.send(REQUEST.pack(Op.SYNC, 0, 0, 0))
+        assert answer_of(sock.recv(1 << 16))[0] == 0
+        with Device.open(f"remote:{path}") as device, device.open_encoder(CONFIG) as encoder:
+            assert len(list(encoder.encode(clip(2)))) == 2
+
+
+def test_memory_that_a_client_cannot_ask_for(tmp_path):
+    with served(tmp_path / "d.sock"), pytest.raises(InvalidConfig, match="memory_bytes: -1048576"):
+        Device.open(f"remote:{tmp_path / 'd.sock'}", memory_mib=-1)
