@@ -52,7 +52,7 @@ KERNELS = {
 # Engines whose RTL is seeded: those with a bench of their own.
 SEEDED = (*KERNELS, "transform_8x8", "encode_core", "control")
 # Tests that look for faults in RTL where the whole bench takes minutes: without the firmware's boot.
-TESTS = {"control": "host|programs|traps"}
+TESTS = {"control": "host|programs|traps|reset_in"}
 # Benches that look at these kernels besides the engine's own.
 ALSO_BY = {
     "transform": ("transform_8x8",),

@@ -12,6 +12,7 @@ from cocotb.triggers import ClockCycles, FallingEdge
 from asic_model.bus import EVENT_ALL
 from asic_model.chip import Chip
 from asic_model.descriptors import Command
+from asic_model.mcu import MMIO_BASE
 from asic_model.registers import map as regs
 from driver.backends.rtl import attached
 from driver.device import Device
@@ -209,6 +210,27 @@ async def traps_are_reported(dut):
                 expected &= ~3  # the bus carries words only
             assert rtl == expected, f"{name}: register {address:#05x}: RTL {rtl:#x}, model {expected:#x}"
     assert await device.read(regs.RESET_COUNT) == len(images) - 1
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def reset_in_an_access(dut):
+    """The chip is reset in any cycle of a program that does nothing but access registers: the access under way is
+    finished, as the bus asks, and the program starts again."""
+    device = SimulatedDevice(dut)
+    program, resets = Program(), 24
+    begin = 4 * len(program.words)
+    program.write(regs.FIRMWARE_STATUS, RUN)
+    for value in range(8):
+        program.write(regs.SESSIONS, value)
+        program.load(MMIO_BASE + regs.SESSIONS)
+    program.jump(begin)
+    await device.start(program.image())
+    for _ in range(resets):
+        await device.wait_register(regs.FIRMWARE_STATUS, RUN)
+        await ClockCycles(dut.clk, int(device.rng.integers(1, 60)))
+        await device.write(regs.CONTROL, regs.CONTROL_RESET.mask)
+    await device.wait_register(regs.FIRMWARE_STATUS, RUN)
+    assert await device.read(regs.RESET_COUNT) == resets, f"not every reset was heard; {rerun()}"
 
 
 CODING = EncoderConfig(width=96, height=64, qp=30, gop_size=3, preset="fast")

@@ -58,8 +58,8 @@ def test_encode_core_codes_qcif_pictures():
 
 
 def test_control_without_the_driver():
-    """Host access, programs of our own and traps; the firmware's image and the driver on it run with the slow ones."""
-    assert simulator.run(simulator.BENCHES["control"], seed=1, tests="host|programs|traps") == 3
+    """Host access, programs of our own, traps, resets; firmware and driver run with the slow ones."""
+    assert simulator.run(simulator.BENCHES["control"], seed=1, tests="host|programs|traps|reset_in") == 4
 
 
 @pytest.mark.parametrize(
