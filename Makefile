@@ -50,7 +50,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/pip
 	touch $@
 
 $(VENV)/.tested: pyproject.toml | $(VENV)/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,registers,firmware,rtl]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,registers,firmware,rtl,area]'
 	touch $@ $(VENV)/.installed
 
 clean:

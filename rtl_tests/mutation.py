@@ -68,6 +68,7 @@ EQUIVALENT = {
     ("simd/search.py", "work[1, x] - work[3, x]", "work[3, x] - work[1, x]"): "-a + b, -a - b for a + b, a - b",
     ("simd/search.py", "abs(s - t)", "abs(t - s)"): "a magnitude",
     ("fractional_search/fractional_search.sv", "v[0] - v[2]", "v[2] - v[0]"): "-a + b, -a - b for a + b, a - b",
+    ("encode_core/encode_core_fetch.sv", "y < last ? y : last", "y <= last ? y : last"): "a minimum",
 }
 # Kernels of these files that no RTL has a twin of, so that no bench compares them with anything.
 WITHOUT_TWIN = {
