@@ -287,7 +287,7 @@ class Input(Stream):
         description="hold: stands from start to done; valid: a beat a cycle; valid_ready: until taken; "
         "pull: after a request; ram: the block addresses it; bit_window: a sliding window of a bit string"
     )
-    valid: Driven | None = Field(None, description="1 while the beat stands; ! in front: active low")
+    valid: Driven | None = Field(None, description="1 while the beat, or the word asked for, stands; !: active low")
     ready: Watched | None = Field(None, description="1 when the block takes the beat, an expression over ports")
     latency: int = Field(0, ge=0, le=10_000, description="ram and pull: cycles from request to data")
     request: Watched | None = Field(None, description="pull: the block's request, an expression over ports")
@@ -349,6 +349,8 @@ class Input(Stream):
         for label in ("after", "strobe"):
             if getattr(self, label) and self.kind not in ("valid", "valid_ready"):
                 raise ValueError(f"`{label}` belongs to kinds valid and valid_ready, not {self.kind}")
+        if self.valid and self.kind in ("hold", "bit_window"):
+            raise ValueError(f"`valid` does not belong to kind {self.kind}")
         if self.kind == "bit_window" and not isinstance(self.field, str):
             raise ValueError("a bit_window takes one field")
         return self

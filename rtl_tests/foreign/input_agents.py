@@ -170,9 +170,13 @@ def _ram(w: Parts, number: int, s: str, plan: InputPlan, width: int) -> None:
             f'  tb_code = $fscanf({s}_file, "%h\\n", {s}_next); {memory}[{s}_i] = {s}_next;', "end",
         ]  # fmt: skip
     address, enable = f"({stream.address})", stream.enable or "1'b1"
+    if stream.valid:
+        answer, sign = polarity(stream.valid)
+        w.connect(answer, f"{sign}{s}_answered")
     if stream.latency == 0:
-        w.declare.append(f"wire [{width - 1}:0] {s}_data;")
+        w.declare.append(f"wire [{width - 1}:0] {s}_data; wire {s}_answered;")
         w.wire.append(f"assign {s}_data = {memory}[{w.live(address)}];")
+        w.wire.append(f"assign {s}_answered = {w.live(enable)};")
         at = 0
         for port in plan.ports:
             w.connect(port.name, f"{s}_data[{at}+:{port.width}]")
@@ -180,12 +184,15 @@ def _ram(w: Parts, number: int, s: str, plan: InputPlan, width: int) -> None:
         return
     w.register(f"{s}_data", plan.ports, width)
     last = stream.latency - 1
-    w.declare.append(f"reg [{width - 1}:0] {s}_pipe [0:{last}];")
-    w.setup.append(f"for (tb_k = 0; tb_k <= {last}; tb_k = tb_k + 1) {s}_pipe[tb_k] = 0;")
+    w.declare.append(f"reg [{width - 1}:0] {s}_pipe [0:{last}]; reg {s}_answered; reg [{stream.latency}:0] {s}_asked;")
+    w.setup += [
+        f"for (tb_k = 0; tb_k <= {last}; tb_k = tb_k + 1) {s}_pipe[tb_k] = 0;", f"{s}_answered = 0; {s}_asked = 0;",
+    ]  # fmt: skip
     w.step += [
         f"for (tb_k = {last}; tb_k > 0; tb_k = tb_k - 1) {s}_pipe[tb_k] = {s}_pipe[tb_k-1];",
         f"if ({enable}) {s}_pipe[0] = {memory}[{address}];",
-        f"{s}_data <= {s}_pipe[{last}];",
+        f"{s}_asked = {{{s}_asked[{last}:0], ({enable}) != 0}};",
+        f"{s}_data <= {s}_pipe[{last}]; {s}_answered <= {s}_asked[{last}];",
     ]
 
 

@@ -331,6 +331,24 @@ def test_faults_behind_the_new_conventions(tmp_path):
         assert said in result.failures[0]
 
 
+@pytest.mark.parametrize("latency", [1, 4])
+def test_memory_that_says_when_its_word_stands(tmp_path, latency):
+    """Four reads in a row are answered with a valid, one cycle later or four."""
+    rest, counted = (", ".join(f"lv[{{{name}, 2'd{n}}}]" for n in (2, 1, 0)) for name in ("back", "got"))
+    wait = "if (n == 2 && late != 6) late <= late + 1'b1; else if (n == 2) begin late <= 0;"
+    path = variant(
+        tmp_path, "loop_quant", ("loop_quant.v", "input       [63:0] lv_rd,", "input lv_rv, input [63:0] lv_rd,"),
+        ("loop_quant.v", "if (seen) {lv[{back,", "if (lv_rv) got <= got + 1'b1;\n      if (lv_rv) {lv[{got,"),
+        ("loop_quant.v", rest, counted),
+        ("loop_quant.v", "  reg seen;", "  reg seen; reg [1:0] got; reg [3:0] late;"),
+        ("loop_quant.v", "seen <= 0;", "seen <= 0; got <= 0; late <= 0;"),
+        ("loop_quant.v", "4: if (n == 2) begin", f"4: {wait}"),
+        ("adapter.yaml", "latency: 1, ports: lv_rd", f"latency: {latency}, valid: lv_rv, ports: lv_rd"),
+    )  # fmt: skip
+    result = checking.check(path, vectors=30, simulator="verilator")
+    assert result.passed, results.report(result)
+
+
 def test_memory_that_nobody_judges(tmp_path):
     """Levels go to memory and come back without being asked for; what they stand for is still judged."""
     path = variant(tmp_path, "loop_quant", ("adapter.yaml", "levels: {field: block, kind: ram", "levels: {kind: ram"))
