@@ -435,9 +435,7 @@ class Device:
             try:
                 completion = fence.wait()
             except BaseException:
-                queue.give_up(fence)
-                if command is Command.OPEN_SESSION:
-                    fence.callback = lambda late: self._opened_in_vain(queue, fields["block"], late)
+                self.give_up(queue, fence, fields["block"] if command is Command.OPEN_SESSION else None)
                 raise
         error = failure(completion)
         if error is not None:
@@ -448,6 +446,12 @@ class Device:
         elif command is Command.RECONFIGURE and handle in self.firmware_sessions:
             self.firmware_sessions[handle].block = fields["block"]
         return completion
+
+    def give_up(self, queue: Queue, fence: Fence, session: bytes | None = None) -> None:
+        """Nobody waits for a command any more; `session`: block of the one that it opens, if it does."""
+        queue.give_up(fence)
+        if session is not None:
+            fence.callback = lambda late: self._opened_in_vain(queue, session, late)
 
     def _opened_in_vain(self, queue: Queue, block: bytes, completion: dict[str, int]) -> None:
         """A session was opened after the caller had gone."""

@@ -87,7 +87,11 @@ def _resume(device: "Device", taken: "dict[Queue, list[Staged]]", rerun: bool) -
     for handle, opened in states.items():
         fence = opened.queue.stage(Command.OPEN_SESSION, block=opened.block)
         opened.queue.ring()
-        error = failure(fence.wait())
+        try:
+            error = failure(fence.wait())
+        except BaseException:
+            device.give_up(opened.queue, fence, opened.block)  # the next reset opens it, and once is enough
+            raise
         if error is not None:
             device.forget_firmware_session(handle, error)
             continue

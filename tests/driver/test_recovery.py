@@ -7,6 +7,7 @@ from asic_model.registers import map as regs
 from driver.device import Device
 from driver.errors import DeviceLost, FirmwareHang, JobTimedOut, LinkDown, MemoryCorrupted, SessionReset, TasicError
 from driver.options import EncoderConfig, PlannedRung
+from driver.queue import Fence
 from driver.session import State
 from tests.driver.test_device import clip
 
@@ -300,3 +301,26 @@ def test_waiting_for_what_never_comes_ends(monkeypatch):
         with pytest.raises(FirmwareHang, match="the end of days"):
             device.wait_until(lambda: False, what="the end of days")
         assert device.resets == 3
+
+
+def test_a_reset_that_fails_half_way_leaves_no_session_behind(monkeypatch):
+    """The firmware stops again while sessions are being opened anew; the next reset opens each of them once."""
+    with Device.open("null:tiny") as device, device.open_encoder(CONFIG) as encoder:
+        wait, failed = Fence.wait, []
+
+        def fails_once(fence, timeout_us=None):
+            if device.recovering and not failed:
+                failed.append(fence)
+                raise FirmwareHang("null:tiny: once more")
+            return wait(fence, timeout_us)
+
+        device._recovering = True  # what `_recover` says of itself
+        monkeypatch.setattr(Fence, "wait", fails_once)
+        with pytest.raises(FirmwareHang, match="once more"):
+            device.reset()
+        device._recovering = False
+        assert failed
+        device.reset()
+        assert len(list(encoder.encode(clip(3)))) == 3
+        assert device.telemetry().sessions == 1
+    assert encoder.state is State.CLOSED
