@@ -234,6 +234,12 @@ def simulate(config: FleetConfig, executor: Executor | None = None) -> FleetOutc
             heapq.heappush(events, (hour, next(count), what, argument))
 
     for kind, demand in enumerate(config.demand):
+        for _ in range(random.poisson(_present(demand))):  # how long each has been there does not matter
+            session = next(sessions)
+            if fleet.place(session, kind):
+                at(float(random.exponential(demand.minutes / 60)), "leave", session)
+    fleet.out.rejected_by.clear()  # those were refused the day before
+    for kind, demand in enumerate(config.demand):
         if demand.per_hour:
             at(float(random.exponential(1 / (demand.per_hour * demand.peak))), "arrive", kind)
     per_card = config.chips_per_card
@@ -249,7 +255,7 @@ def simulate(config: FleetConfig, executor: Executor | None = None) -> FleetOutc
     for hour in range(int(config.hours) + 1):
         at(hour, "look", hour)
     before = Counter[str]()
-    peak: tuple[int, list[dict[int, int]]] = (0, [])
+    peak = len(fleet.where), [dict(chip_sessions) for chip_sessions in fleet.on]
     while events:
         now, _, what, argument = heapq.heappop(events)
         if what == "arrive":
@@ -289,6 +295,17 @@ def simulate(config: FleetConfig, executor: Executor | None = None) -> FleetOutc
 def _shape(demand: DemandConfig, hour: float) -> float:
     """Rate at an hour over the mean rate: a raised cosine around the peak."""
     return 1 + (demand.peak - 1) * float(np.cos(2 * np.pi * (hour - demand.peak_hour) / HOURS))
+
+
+def _present(demand: DemandConfig) -> float:
+    """Sessions there at hour 0, on average: those of the days before that have not left, every day the same.
+
+    The integral over s > 0 of the rate at hour -s times exp(-s / stay), `_shape` being a cosine.
+    """
+    stay = demand.minutes / 60
+    turn, phase = 2 * np.pi * stay / HOURS, 2 * np.pi * demand.peak_hour / HOURS
+    wave = (np.cos(phase) - turn * np.sin(phase)) / (1 + turn * turn)
+    return float(demand.per_hour * stay * (1 + (demand.peak - 1) * wave))
 
 
 def _look(fleet: _Fleet, hour: int, before: Counter[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A fleet's day: sessions are conserved, no resource is packed beyond its room, failures move or lose sessions."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,29 @@ def test_a_fleet_with_room_refuses_nobody(tmp_path: Path) -> None:
     assert found.rejected == found.lost == found.failures == 0
     assert found.record()["availability"] == 1.0
     assert len(found.hourly) == 7
+
+
+def test_a_day_begins_as_it_ends(tmp_path: Path) -> None:
+    """Every day the same: at hour 0 as many sessions as at hour 24, by a sum over the day before, minute by minute."""
+    minutes, per_hour, peak, peak_hour = 180.0, 30.0, 1.8, 20.0
+    demand = {
+        "workload": str(tmp_path / "w.yaml"), "per_hour": per_hour, "minutes": minutes, "peak": peak,
+        "peak_hour": peak_hour,
+    }  # fmt: skip
+    made = config(tmp_path, hosts=20, hours=24.0, demand=[demand])
+    expected = 0.0
+    for before in range(5 * 24 * 60):  # came so many minutes ago; exp(-minutes / stay) of them are still there
+        rate = per_hour / 60 * (1 + (peak - 1) * math.cos(2 * math.pi * (-before / 60 - peak_hour) / 24))
+        expected += rate * math.exp(-before / minutes)
+    first, last = [], []
+    for seed in range(12):
+        found = fleet.simulate(made.model_copy(update={"seed": seed}))
+        assert found.rejected == 0
+        first.append(found.hourly[0]["sessions"])
+        last.append(found.hourly[24]["sessions"])
+    error = 4 * math.sqrt(expected / 12)  # Poisson: four standard errors of a mean of twelve days
+    assert sum(first) / 12 == pytest.approx(expected, abs=error)
+    assert sum(last) / 12 == pytest.approx(expected, abs=error)
 
 
 def test_a_full_fleet_refuses_and_says_for_want_of_what(tmp_path: Path) -> None:
