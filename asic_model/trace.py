@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from asic_model.cores.fabric import Fabric, JobSpan, MemorySample
+from asic_model.cores.fabric import Core, Fabric, JobSpan, MemorySample
 
 CONTROL_PROCESS = 1
 MEMORY_PROCESS = 2
@@ -140,9 +140,14 @@ def events(
         yield from _named(LINK_PROCESS, "host link", ["upload", "download"])
     process_of = {core: FIRST_CORE_PROCESS + row for row, core in enumerate(fabric.cores)}
     row_of = {core: row for row, core in enumerate(fabric.cores)}
+    # A core that plays large jobs in groups and small ones not has tracks for both.
+    tracks: dict[Core, dict[str, int]] = {core: {} for core in fabric.cores}
+    for span in fabric.spans:
+        for name in span.stages:
+            tracks[span.core].setdefault(name, FIRST_STAGE_TRACK + len(tracks[span.core]))
     for row, core in enumerate(fabric.cores):
         if fabric.stage_names[row]:
-            yield from _named(process_of[core], str(core), ["jobs", *fabric.stage_names[row]])
+            yield from _named(process_of[core], str(core), ["jobs", *(tracks[core] or fabric.stage_names[row])])
     for start_ps, end_ps in awake if timeline is None else ():
         yield _slice(CONTROL_PROCESS, 1, "awake", start_ps, end_ps, {})
     if timeline is not None:
@@ -157,7 +162,7 @@ def events(
     flows: dict[int, tuple[int, int]] = {}  # session -> process and start of its last job
     for number, span in enumerate(sorted(fabric.spans, key=lambda span: (span.start_ps, row_of[span.core])), 1):
         record = None if timeline is None else timeline.jobs[row_of[span.core]][span.job - 1]
-        yield from _job(process_of[span.core], span, record)
+        yield from _job(process_of[span.core], tracks[span.core], span, record)
         if record is not None and record.command is not None:
             session, here = record.command[1], (process_of[span.core], span.start_ps)
             if session in flows:
@@ -174,7 +179,7 @@ def _named(process: int, name: str, tracks: Sequence[str]) -> Iterator[dict[str,
         yield {"ph": "M", "name": "thread_sort_index", "pid": process, "tid": number, "args": {"sort_index": number}}
 
 
-def _job(process: int, span: JobSpan, record: JobRecord | None) -> Iterator[dict[str, Any]]:
+def _job(process: int, tracks: dict[str, int], span: JobSpan, record: JobRecord | None) -> Iterator[dict[str, Any]]:
     what: dict[str, Any] = {"units": span.units, "ps": span.end_ps - span.start_ps}
     name = f"job {span.job}"
     if record is not None:
@@ -186,12 +191,12 @@ def _job(process: int, span: JobSpan, record: JobRecord | None) -> Iterator[dict
             what |= {"queue": queue, "session": session, "sequence": sequence}
             name = f"session {session} #{sequence}"
     yield _slice(process, JOBS_TRACK, name, span.start_ps, span.end_ps, what)
-    for number, (name, first_ps, last_ps, busy_ps) in enumerate(
-        zip(span.stages, span.stage_first_ps, span.stage_last_ps, span.stage_busy_ps, strict=True), FIRST_STAGE_TRACK
+    for name, first_ps, last_ps, busy_ps in zip(
+        span.stages, span.stage_first_ps, span.stage_last_ps, span.stage_busy_ps, strict=True
     ):
         lasts = last_ps - first_ps
         busy = {"busy_ps": busy_ps, "busy_share": round(busy_ps / lasts, 4) if lasts else 0.0}
-        yield _slice(process, number, name, first_ps, last_ps, busy)
+        yield _slice(process, tracks[name], name, first_ps, last_ps, busy)
 
 
 def _flow(number: int, one: tuple[int, int], other: tuple[int, int]) -> Iterator[dict[str, Any]]:

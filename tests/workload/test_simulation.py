@@ -14,6 +14,7 @@ from asic_model.config import load_chip, with_changes
 from asic_model.cores import prepared
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.result import REQUEST, CoreResult
+from asic_model.trace import events
 from asic_model.workload import host, workload
 from asic_model.workload.errors import WorkloadError
 from asic_model.workload.simulation import Arrival, Outcome, Placed, simulate
@@ -238,6 +239,22 @@ def test_the_report_adds_up_where_some_jobs_are_played_in_groups() -> None:
     assert sum(s["bottleneck_share"] for s in scale["stages"]) + scale["memory_bottleneck_share"] == pytest.approx(1)
     for stage in scale["stages"]:
         assert sum(stage[f"{part}_share"] for part in FIVE) == pytest.approx(1)
+
+
+def test_the_timeline_names_the_track_that_a_slice_is_on() -> None:
+    """Large outputs in groups and small ones not, on one core: each slice stands on the track of its name."""
+    config = with_changes(load_chip("vcu"), {"encode.cores": 1})
+    outputs = (Output(640, 384, 1e6), Output(160, 96, 1e5))
+    stream = build(Spec("two", 640, 384, 30, outputs, gop=4), config)
+    made = list(events(simulate(config, [Placed(stream)] * 4, duration_s=0.2, trace=True).fabric))
+    names = {(each["pid"], each["tid"]): each["args"]["name"] for each in made if each["name"] == "thread_name"}
+    on: dict[str, set[str]] = {}
+    for each in made:
+        if each["ph"] == "X":
+            on.setdefault(names[each["pid"], each["tid"]], set()).add(each["name"].split(" ")[0])
+    assert on.pop("jobs") == {"job"}
+    assert {"group", "motion_search", "horizontal"} <= set(on)
+    assert all(slices == {track} for track, slices in on.items())
 
 
 FIVE = ("busy", "stall_input", "stall_memory", "stall_output", "idle")
