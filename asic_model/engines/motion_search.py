@@ -35,6 +35,7 @@ PAD_PX = 32  # samples that a padded reference repeats on each side: BORDER_PX +
 GUARD_BYTES = 256  # vector loads run on behind the last sample
 
 _FAR = 1 << 30
+_PREDICTORS = 5  # steps of the search that try one candidate each
 _CANDIDATES_MAX = 1000  # numbers of candidates fit INDEX_BITS of `try_candidate`
 
 
@@ -56,6 +57,7 @@ class SearchSettings(NamedTuple):
     radius_parts: int  # 0: quadrants get no squares of their own
     temporal: int  # 1: co-located vectors are candidates
     lambda_motion: int  # MOTION_LAMBDA[qp]
+    enough: int = -1  # the search ends with the predictors where one of them costs this or less
 
 
 @kernel
@@ -79,6 +81,43 @@ def decimate(source, source_offset, source_stride, width, height, target, target
 @kernel
 def _median(a, b, c):
     return max(min(a, b), min(max(a, b), c))
+
+
+@kernel
+def _compare_quarters(
+    current, reference, settings, mb_x, mb_y, high_x, high_y, predicted_x, predicted_y, column_rates, row_rates, coarse
+):  # fmt: skip
+    """Cost of all positions of the window at 1/4 resolution into `coarse`, row by row.
+
+    current, reference : Plane at 1/4 resolution; column_rates, row_rates : scratch
+    Returns (x and y of the first position, in quarters of the resolution, columns and rows that count).
+    """
+    groups = settings.range_x // 32
+    columns, rows = 16 * groups, settings.range_y // 2
+    never = NEVER_16 << (MOTION_LAMBDA_BITS + 4)
+    # The window moves inwards at the picture's edges.
+    start_x = max(-settings.range_x // 4, -((16 * mb_x + BORDER_PX) // 4))
+    start_x = min(start_x, (high_x >> 2) - columns + 1)
+    start_x = max(start_x, -((16 * mb_x + BORDER_PX) // 4))
+    start_y = max(-settings.range_y // 4, -((16 * mb_y + BORDER_PX) // 4))
+    start_y = min(start_y, (high_y >> 2) - rows + 1)
+    start_y = max(start_y, -((16 * mb_y + BORDER_PX) // 4))
+    rows_here = min(rows, (high_y >> 2) - start_y + 1)
+    columns_here = min(columns, (high_x >> 2) - start_x + 1)
+    sad_4x4_window(
+        current.data, current.offset + 4 * mb_y * current.stride + 4 * mb_x, current.stride,
+        reference.data, reference.offset + (4 * mb_y + start_y) * reference.stride + 4 * mb_x + start_x,
+        reference.stride, groups, rows_here, coarse,
+    )  # fmt: skip
+    for dx in range(columns):
+        bits = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)])
+        column_rates[dx] = settings.lambda_motion * bits if dx < columns_here else never
+    for dy in range(rows_here):
+        bits = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)])
+        row_rates[dy] = settings.lambda_motion * bits
+    # a 4x4 average stands for 16 samples
+    add_rates(coarse, groups, rows_here, column_rates, row_rates, MOTION_LAMBDA_BITS + 4)
+    return start_x, start_y, columns_here, rows_here
 
 
 @kernel
@@ -110,7 +149,6 @@ def search_row(
     coarse = np.empty(columns * rows, np.int16)
     column_rates = np.empty(columns, np.int32)
     row_rates = np.empty(rows, np.int32)
-    never = NEVER_16 << (MOTION_LAMBDA_BITS + 4)
     best = np.empty(16, np.int32)
     block = np.empty(256, np.uint8)
     # [y][x]: column of the last macroblock that tried this vector, + 1. Who comes again changes nothing: of equals the
@@ -153,48 +191,24 @@ def search_row(
                     predicted_x = _median(up_x, side_x, np.int64(mv[above - 1, WHOLE, 0]))
                     predicted_y = _median(up_y, side_y, np.int64(mv[above - 1, WHOLE, 1]))
 
-        rows_here = columns_here = np.int64(0)
-        start_x = start_y = np.int64(0)
-        if settings.centres:
-            # 1/4 resolution: all positions; the window moves inwards at the picture's edges.
-            start_x = max(-settings.range_x // 4, -((16 * mb_x + BORDER_PX) // 4))
-            start_x = min(start_x, (high_x >> 2) - columns + 1)
-            start_x = max(start_x, -((16 * mb_x + BORDER_PX) // 4))
-            start_y = max(-settings.range_y // 4, -((16 * mb_y + BORDER_PX) // 4))
-            start_y = min(start_y, (high_y >> 2) - rows + 1)
-            start_y = max(start_y, -((16 * mb_y + BORDER_PX) // 4))
-            rows_here = min(rows, (high_y >> 2) - start_y + 1)
-            columns_here = min(columns, (high_x >> 2) - start_x + 1)
-            sad_4x4_window(
-                current_quarter.data,
-                current_quarter.offset + 4 * mb_y * current_quarter.stride + 4 * mb_x,
-                current_quarter.stride,
-                reference_quarter.data,
-                reference_quarter.offset + (4 * mb_y + start_y) * reference_quarter.stride + 4 * mb_x + start_x,
-                reference_quarter.stride,
-                groups,
-                rows_here,
-                coarse,
-            )
-            for dx in range(columns):
-                bits = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_x + dx) - predicted_x)])
-                column_rates[dx] = rate_lambda * bits if dx < columns_here else never
-            for dy in range(rows_here):
-                row_rates[dy] = rate_lambda * np.int64(
-                    VECTOR_BITS[VECTOR_SPAN + 4 * (4 * (start_y + dy) - predicted_y)]
-                )
-            # a 4x4 average stands for 16 samples
-            add_rates(coarse, groups, rows_here, column_rates, row_rates, MOTION_LAMBDA_BITS + 4)
-            work[mb].motion_search_coarse += rows_here * columns_here
-
         # Full resolution: predictors one by one, squares around the centres, around the best place so far if it is
         # none of them, and small ones where the quadrants' best places are.
         for p in range(16):
             best[p] = 0x7FFFFFFF
         count = 0
         squares = 0
+        rows_here = columns_here = np.int64(0)
+        start_x = start_y = np.int64(0)
         for step in range(10 + settings.centres):
             radius = 0
+            if step == _PREDICTORS and best[WHOLE] >> 10 <= settings.enough:
+                break
+            if step == _PREDICTORS and settings.centres:
+                start_x, start_y, columns_here, rows_here = _compare_quarters(
+                    current_quarter, reference_quarter, settings, mb_x, mb_y, high_x, high_y, predicted_x, predicted_y,
+                    column_rates, row_rates, coarse,
+                )  # fmt: skip
+                work[mb].motion_search_coarse += rows_here * columns_here
             if step == 0:
                 x, y = np.int64(0), np.int64(0)
             elif step == 1:
@@ -269,6 +283,9 @@ class MotionSearchConfig(Section):
     centres: int = Field(2, ge=1, le=8, description="places refined at full resolution, medium effort [places]")
     radius: int = Field(2, ge=1, le=4, description="square searched around each of them [samples]")
     radius_parts: int = Field(1, ge=0, le=4, description="square searched around each quadrant's best place [samples]")
+    ends_early: bool = Field(
+        True, description="a search whose predictors hold one that is good enough, as the effort has it, ends with them"
+    )
     lanes: int = Field(1024, ge=64, le=16384, description="absolute differences per cycle [samples]")
     latency_cycles: int = Field(16, ge=1, le=256, description="adder tree and comparison, each level [cycles]")
 

@@ -84,6 +84,36 @@ def test_as_the_twin(content, size, temporal):
     assert work["motion_search_fine"].tolist() == expected[3]
 
 
+@pytest.mark.parametrize("content", ["flat", "moving"])
+def test_the_search_ends_with_a_predictor_that_is_good_enough(content):
+    """In flat pictures the zero vector costs SAD 0 and two bits of lambda 16/16: 2, where the threshold counts too."""
+    size = (64, 48)
+    current, reference = _pictures(content, *size, seed=5)
+    if content == "moving":  # every other macroblock as it was
+        for mb in range(0, 12, 2):
+            place = np.s_[16 * (mb // 4) : 16 * (mb // 4) + 16, 16 * (mb % 4) : 16 * (mb % 4) + 16]
+            current[place] = reference[place]
+    colocated = np.zeros((12, 2), np.int16)
+    arguments = (32, 16, 2, 1, 1)
+    found, coarse = {}, {}
+    for enough in (-1, 1, 2, 60):
+        vectors, costs, work = _run(current, reference, SearchSettings(*arguments, 1, 16, enough), colocated)
+        expected = search(
+            Picture(current.tolist()), Picture(reference.tolist()), *arguments, 16, colocated.tolist(), enough
+        )
+        assert [[tuple(v) for v in mb] for mb in vectors.tolist()] == expected[0], f"enough {enough}"
+        assert costs.tolist() == expected[1], f"enough {enough}"
+        assert work["motion_search_coarse"].tolist() == expected[2], f"enough {enough}"
+        assert work["motion_search_fine"].tolist() == expected[3], f"enough {enough}"
+        coarse[enough] = int((work["motion_search_coarse"] > 0).sum())
+        found[enough] = int(work["motion_search_fine"].sum())
+    assert coarse[-1] == 12
+    assert coarse[60] < 12
+    if content == "flat":
+        assert (coarse[1], coarse[2]) == (12, 0)
+    assert found[60] < found[-1]
+
+
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 999), qp=st.integers(0, 51), range_x=st.sampled_from([32, 64]), centres=st.integers(1, 6))
 def test_vectors_stay_in_the_window(seed, qp, range_x, centres):

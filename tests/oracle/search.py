@@ -104,10 +104,13 @@ class _Macroblock:
         return costs.index(min(costs))
 
 
-def search(current, reference, range_x, range_y, centres, radius, radius_parts, lambda_motion, colocated=None):
+def search(
+    current, reference, range_x, range_y, centres, radius, radius_parts, lambda_motion, colocated=None, enough=-1
+):
     """Whole-sample search of every macroblock; returns ([mb][partition] -> (x, y), costs, candidates coarse, fine).
 
     colocated: [mb] -> vector in quarter samples of the picture before, or None.
+    enough: a macroblock of which a predictor costs no more is not searched further.
     """
     border = 24
     mbs_x, mbs_y = current.width // 16, current.height // 16
@@ -126,37 +129,41 @@ def search(current, reference, range_x, range_y, centres, radius, radius_parts, 
                 predicted = tuple(median(above[1][k], above[2][k], third[k]) for k in (0, 1))
         expected = (4 * predicted[0], 4 * predicted[1])
 
-        columns, rows = range_x // 2, range_y // 2
-        edge_x, edge_y = -((16 * mb_x + border) // 4), -((16 * mb_y + border) // 4)
-        first_x = max(min(max(-range_x // 4, edge_x), (high_x >> 2) - columns + 1), edge_x)
-        first_y = max(min(max(-range_y // 4, edge_y), (high_y >> 2) - rows + 1), edge_y)
-        count_x = min(columns, (high_x >> 2) - first_x + 1)
-        count_y = min(rows, (high_y >> 2) - first_y + 1)
-        own = [[current.quarter(4 * mb_x + i, 4 * mb_y + j) for i in range(4)] for j in range(4)]
-        coarse = {}
-        for y in range(first_y, first_y + count_y):
-            for x in range(first_x, first_x + count_x):
-                other = [[reference.quarter(4 * mb_x + x + i, 4 * mb_y + y + j) for i in range(4)] for j in range(4)]
-                bits = vector_bits(16 * x - expected[0]) + vector_bits(16 * y - expected[1])
-                coarse[y, x] = sad(own, other) + ((lambda_motion * bits) >> 8)
-        coarse_counts.append(len(coarse))
-
         box = (low_x, high_x, low_y, high_y)
         macroblock = _Macroblock(current, reference, mb_x, mb_y, box, expected, lambda_motion)
         for vector in ((0, 0), predicted, time, above[1], above[2]):
             if vector is not None:
                 macroblock.visit(*macroblock.inside(vector), 0)
-        for _ in range(centres):
-            if not coarse:
-                break
-            y, x = min(coarse, key=lambda place: (coarse[place], place))
-            for j in range(y - 1, y + 2):
-                for i in range(x - 1, x + 2):
-                    coarse.pop((j, i), None)
-            macroblock.square((4 * x, 4 * y), radius)
-        macroblock.square(macroblock.tried[macroblock.winner(0)][0], radius)
-        for place in [macroblock.tried[macroblock.winner(p)][0] for p in (5, 6, 7, 8)]:
-            macroblock.square(place, radius_parts)
+        coarse = {}
+        over = macroblock.cost(macroblock.winner(0), 0) <= enough
+        if not over:
+            columns, rows = range_x // 2, range_y // 2
+            edge_x, edge_y = -((16 * mb_x + border) // 4), -((16 * mb_y + border) // 4)
+            first_x = max(min(max(-range_x // 4, edge_x), (high_x >> 2) - columns + 1), edge_x)
+            first_y = max(min(max(-range_y // 4, edge_y), (high_y >> 2) - rows + 1), edge_y)
+            count_x = min(columns, (high_x >> 2) - first_x + 1)
+            count_y = min(rows, (high_y >> 2) - first_y + 1)
+            own = [[current.quarter(4 * mb_x + i, 4 * mb_y + j) for i in range(4)] for j in range(4)]
+            for y in range(first_y, first_y + count_y):
+                for x in range(first_x, first_x + count_x):
+                    other = [
+                        [reference.quarter(4 * mb_x + x + i, 4 * mb_y + y + j) for i in range(4)] for j in range(4)
+                    ]
+                    bits = vector_bits(16 * x - expected[0]) + vector_bits(16 * y - expected[1])
+                    coarse[y, x] = sad(own, other) + ((lambda_motion * bits) >> 8)
+        coarse_counts.append(len(coarse))
+        if not over:
+            for _ in range(centres):
+                if not coarse:
+                    break
+                y, x = min(coarse, key=lambda place: (coarse[place], place))
+                for j in range(y - 1, y + 2):
+                    for i in range(x - 1, x + 2):
+                        coarse.pop((j, i), None)
+                macroblock.square((4 * x, 4 * y), radius)
+            macroblock.square(macroblock.tried[macroblock.winner(0)][0], radius)
+            for place in [macroblock.tried[macroblock.winner(p)][0] for p in (5, 6, 7, 8)]:
+                macroblock.square(place, radius_parts)
         fine_counts.append(len(macroblock.tried))
         best = [macroblock.winner(p) for p in range(9)]
         vectors.append([macroblock.tried[number][0] for number in best])

@@ -1,5 +1,6 @@
 """What a picture cost: cycles by stage, memory requests, counters; and the core's configuration."""
 
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -100,26 +101,37 @@ def memory_requests(
     compressed = None
     if cfg.frame_compression:
         compressed = stored_tiles(memory, job.reconstruction, job.nal_ref_idc > 0)
-    parts = [
-        traffic.picture(job.source, mb_width, mb_height, FETCH, "source", False),
-        traffic.picture(job.reconstruction, mb_width, mb_height, DEBLOCK, "reconstruction", True, compressed),
-        traffic.stream(work["entropy_bits"], job.out_address, ENTROPY),
-    ]
+    # (requests, bytes by which their addresses move): templates are made once
+    source = traffic.picture_template(job.source, mb_width, mb_height, FETCH, "source", False)
+    parts = [(source, job.source.address)]
+    if compressed is None:
+        plain = traffic.picture_template(job.reconstruction, mb_width, mb_height, DEBLOCK, "reconstruction", True)
+        parts.append((plain, job.reconstruction.address))
+    else:
+        tiles = traffic.picture(job.reconstruction, mb_width, mb_height, DEBLOCK, "reconstruction", True, compressed)
+        parts.append((tiles, 0))
+    parts.append((traffic.stream(work["entropy_bits"], 0, ENTROPY), job.out_address))
     if job.qp_map_address:
-        parts.append(traffic.per_unit(count, 1, job.qp_map_address, FETCH, False, "intermediate"))
+        parts.append((traffic.per_unit_template(count, 1, FETCH, False, "intermediate"), job.qp_map_address))
     if job.slice_type != SLICE_I:
         surfaces = [reference.surface for entries in job.lists for reference in entries]
-        centre = np.zeros((count, len(surfaces)), np.int64)
-        windows = search_windows(
-            mb_width, mb_height, centre, centre, cfg.motion_search.range_x, cfg.motion_search.range_y
-        )
-        tiles = [stored_tiles(memory, surface) for surface in surfaces] if cfg.frame_compression else None
-        parts.append(reads(cfg.reference_cache, surfaces, windows, MOTION_SEARCH, tiles))
+        windows = _windows(mb_width, mb_height, len(surfaces), cfg.motion_search.range_x, cfg.motion_search.range_y)
+        stored = [stored_tiles(memory, surface) for surface in surfaces] if cfg.frame_compression else None
+        parts.append((reads(cfg.reference_cache, surfaces, windows, MOTION_SEARCH, stored), 0))
         if job.motion_in_address:
-            parts.append(traffic.per_unit(count, MOTION_BYTES, job.motion_in_address, MOTION_SEARCH, False, "motion"))
+            motion_in = traffic.per_unit_template(count, MOTION_BYTES, MOTION_SEARCH, False, "motion")
+            parts.append((motion_in, job.motion_in_address))
     if job.motion_out_address:
-        parts.append(traffic.per_unit(count, MOTION_BYTES, job.motion_out_address, ENTROPY, True, "motion"))
-    return traffic.join(*parts)
+        motion_out = traffic.per_unit_template(count, MOTION_BYTES, ENTROPY, True, "motion")
+        parts.append((motion_out, job.motion_out_address))
+    return traffic.gather(parts, count, len(STAGES))
+
+
+@lru_cache(maxsize=traffic.TEMPLATES)
+def _windows(mb_width: int, mb_height: int, references: int, range_x: int, range_y: int) -> np.ndarray:
+    """Search windows of a picture, none displaced; not to be written to."""
+    centre = np.zeros((mb_width * mb_height, references), np.int64)
+    return search_windows(mb_width, mb_height, centre, centre, range_x, range_y)
 
 
 # Columns of the work record that counters sum up

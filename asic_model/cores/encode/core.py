@@ -9,7 +9,7 @@ from asic_model.codecs.h264.macroblock import Macroblocks, allocate
 from asic_model.cores.encode import first_pass, motion
 from asic_model.cores.encode.account import STAGES, EncodeCoreConfig, counters, memory_requests, stage_cycles
 from asic_model.cores.encode.effort import decision_settings, search_settings, single_pass
-from asic_model.cores.encode.job import CABAC, FIELD_NUMBER, SLICE_B, SLICE_I, EncodeJob, bad_field
+from asic_model.cores.encode.job import CABAC, FIELD_NUMBER, MOTION_BYTES, SLICE_B, SLICE_I, EncodeJob, bad_field
 from asic_model.cores.encode.lists import ReferenceLists, reference_lists
 from asic_model.cores.encode.picture import (
     PictureParameters,
@@ -52,6 +52,23 @@ class Recording:
 @lru_cache(maxsize=1)
 def _quantiser() -> Quantiser:
     return quantiser()
+
+
+def _may_stay(memory: np.ndarray, job: EncodeJob) -> bool:
+    """Whether the source can be read where it stands: it has coded size, and nothing that the job writes meets it."""
+    source = job.source
+    begin, end = source.address, source.address + source.size_bytes
+    recon = job.reconstruction
+    written = (
+        (recon.address, recon.size_bytes),
+        (job.out_address, job.out_capacity),
+        (job.motion_out_address, job.mb_width * job.mb_height * MOTION_BYTES if job.motion_out_address else 0),
+    )
+    return (
+        (job.width, job.height) == (job.coded_width, job.coded_height)
+        and end + GUARD_BYTES <= memory.size
+        and all(address >= end or address + size <= begin for address, size in written)
+    )
 
 
 def _load_source(memory: np.ndarray, job: EncodeJob) -> Samples:
@@ -140,8 +157,14 @@ def run(
     inter = job.slice_type != SLICE_I
     lists = reference_lists(memory, job)
     mbs = allocate(count, cleared_levels=False)
-    source = _load_source(memory, job)
-    current = Plane(source.data, 0, source.stride)
+    surface = job.source
+    if recordings is None and _may_stay(memory, job):
+        source = Samples(
+            memory, surface.address, surface.cb_address, surface.cr_address, surface.pitch, surface.chroma_pitch
+        )
+    else:
+        source = _load_source(memory, job)
+    current = Plane(source.data, source.y, source.stride)
     find_weights(memory, job, lists, source)
     references, quarters = search_references(memory, job, lists)
     current_quarter = quarter_plane(current, job.coded_width, job.coded_height, 0) if inter else quarters[0]
@@ -174,16 +197,17 @@ def run(
     search = search_results(REFERENCES if job.slice_type == SLICE_B else job.ref_count, count)
     temporal = motion.temporal_vectors(colocated, job)
     whole = slice_parameters(job, 0, count)
+    scratch = entropy.entropy_scratch(count)
     code(
         parameters, macroblock_state(), _quantiser(), decision_settings(job), searches, whole,
-        entropy.entropy_scratch(count), mbs, mbs.levels.reshape(-1),
+        scratch, mbs, mbs.levels.reshape(-1),
         Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8)), references, quarters, search, source,
         current_quarter, current, recon, rows, qp_map, temporal, lists.stretch, colocated, lists.direct, work,
     )  # fmt: skip
     place = slice(surface.address, surface.address + surface.size_bytes)
     unfiltered = memory[place].copy() if recordings is not None else memory[:0]
     _deblock(memory, job, lists, mbs, work)
-    size = write_slices(memory, job, lists, mbs, rows, work)
+    size = write_slices(memory, job, lists, mbs, scratch, rows, work)
     if job.motion_out_address:
         motion.write(memory, job.motion_out_address, mbs, job)
     if recordings is not None:

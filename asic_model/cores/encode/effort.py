@@ -24,13 +24,14 @@ _EFFORTS = {
         shape_margin=17,
         inter_margin=16,
         intra_margin=24,
+        intra_trial_margin=24,
         skip_sad=20,
         early_skip=1,
         skip_energy=100,
         weight_inter=16,
         weight_intra=8,
         mode_lambda=14,
-        zero_energy=12,
+        zero_energy=20,
         both_transforms=0,
         sub_partitions=0,
     ),
@@ -39,6 +40,7 @@ _EFFORTS = {
         shape_margin=20,
         inter_margin=18,
         intra_margin=48,
+        intra_trial_margin=28,
         skip_sad=16,
         early_skip=1,
         skip_energy=64,
@@ -54,6 +56,7 @@ _EFFORTS = {
         shape_margin=32,
         inter_margin=24,
         intra_margin=48,
+        intra_trial_margin=28,
         skip_sad=0,
         early_skip=0,
         skip_energy=0,
@@ -79,15 +82,16 @@ class _Search(NamedTuple):
     more_centres: int
     radius_most: int  # of squares around centres [samples]
     quadrants: bool  # squares around the quadrants' best places
+    enough: int  # a predictor of this cost or less ends the search, in units of lambda; 0: none does
 
 
 _SEARCHES = {
-    EFFORT_FAST: _Search(-1, 1, False),
-    EFFORT_MEDIUM: _Search(0, 4, True),
-    EFFORT_SLOW: _Search(2, 4, True),
+    EFFORT_FAST: _Search(-1, 1, False, 6),
+    EFFORT_MEDIUM: _Search(0, 4, True, 0),
+    EFFORT_SLOW: _Search(2, 4, True, 0),
 }
 # In B slices a second list is searched, and the co-located motion says more
-_SEARCHES_B = _SEARCHES | {EFFORT_MEDIUM: _Search(-1, 4, False)}
+_SEARCHES_B = _SEARCHES | {EFFORT_MEDIUM: _Search(-1, 4, False, 0)}
 
 
 def single_pass(job: EncodeJob) -> bool:
@@ -130,4 +134,6 @@ def search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> tuple[SearchSett
         temporal=int(job.motion_in_address != 0),
         lambda_motion=int(MOTION_LAMBDA[job.qp]),
     )
+    if cfg.ends_early and effort.enough and not job.tools_off & Tool.EARLY_SKIP:
+        first = first._replace(enough=effort.enough * first.lambda_motion)
     return first, first._replace(centres=0, temporal=1)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asic_model.codecs.h264.cabac_contexts import initial_states
-from asic_model.codecs.h264.macroblock import I_PCM
+from asic_model.codecs.h264.macroblock import I_16X16, I_PCM
 from asic_model.engines.entropy.cabac import follow_macroblock
 from asic_model.engines.mode_decision.bipredictive import decide_bipredictive
 from asic_model.engines.mode_decision.commit import commit
@@ -15,7 +15,7 @@ from asic_model.engines.mode_decision.load import begin
 from asic_model.engines.mode_decision.rate import set_bin_costs
 from asic_model.engines.mode_decision.state import LIST_1, SLICE_P, T_RATE
 from asic_model.engines.motion_search import PARTITIONS, WHOLE, search_row
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.compare import ssd_16xn
 
 I_PCM_RATE = 3200 << 8  # 1/256 bit: A.3.1 (j), what an I_PCM macroblock takes at most
@@ -63,7 +63,7 @@ def _begin_picture(p, t):
     t.ref_counts[0], t.ref_counts[1] = p.references, p.references_l1
 
 
-@kernel
+@inlined
 def _begin_row(p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, followed_qp, after_delta):
     """Rates of a row: contexts from the start of its slice, or as the entropy engine has left them so far.
 
@@ -83,7 +83,7 @@ def _begin_row(p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, 
     return np.int64(followed), np.int64(followed_qp), after_delta
 
 
-@kernel
+@inlined
 def _search_list(
     p, lst, mb_y, current, source_quarter, references, quarters, temporal, stretch, settings, search, work
 ):
@@ -106,7 +106,7 @@ def _search_list(
         )  # fmt: skip
 
 
-@kernel
+@inlined
 def _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp):
     mbs.slice_id[mb] = slice_of_row[mb // p.mb_width]
     qp = np.int64(p.qp) + coarser
@@ -147,7 +147,7 @@ def _coarsen(p, coarser, spent, run_spent, mb):
     return coarser
 
 
-@kernel
+@inlined
 def _account(t, mbs, work, mb):
     """What the macroblock has spent goes into its work record."""
     row = work[mb]
@@ -157,7 +157,7 @@ def _account(t, mbs, work, mb):
     row.mode_decision_trials = min(t.trials, 255)
     row.transform_blocks = min(t.transform_blocks, 65535)
     coded_blocks = 0
-    if mbs.mb_type[mb] != I_PCM:
+    if (mbs.cbp[mb] or mbs.mb_type[mb] == I_16X16) and mbs.mb_type[mb] != I_PCM:
         for block in range(24):
             coded_blocks += mbs.total_coeff[mb, block] > 0
     row.transform_coded_blocks = coded_blocks
@@ -215,7 +215,7 @@ def code_picture(
             if p.slice_type == SLICE_P:
                 slot = decide_inter(t, settings, motion, references, search.vectors, search.costs)
             else:
-                slot = decide_intra(t)
+                slot = decide_intra(t, settings)
             previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
             rate = _macroblock_rate(t, slot)
             spent, run_spent = spent + rate, run_spent + rate

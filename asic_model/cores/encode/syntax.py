@@ -9,7 +9,7 @@ from asic_model.codecs.h264.slice_header import DecRefPicMarking, PredWeightTabl
 from asic_model.cores.encode.job import CABAC, SLICE_B, SLICE_I, SLICE_P, EncodeJob
 from asic_model.cores.encode.lists import ReferenceLists
 from asic_model.engines import entropy
-from asic_model.engines.entropy import SliceParameters
+from asic_model.engines.entropy import EntropyScratch, SliceParameters
 
 WEIGHTED_P, IMPLICIT_B = 1, 2  # bits of `weighted`
 
@@ -108,10 +108,10 @@ def slice_parameters(job: EncodeJob, first_mb: int, count: int) -> SliceParamete
 
 
 def write_slices(
-    memory: np.ndarray, job: EncodeJob, lists: ReferenceLists, mbs: Macroblocks, rows: np.ndarray, work: np.ndarray
-) -> int:
-    """Write all slices; return the bytes written, -1 when they do not fit."""
-    scratch = entropy.entropy_scratch(len(work))
+    memory: np.ndarray, job: EncodeJob, lists: ReferenceLists, mbs: Macroblocks, scratch: EntropyScratch,
+    rows: np.ndarray, work: np.ndarray,
+) -> int:  # fmt: skip
+    """Write all slices; return the bytes written, -1 when they do not fit. `scratch` has the bins that are known."""
     position, limit = job.out_address, job.out_address + job.out_capacity
     nal_header = header_byte(job.nal_ref_idc, NAL_IDR_SLICE if job.idr else NAL_SLICE)
     for number in range(job.slices):

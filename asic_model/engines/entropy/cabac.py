@@ -80,7 +80,7 @@ from asic_model.engines.entropy.elements import (
     skip_fault,
     type_fault,
 )
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.bits import nonzero_mask_16, nonzero_mask_64
 
 _ALL_CODED = (1 << 27) - 1
@@ -153,7 +153,7 @@ def _put_coded_block(sym, n, block, first, count, flags, field, cat):
     return n, flag
 
 
-@kernel
+@inlined
 def _put_residual(sym, n, levels, mb, field, i16, eights, cbp, left, up):
     """All residual blocks of a macroblock. Returns (n, its `coded` bits).
 
@@ -234,13 +234,12 @@ def _put_mb_type(sym, n, mb_types, ref_idx, mb, left_mb, up_mb, slice_type, mode
     return n
 
 
-@kernel
-def _put_macroblock(mbs, p, s, mb, qp, after_delta):
-    """Bins of one macroblock, end_of_slice_flag left aside. Returns (count or UNCODABLE, qp, after_delta).
+@inlined
+def _put_macroblock(mbs, p, s, sym, mb, qp, after_delta):
+    """Bins of one macroblock to `sym`, end_of_slice_flag left aside. Returns (count or UNCODABLE, qp, after_delta).
 
     qp, after_delta : QPY of the previous macroblock, and whether it sent a difference
     """
-    sym = s.symbols
     n = 0
     mb_types = mbs.mb_type
     left_mb = mb - 1
@@ -351,23 +350,28 @@ def write_slice_data_cabac(mbs, p, s, work, position):
     after_delta = 0
     for mb in range(p.first_mb, p.first_mb + p.mb_count):
         begin = position * 8 + queue
-        n, qp, after_delta = _put_macroblock(mbs, p, s, mb, qp, after_delta)
-        if n < 0:
-            return np.int64(n)
+        sym, n = s.symbols, s.kept[mb, 1]
+        if n:
+            sym = s.bins[s.kept[mb, 0] :]
+            qp, after_delta = s.kept[mb, 2], s.kept[mb, 3]
+        else:
+            n, qp, after_delta = _put_macroblock(mbs, p, s, sym, mb, qp, after_delta)
+            if n < 0:
+                return np.int64(n)
         last = mb == p.first_mb + p.mb_count - 1
         if position + 2 * n + 800 > out.size:
             return np.int64(OUTPUT_FULL)
         bins = n + 1
         if mbs.mb_type[mb] == I_PCM:
-            low, rng, queue, position = encode_symbols(s.symbols, n, s.states, low, rng, queue, out, position)
+            low, rng, queue, position = encode_symbols(sym, n, s.states, low, rng, queue, out, position)
             position, _ = flush(low, queue, out, position)
             for i in range(256 if p.monochrome else 384):
                 out[position + i] = np.uint8(mbs.levels[mb, i >> 4, i & 15])
             position += 256 if p.monochrome else 384
             low, rng, queue = np.int64(0), np.int64(510), np.int64(0)
             n = 0
-        s.symbols[n] = CTX_TERMINATE << 1 | (1 if last else 0)
-        low, rng, queue, position = encode_symbols(s.symbols, n + 1, s.states, low, rng, queue, out, position)
+        sym[n] = CTX_TERMINATE << 1 | (1 if last else 0)
+        low, rng, queue, position = encode_symbols(sym, n + 1, s.states, low, rng, queue, out, position)
         work[mb]["entropy_bins"] = min(bins, 65535)
         work[mb]["entropy_bits"] = min(position * 8 + queue - begin, 65535)
     position, _ = flush(low, queue, out, position)
@@ -376,17 +380,24 @@ def write_slice_data_cabac(mbs, p, s, work, position):
 
 @kernel
 def follow_macroblock(mbs, p, s, mb, qp, after_delta):
-    """Let s.states follow the bins of one macroblock without coding them, as a rate estimator does.
+    """Let s.states follow the bins of one macroblock without coding them, as a rate estimator does, and keep the bins
+    for `write_slice_data_cabac`, which makes those that it does not find.
 
     Macroblocks of a slice come in order, the first after `initial_states`; qp, after_delta: SliceQPY and 0 for the
     first, then what this returns. A macroblock that contradicts itself is passed over.
     """
-    n, next_qp, next_after = _put_macroblock(mbs, p, s, mb, qp, after_delta)
+    place = s.kept[s.kept.shape[0] - 1, 0]
+    fits = place + s.symbols.size <= s.bins.size
+    sym = s.bins[place:] if fits else s.symbols
+    n, next_qp, next_after = _put_macroblock(mbs, p, s, sym, mb, qp, after_delta)
     if n < 0:
         return qp, after_delta
-    states, symbols = s.states, s.symbols
+    if fits:
+        s.kept[mb, 0], s.kept[mb, 1], s.kept[mb, 2], s.kept[mb, 3] = place, n, next_qp, next_after
+        s.kept[s.kept.shape[0] - 1, 0] = place + n + 1
+    states = s.states
     for i in range(n):
-        symbol = np.int64(symbols[i])
+        symbol = np.int64(sym[i])
         ctx = symbol >> 1
         states[ctx] = NEXT_STATE[np.int64(states[ctx]) << 1 | (symbol & 1)]
     return next_qp, next_after

@@ -66,6 +66,9 @@ class EntropyScratch(NamedTuple):
     nnz      uint8[n, 24]   levels of each block, as 9.2.1 counts them (CAVLC's nC)
     cbp      uint8[n]       coded_block_pattern as neighbours see it (skip 0, I_PCM 47)
     symbols  uint16[:]      bins of one macroblock
+    bins     uint16[:]      those of the macroblocks that `follow_macroblock` has seen, each with room for one more
+    kept     int64[n + 1, 4]  where they stand there, how many there are (0: none), qp and after_delta behind them;
+                            row n: where the next ones go
     codes    int64[:]       CAVLC codewords of one macroblock, value << 8 | length
     states   uint8[1025]    CABAC contexts
     rbsp     uint8[:]       the slice before emulation prevention
@@ -76,10 +79,15 @@ class EntropyScratch(NamedTuple):
     nnz: np.ndarray
     cbp: np.ndarray
     symbols: np.ndarray
+    bins: np.ndarray
+    kept: np.ndarray
     codes: np.ndarray
     states: np.ndarray
     rbsp: np.ndarray
     fault: np.ndarray
+
+
+_KEPT_BINS = 256  # of a macroblock, on average: pictures with more have the rest made once more
 
 
 def entropy_scratch(count: int, capacity_bytes: int | None = None) -> EntropyScratch:
@@ -92,6 +100,8 @@ def entropy_scratch(count: int, capacity_bytes: int | None = None) -> EntropyScr
         nnz=np.zeros((count, 24), np.uint8),
         cbp=np.zeros(count, np.uint8),
         symbols=np.zeros(MAX_SYMBOLS, np.uint16),
+        bins=np.empty(count * _KEPT_BINS + MAX_SYMBOLS, np.uint16),
+        kept=np.zeros((count + 1, 4), np.int64),
         codes=np.zeros(4096, np.int64),
         states=np.zeros(1025, np.uint8),
         rbsp=np.empty(capacity_bytes or count * 1024 + 65536, np.uint8),

@@ -26,6 +26,7 @@ from asic_model.engines.mode_decision.candidates import (
 )
 from asic_model.engines.mode_decision.inter import (
     code_inter,
+    copy_motion,
     may_use_8x8,
     motion_rate,
     predict,
@@ -35,6 +36,7 @@ from asic_model.engines.mode_decision.inter import (
 from asic_model.engines.mode_decision.state import (
     LIST_1,
     NEVER,
+    OTHER,
     SAMPLES,
     SLOT_SKIP,
     T_CBP,
@@ -44,15 +46,15 @@ from asic_model.engines.mode_decision.state import (
     T_TYPE,
 )
 from asic_model.engines.mode_decision.trial import (
-    distortion,
     free_slot,
     or_pcm,
     settle,
+    skip_distortion,
     try_intra,
     try_other_transform,
 )
 from asic_model.engines.motion_search import QUADRANT, WHOLE
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.blocks import copy_16xn
 from asic_model.simd.compare import satd_8xn, satd_16xn
 
@@ -81,7 +83,7 @@ def _put_direct(t, slot, quadrant):
         )  # fmt: skip
 
 
-@kernel
+@inlined
 def _try_direct(t, motion, references, colocated, pictures, temporal):
     """B_Skip: predict into SLOT_SKIP, and code the same motion with its residual as B_Direct_16x16 in slot 0.
 
@@ -108,18 +110,20 @@ def _try_direct(t, motion, references, colocated, pictures, temporal):
     t.direct_valid = 1 if valid else 0
     if not valid:
         return False
-    for slot in (0, SLOT_SKIP):
-        for quadrant in range(4):
-            t.sub_type[slot, quadrant] = SUB_8X8
-            _put_direct(t, slot, quadrant)
-    predict(t, 0, INTER_16X16 if uniform else INTER_8X8, references)
-    copy_16xn(t.prediction, SLOT_SKIP * SAMPLES, 16, t.prediction, 0, 16, 24)
-    ssd = distortion(t, t.prediction, 0)
+    for quadrant in range(4):
+        t.sub_type[SLOT_SKIP, quadrant] = SUB_8X8
+        _put_direct(t, SLOT_SKIP, quadrant)
+    predict(t, SLOT_SKIP, INTER_16X16 if uniform else INTER_8X8, references)
+    ssd, negligible = skip_distortion(t)
     result[T_RATE], result[T_SSD] = skip_rate(t, 1), ssd
     result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
+    t.trials += 1
+    if negligible:
+        return True
+    copy_motion(t, 0, SLOT_SKIP)
+    copy_16xn(t.prediction, 0, 16, t.prediction, SLOT_SKIP * SAMPLES, 16, 24)
     code_inter(t, 0, B_DIRECT_16X16, motion_rate(t, motion, 0, B_DIRECT_16X16), t.transform_8x8, -1)
     t.recorded = SLOT_SKIP  # has the same motion
-    t.trials += 1
     return t.result[0, T_CBP] == 0
 
 
@@ -146,15 +150,16 @@ def _choose_lists(t, references, p):
             best, least = np.int64(lst), cost
         rate += t.vector_rates[place, p]
         planes = references.luma[place]
+        x_qpel = 4 * (16 * t.mb_x + x) + np.int64(t.vectors[place, p, 0])
+        y_qpel = 4 * (16 * t.mb_y + y) + np.int64(t.vectors[place, p, 1])
         predict_luma_from_planes(
-            t.other, SAMPLES * lst + 16 * y + x, 16, planes.data, planes.offset, planes.stride, planes.plane_bytes,
-            4 * (16 * t.mb_x + x) + np.int64(t.vectors[place, p, 0]),
-            4 * (16 * t.mb_y + y) + np.int64(t.vectors[place, p, 1]), width, height,
+            t.prediction, OTHER + SAMPLES * lst + 16 * y + x, 16,
+            planes.data, planes.offset, planes.stride, planes.plane_bytes, x_qpel, y_qpel, width, height,
         )  # fmt: skip
-    at = 16 * y + x
-    average_prediction(t.other, at, 16, t.other, SAMPLES + at, 16, width, height)
+    at = OTHER + 16 * y + x
+    average_prediction(t.prediction, at, 16, t.prediction, at + SAMPLES, 16, width, height)
     t.satd_blocks += (width * height) >> 4
-    cost = _satd(t, t.other, 0, p) + rate
+    cost = _satd(t, t.prediction, OTHER, p) + rate
     if cost < least and not t.tools_off & _BI_PREDICTION:
         best, least = np.int64(IN_BOTH), cost
     if p >= QUADRANT and t.direct_valid:
@@ -185,7 +190,7 @@ def _put_part(t, slot, quadrant, p, lists):
         )  # fmt: skip
 
 
-@kernel
+@inlined
 def _try(t, motion, references, shape, best):
     """Code a shape as `part_list` predicts it; return the better one of it and slot `best`."""
     slot = free_slot(best, -1)
@@ -199,7 +204,7 @@ def _try(t, motion, references, shape, best):
     return settle(t, slot, best)
 
 
-@kernel
+@inlined
 def decide_bipredictive(t, settings, motion, references, whole, cost, colocated, pictures, temporal):
     """Macroblock of a B slice; return the best slot, SLOT_SKIP for B_Skip, -1 for I_PCM.
 
@@ -250,7 +255,7 @@ def decide_bipredictive(t, settings, motion, references, whole, cost, colocated,
 
     if settings.both_transforms and best >= 0:
         best = try_other_transform(t, best)
-    best = try_intra(t, best, (least * settings.intra_margin) >> 4)
+    best = try_intra(t, best, (least * settings.intra_margin) >> 4, settings)
     skip = t.result[SLOT_SKIP, T_COST]  # NEVER where it cannot be predicted
     if skip < NEVER and skip <= t.result[best, T_COST]:
         return np.int64(SLOT_SKIP)

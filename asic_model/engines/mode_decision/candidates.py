@@ -9,7 +9,7 @@ from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
 from asic_model.engines.mode_decision.state import LIST_1, SAMPLES, SLOT_SKIP
 from asic_model.engines.motion_search import LEFT as LEFT_HALF
 from asic_model.engines.motion_search import LOWER, QUADRANT, RIGHT, UPPER, WHOLE
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.compare import sad_16xn
 
 SHAPE_8X8 = 3
@@ -66,7 +66,7 @@ def near_shapes(t, settings, cost):
     return shapes
 
 
-@kernel
+@inlined
 def refine_list(t, motion, references, whole, wanted, lst, again):
     """Fractional search of the partitions in `wanted` in all references of a list; the best one of each goes into
     `chosen`, by its place.

@@ -9,6 +9,7 @@ from asic_model.engines.mode_decision.state import (
     CR,
     LEVELS_SLOT,
     SAMPLES,
+    SLICE_B,
     SLICE_P,
     T_8X8,
     T_CBP,
@@ -17,7 +18,7 @@ from asic_model.engines.mode_decision.state import (
     T_I16_MODE,
     T_TYPE,
 )
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.blocks import copy_8xn, copy_16xn
 
 
@@ -41,7 +42,20 @@ def _clear_motion(motion, mb):
             motion.mvd[mb, lst, block, 0] = motion.mvd[mb, lst, block, 1] = 0
 
 
-@kernel
+@inlined
+def _record_derived(t, motion, slot):
+    """Motion of P_Skip and B_Skip: nothing of it is coded. The slot's vectors are zero where a list is not used."""
+    mb = t.mb
+    for lst in range(2 if t.slice_type == SLICE_B else 1):
+        for quadrant in range(4):
+            motion.ref_idx[mb, lst, quadrant] = t.ref_idx[slot, lst, quadrant]
+        for block in range(16):
+            motion.mv[mb, lst, block, 0] = t.vector[slot, lst, block, 0]
+            motion.mv[mb, lst, block, 1] = t.vector[slot, lst, block, 1]
+            motion.mvd[mb, lst, block, 0] = motion.mvd[mb, lst, block, 1] = 0
+
+
+@inlined
 def commit(t, slot, previous_qp, mbs, levels, motion, coded, recon):
     """Put the decision into the macroblock record and the reconstructed picture; return the QP that stays in force.
 
@@ -101,14 +115,8 @@ def commit(t, slot, previous_qp, mbs, levels, motion, coded, recon):
     else:
         for quadrant in range(4):
             mbs.sub_type[mb, quadrant] = t.sub_type[slot, quadrant]
-        shape = kind
-        if kind == P_SKIP:
-            shape = np.int64(INTER_16X16)
-        elif kind == B_SKIP:
-            shape = np.int64(B_DIRECT_16X16)
-        if t.recorded != slot:
-            motion_rate(t, motion, slot, shape)
-        if kind == P_SKIP:
-            for block in range(16):
-                motion.mvd[mb, 0, block, 0] = motion.mvd[mb, 0, block, 1] = 0
+        if kind == P_SKIP or kind == B_SKIP:
+            _record_derived(t, motion, slot)
+        elif t.recorded != slot:
+            motion_rate(t, motion, slot, kind)
     return qp

@@ -18,6 +18,7 @@ from asic_model.engines.mode_decision.candidates import (
 )
 from asic_model.engines.mode_decision.inter import (
     code_inter,
+    copy_motion,
     may_use_8x8,
     motion_rate,
     predict,
@@ -37,29 +38,29 @@ from asic_model.engines.mode_decision.state import (
 )
 from asic_model.engines.mode_decision.sub_partitions import try_sub_partitions
 from asic_model.engines.mode_decision.trial import (
-    distortion,
     free_slot,
     or_pcm,
     settle,
+    skip_distortion,
     try_intra,
     try_other_transform,
 )
 from asic_model.engines.motion_search import WHOLE
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.blocks import copy_16xn
 
 _TRIALS = int(Tool.TRIALS)
 
 
 @kernel
-def decide_intra(t):
+def decide_intra(t, settings):
     """Macroblock of an I slice; return the best slot, -1 for I_PCM."""
     if t.tools_off & _TRIALS:
         return decide_single_pass(t)
-    return or_pcm(t, try_intra(t, np.int64(-1), np.int64(NEVER)))
+    return or_pcm(t, try_intra(t, np.int64(-1), np.int64(NEVER), settings))
 
 
-@kernel
+@inlined
 def _try_skip(t, motion, references):
     """P_Skip: predict into SLOT_SKIP, and code the same motion with its residual in slot 0.
 
@@ -71,23 +72,25 @@ def _try_skip(t, motion, references):
     result[T_TYPE], result[T_COST] = P_SKIP, NEVER
     if t.skip_x < t.low_x or t.skip_x > t.high_x or t.skip_y < t.low_y or t.skip_y > t.high_y:
         return False
-    for slot in (0, SLOT_SKIP):
-        for quadrant in range(4):
-            t.ref_idx[slot, 0, quadrant] = 0
-            t.sub_type[slot, quadrant] = 0
-        set_vector(t, slot, 0, 0, 0, 4, 4, t.skip_x, t.skip_y)
-    predict(t, 0, INTER_16X16, references)
-    copy_16xn(t.prediction, SLOT_SKIP * SAMPLES, 16, t.prediction, 0, 16, 24)
-    ssd = distortion(t, t.prediction, 0)
+    for quadrant in range(4):
+        t.ref_idx[SLOT_SKIP, 0, quadrant] = 0
+        t.sub_type[SLOT_SKIP, quadrant] = 0
+    set_vector(t, SLOT_SKIP, 0, 0, 0, 4, 4, t.skip_x, t.skip_y)
+    predict(t, SLOT_SKIP, INTER_16X16, references)
+    ssd, negligible = skip_distortion(t)
     result[T_RATE], result[T_SSD] = skip_rate(t, 1), ssd
     result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
+    t.trials += 1
+    if negligible:
+        return True
+    copy_motion(t, 0, SLOT_SKIP)
+    copy_16xn(t.prediction, 0, 16, t.prediction, SLOT_SKIP * SAMPLES, 16, 24)
     code_inter(t, 0, INTER_16X16, motion_rate(t, motion, 0, INTER_16X16), t.transform_8x8, -1)
     t.recorded = SLOT_SKIP  # has the same motion
-    t.trials += 1
     return t.result[0, T_CBP] == 0
 
 
-@kernel
+@inlined
 def _try_shape(t, motion, references, shape, best):
     """Code one inter shape with the vectors that the search chose; return the better one of it and slot `best`."""
     slot = free_slot(best, -1)
@@ -107,7 +110,7 @@ def _try_shape(t, motion, references, shape, best):
     return settle(t, slot, best)
 
 
-@kernel
+@inlined
 def decide_inter(t, settings, motion, references, whole, cost):
     """Macroblock of a P slice; return the best slot, SLOT_SKIP for P_Skip, -1 for I_PCM.
 
@@ -159,7 +162,7 @@ def decide_inter(t, settings, motion, references, whole, cost):
 
     if settings.both_transforms and best >= 0:
         best = try_other_transform(t, best)
-    best = try_intra(t, best, (least * settings.intra_margin) >> 4)
+    best = try_intra(t, best, (least * settings.intra_margin) >> 4, settings)
     skip = t.result[SLOT_SKIP, T_COST]  # NEVER where it cannot be predicted
     if skip < NEVER and skip <= t.result[best, T_COST]:
         return np.int64(SLOT_SKIP)

@@ -44,6 +44,7 @@ from asic_model.engines.mode_decision.state import (
     CB,
     INTER,
     LIST_1,
+    OTHER,
     SAMPLES,
     SLICE_B,
     T_8X8,
@@ -56,7 +57,7 @@ from asic_model.engines.mode_decision.state import (
     T_RATE,
     T_TYPE,
 )
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 
 
 class References(NamedTuple):
@@ -97,83 +98,93 @@ class Motion(NamedTuple):
     mb_width: int
 
 
-@kernel
-def _predict_list(t, target, area, references, place, vector_x, vector_y, x, y, width, height):
+@inlined
+def _predict_list(t, area, references, place, vector_x, vector_y, x, y, width, height):
     """Luma and chroma of a partition at sample (x, y) of the macroblock from one reference, unweighted."""
     x_qpel = 4 * (16 * t.mb_x + x) + vector_x
     y_qpel = 4 * (16 * t.mb_y + y) + vector_y
     planes = references.luma[place]
     predict_luma_from_planes(
-        target, area + 16 * y + x, 16, planes.data, planes.offset, planes.stride, planes.plane_bytes,
+        t.prediction, area + 16 * y + x, 16, planes.data, planes.offset, planes.stride, planes.plane_bytes,
         x_qpel, y_qpel, width, height,
     )  # fmt: skip
     for component in range(2):
         # A luma vector in quarter samples is a chroma vector in eighths (8.4.1.4), positions likewise.
         predict_chroma(
-            target, area + CB + 64 * component + 4 * y + (x >> 1), 8, references.memory,
+            t.prediction, area + CB + 64 * component + 4 * y + (x >> 1), 8, references.memory,
             references.chroma[place, component], references.chroma_stride, references.chroma_width,
             references.chroma_height, x_qpel, y_qpel, width >> 1, height >> 1, t.patch,
         )  # fmt: skip
 
 
 @kernel
+def _weigh_part(t, area, references, x, y, width, height, ref_0, ref_1):
+    """Join the predictions of both lists, or weight that of one, where the slice says so."""
+    both = ref_0 >= 0 and ref_1 >= 0
+    place = ref_0 if ref_0 >= 0 else LIST_1 + ref_1
+    weight = np.int64(references.implicit[ref_0, ref_1]) if both else np.int64(0)
+    for plane in range(3):
+        at, stride, columns, rows = 16 * y + x, 16, width, height
+        if plane:
+            at, stride, columns, rows = CB + 64 * (plane - 1) + 4 * y + (x >> 1), 8, width >> 1, height >> 1
+        if not both:
+            weights = references.weights[place, plane]
+            weight_prediction(
+                t.prediction, area + at, stride, columns, rows, np.int64(weights[0]), np.int64(weights[1]),
+                np.int64(weights[2]),
+            )  # fmt: skip
+        elif weight == 32:
+            average_prediction(t.prediction, area + at, stride, t.prediction, OTHER + at, stride, columns, rows)
+        else:
+            weight_prediction_bi(
+                t.prediction,
+                area + at,
+                stride,
+                t.prediction,
+                OTHER + at,
+                stride,
+                columns,
+                rows,
+                64 - weight,
+                weight,
+                0,
+                0,
+                5,
+            )
+
+
+@inlined
 def _predict_part(t, slot, references, x, y, width, height):
     """A partition at sample (x, y) of the macroblock, with references and vectors of its first block."""
     block, quadrant = (y >> 2) * 4 + (x >> 2), (y >> 3) * 2 + (x >> 3)
     ref_0, ref_1 = t.ref_idx[slot, 0, quadrant], t.ref_idx[slot, 1, quadrant]
     area = slot * SAMPLES
-    lst = 0 if ref_0 >= 0 else 1
-    place = ref_0 if ref_0 >= 0 else LIST_1 + ref_1
-    vector = t.vector[slot, lst, block]
-    _predict_list(t, t.prediction, area, references, place, vector[0], vector[1], x, y, width, height)
-    if ref_0 >= 0 and ref_1 >= 0:
-        vector = t.vector[slot, 1, block]
-        _predict_list(t, t.other, 0, references, LIST_1 + ref_1, vector[0], vector[1], x, y, width, height)
-        weight = np.int64(references.implicit[ref_0, ref_1])
-        for plane in range(3):
-            at, stride = 16 * y + x, 16
-            columns, rows = width, height
-            if plane:
-                at, stride, columns, rows = CB + 64 * (plane - 1) + 4 * y + (x >> 1), 8, width >> 1, height >> 1
-            if weight == 32:
-                average_prediction(t.prediction, area + at, stride, t.other, at, stride, columns, rows)
-            else:
-                weight_prediction_bi(
-                    t.prediction, area + at, stride, t.other, at, stride, columns, rows, 64 - weight, weight, 0, 0, 5
-                )
-    elif references.weighted[place]:
-        for plane in range(3):
-            at, stride = area + 16 * y + x, 16
-            columns, rows = width, height
-            if plane:
-                at, stride, columns, rows = area + CB + 64 * (plane - 1) + 4 * y + (x >> 1), 8, width >> 1, height >> 1
-            weights = references.weights[place, plane]
-            weight_prediction(
-                t.prediction, at, stride, columns, rows, np.int64(weights[0]), np.int64(weights[1]),
-                np.int64(weights[2]),
-            )  # fmt: skip
+    for lst in range(2):
+        ref = ref_1 if lst else ref_0
+        if ref < 0:
+            continue
+        vector = t.vector[slot, lst, block]
+        at = OTHER if lst and ref_0 >= 0 else area  # that from list 1 waits there to be joined
+        _predict_list(t, at, references, lst * LIST_1 + ref, vector[0], vector[1], x, y, width, height)
+    if (ref_0 >= 0 and ref_1 >= 0) or references.weighted[ref_0 if ref_0 >= 0 else LIST_1 + ref_1]:
+        _weigh_part(t, area, references, x, y, width, height, ref_0, ref_1)
 
 
 @kernel
 def predict(t, slot, mb_type, references):
     """Inter prediction of the slot's candidate, luma and chroma."""
-    if mb_type == INTER_16X8:
-        _predict_part(t, slot, references, 0, 0, 16, 8)
-        _predict_part(t, slot, references, 0, 8, 16, 8)
-    elif mb_type == INTER_8X16:
-        _predict_part(t, slot, references, 0, 0, 8, 16)
-        _predict_part(t, slot, references, 8, 0, 8, 16)
-    elif mb_type == INTER_8X8:
-        for quadrant in range(4):
-            x0, y0 = 8 * (quadrant & 1), 8 * (quadrant >> 1)
-            sub = t.sub_type[slot, quadrant]
-            width = 4 if sub == SUB_4X8 or sub == SUB_4X4 else 8
-            height = 4 if sub == SUB_8X4 or sub == SUB_4X4 else 8
-            for y in range(y0, y0 + 8, height):
-                for x in range(x0, x0 + 8, width):
+    step_x = 16 if mb_type == INTER_16X16 or mb_type == INTER_16X8 else 8
+    step_y = 16 if mb_type == INTER_16X16 or mb_type == INTER_8X16 else 8
+    for y0 in range(0, 16, step_y):
+        for x0 in range(0, 16, step_x):
+            width, height = step_x, step_y
+            if mb_type == INTER_8X8:
+                sub = t.sub_type[slot, (y0 >> 3) * 2 + (x0 >> 3)]
+                width = 4 if sub == SUB_4X8 or sub == SUB_4X4 else 8
+                height = 4 if sub == SUB_8X4 or sub == SUB_4X4 else 8
+            for y in range(y0, y0 + step_y, height):
+                for x in range(x0, x0 + step_x, width):
                     _predict_part(t, slot, references, x, y, width, height)
-    else:
-        _predict_part(t, slot, references, 0, 0, 16, 16)
 
 
 @kernel

@@ -66,7 +66,7 @@ from asic_model.engines.mode_decision.state import (
 )
 from asic_model.kernel_cache import kernel
 from asic_model.simd.blocks import copy_4xn, copy_8xn, copy_16xn
-from asic_model.simd.compare import satd_8xn, satd_16xn
+from asic_model.simd.compare import satd_8xn, satd_16xn, ssd_8xn
 from asic_model.simd.search import satd_4x4_nine
 
 _TRIALS = int(Tool.TRIALS)
@@ -80,6 +80,12 @@ _ABOVE_RIGHT_CODED = (0, 0b01010, 0b01110, 0b01010)
 def _on_satd_scale(t, rate):
     """A rate in 1/256 bit as a SATD cost."""
     return (t.lambda_motion * rate) >> (MOTION_LAMBDA_BITS + 8)
+
+
+@kernel
+def trial_cost(t, ssd, rate):
+    """Cost of a trial, or of a part of one: (SSD << 8) + lambda * rate."""
+    return (ssd << 8) + ((t.lambda_mode * rate) >> 8)
 
 
 @kernel
@@ -234,13 +240,21 @@ def _modes_predicted(t, allowed):
 
 
 @kernel
-def try_4x4(t, slot, limit):
+def _quadrant_distortion(t, quadrant):
+    """SSD of a quadrant in the window against the source."""
+    x, y = 8 * (quadrant & 1), 8 * (quadrant >> 1)
+    return ssd_8xn(t.source, 16 * y + x, 16, t.window, WINDOW_Y + y * WINDOW_STRIDE + x, WINDOW_STRIDE, 8)
+
+
+@kernel
+def try_4x4(t, slot, limit, most):
     """Code luma as Intra4x4 in the window, block by block with the best mode by SATD; chroma comes after.
 
-    Returns False, the trial unfinished, as soon as the sum of SATD and mode rates passes `limit`.
+    Returns False, the trial unfinished, as soon as the sum of SATD and mode rates passes `limit`, or after the quadrant
+    with which luma alone costs `most` (on the scale of T_COST).
     """
     own = t.intra_mode[slot]
-    rate = np.int64(0)
+    rate = ssd = np.int64(0)
     total = np.int64(0)
     pattern = np.int64(0)
     likely_rate, other_rate = _mode_rates(t)
@@ -281,6 +295,10 @@ def try_4x4(t, slot, limit):
         rate += code_block(t, slot, block)
         if t.total[slot, block]:
             pattern |= 1 << (block >> 2)
+        if block & 3 == 3 and most < NEVER:
+            ssd += _quadrant_distortion(t, block >> 2)
+            if trial_cost(t, ssd, rate) >= most:
+                return False
     # Quadrants without levels send no flags after all; the few they were charged with stay in the rate.
     copy_16xn(t.samples, slot * SAMPLES, 16, t.window, WINDOW_Y, WINDOW_STRIDE, 16)
     result = t.result[slot]
@@ -290,10 +308,13 @@ def try_4x4(t, slot, limit):
 
 
 @kernel
-def try_8x8(t, slot):
-    """Code luma as Intra8x8 in the window, block by block with the best mode by SATD; chroma comes after."""
+def try_8x8(t, slot, most):
+    """Code luma as Intra8x8 in the window, block by block with the best mode by SATD; chroma comes after.
+
+    Returns False, the trial unfinished, after the block with which luma alone costs `most` (on the scale of T_COST).
+    """
     own = t.intra_mode[slot]
-    rate = np.int64(0)
+    rate = ssd = np.int64(0)
     pattern = np.int64(0)
     likely_rate, other_rate = _mode_rates(t)
     likely_cost, other_cost = _on_satd_scale(t, likely_rate), _on_satd_scale(t, other_rate)
@@ -333,7 +354,12 @@ def try_8x8(t, slot):
         rate += block_rate
         if number:
             pattern |= 1 << quadrant
+        if most < NEVER:
+            ssd += _quadrant_distortion(t, quadrant)
+            if trial_cost(t, ssd, rate) >= most:
+                return False
     copy_16xn(t.samples, slot * SAMPLES, 16, t.window, WINDOW_Y, WINDOW_STRIDE, 16)
     result = t.result[slot]
     result[T_TYPE], result[T_I16_MODE] = I_8X8, 0
     result[T_CBP], result[T_DC], result[T_RATE], result[T_8X8] = pattern, 0, rate, 1
+    return True

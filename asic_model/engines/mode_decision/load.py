@@ -25,7 +25,7 @@ from asic_model.engines.mode_decision.state import (
 )
 from asic_model.engines.motion_search import BORDER_PX
 from asic_model.engines.transform.quantiser import INTRA_CB, INTRA_Y, INTRA_Y_8X8, chroma_qp
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.blocks import copy_8xn, copy_16xn
 
 # [qp]: squared quantiser step, 1/16: Qstep = 0.625 * 2^(QP / 6)
@@ -50,7 +50,7 @@ def _load_tables(t, q):
         t.scale_8x8[i] = q.scale_8x8[scale + i]
 
 
-@kernel
+@inlined
 def _load_samples(t, source, recon, mb_x, mb_y):
     """Source samples, and the window's row above and column to the left."""
     y, u, v = (
@@ -81,7 +81,7 @@ def _load_samples(t, source, recon, mb_x, mb_y):
                 t.window[origin + row * step - 1] = data[at + row * stride - 1]
 
 
-@kernel
+@inlined
 def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp, previous_qp, chroma_offset):
     """Load a macroblock; slice_id[mb] must be set."""
     slice_id = mbs.slice_id

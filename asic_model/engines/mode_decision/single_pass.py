@@ -9,6 +9,7 @@ import numpy as np
 
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
 from asic_model.engines.mode_decision.intra import choose_16x16, choose_chroma, finish_intra, try_4x4, try_16x16
+from asic_model.engines.mode_decision.state import NEVER
 from asic_model.kernel_cache import kernel
 
 # What Intra4x4 must save over Intra16x16: flags and levels cost it more
@@ -24,7 +25,8 @@ def decide_single_pass(t):
     mode, satd = choose_16x16(t, 0)
     t.intra_blocks = 0
     slot = np.int64(1)
-    if not try_4x4(t, slot, satd - ((t.lambda_motion * I16_AHEAD_BITS) >> MOTION_LAMBDA_BITS)):
+    limit = satd - ((t.lambda_motion * I16_AHEAD_BITS) >> MOTION_LAMBDA_BITS)
+    if not try_4x4(t, slot, limit, np.int64(NEVER)):
         slot = np.int64(0)
         try_16x16(t, slot, mode)
     predicted = t.intra_blocks

@@ -15,6 +15,7 @@ SLOTS = 4  # in which a macroblock is coded on trial
 SLOT_SKIP = 3  # the one that holds the prediction of P_Skip or B_Skip
 LEVELS_SLOT = LEVELS_ROWS * 16
 SAMPLES = 384  # luma 16 x 16 at stride 16, Cb at 256 and Cr at 320 at stride 8
+OTHER = SLOTS * SAMPLES  # in `prediction`: scratch of bi-prediction, two macroblocks
 CB, CR = 256, 320
 NEVER = 1 << 60  # a cost
 LIST_1 = 4  # place of the first reference of list 1 in arrays of references; list 0 stands before it
@@ -122,8 +123,7 @@ MACROBLOCK = np.dtype(
         ("levels", "i2", SLOTS * LEVELS_SLOT + 16),  # rows as in codecs.h264.macroblock
         ("coefs", "i2", 512),
         ("samples", "u1", SLOTS * SAMPLES),  # reconstruction
-        ("prediction", "u1", SLOTS * SAMPLES),
-        ("other", "u1", 2 * SAMPLES),  # scratch of bi-prediction
+        ("prediction", "u1", (SLOTS + 2) * SAMPLES),  # behind the slots' two that bi-prediction works in
         ("source", "u1", SAMPLES),
         ("window", "u1", WINDOW_BYTES),
         ("line", "u1", 128),  # scratch of intra and inter prediction
@@ -169,6 +169,9 @@ class Settings(NamedTuple):
     shape_margin: int  # shapes are refined when their SAD cost is within this of 16x16's
     inter_margin: int  # shapes are coded on trial when their SATD cost is within this of the best one's
     intra_margin: int  # intra is looked at when its SATD is within this of the best inter cost
+    intra_trial_margin: (
+        int  # Intra8x8 and 4x4 are tried when Intra16x16 costs at most this share of the best inter trial
+    )
     skip_sad: (
         int  # a skip without residual is not searched further when its SAD is within this of the search's best cost
     )

@@ -8,6 +8,7 @@ from asic_model.engines.mode_decision.intra import (
     choose_16x16,
     choose_chroma,
     finish_intra,
+    trial_cost,
     try_4x4,
     try_8x8,
     try_16x16,
@@ -15,12 +16,16 @@ from asic_model.engines.mode_decision.intra import (
 from asic_model.engines.mode_decision.rate import ONE_BIT
 from asic_model.engines.mode_decision.state import (
     CB,
+    CHROMA,
     CR,
+    LUMA,
     NEVER,
     SAMPLES,
     SLICE_I,
+    SLOT_SKIP,
     T_8X8,
     T_CBP,
+    T_CHROMA_RATE,
     T_COST,
     T_MOTION_RATE,
     T_RATE,
@@ -47,12 +52,30 @@ def distortion(t, samples, area):
 
 
 @kernel
+def skip_distortion(t):
+    """(SSD of the prediction in SLOT_SKIP, whether `code_inter` would leave all of its residual untransformed)."""
+    area = SLOT_SKIP * SAMPLES
+    total = np.int64(0)
+    negligible = True
+    for quadrant in range(4):
+        at = 128 * (quadrant >> 1) + 8 * (quadrant & 1)
+        ssd = ssd_8xn(t.source, at, 16, t.prediction, area + at, 16, 8)
+        total += ssd
+        negligible = negligible and ssd < t.zero_ssd[LUMA]
+    for plane in (CB, CR):
+        ssd = ssd_8xn(t.source, plane, 8, t.prediction, area + plane, 8, 8)
+        total += ssd
+        negligible = negligible and ssd < t.zero_ssd[CHROMA]
+    return total, negligible
+
+
+@kernel
 def settle(t, slot, best):
     """Cost of a finished trial; return the better one of it and slot `best` (-1: none yet)."""
     result = t.result[slot]
     ssd = distortion(t, t.samples, slot * SAMPLES)
     result[T_SSD] = ssd
-    result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
+    result[T_COST] = trial_cost(t, ssd, result[T_RATE])
     if result[T_RATE] > RATE_MAX:
         result[T_COST] = NEVER
     t.trials += 1
@@ -73,8 +96,21 @@ def or_pcm(t, best):
 
 
 @kernel
-def try_intra(t, best, bound):
-    """Try all intra types if the SATD of Intra16x16 is at most `bound`; return the best slot."""
+def _left_for_luma(t, best, first):
+    """What the luma of another intra trial with the chroma of slot `first` must cost less than."""
+    if best < 0:
+        return np.int64(NEVER)
+    area = first * SAMPLES
+    ssd = ssd_8xn(t.source, CB, 8, t.samples, area + CB, 8, 8) + ssd_8xn(t.source, CR, 8, t.samples, area + CR, 8, 8)
+    return t.result[best, T_COST] - trial_cost(t, ssd, t.result[first, T_CHROMA_RATE])
+
+
+@kernel
+def try_intra(t, best, bound, settings):
+    """Try the intra types if the SATD of Intra16x16 is at most `bound`; return the best slot.
+
+    A trial ends where what it has cost so far leaves it no chance against the best one.
+    """
     if t.tools_off & _INTRA_IN_INTER and best >= 0:
         return np.int64(best)
     slot = free_slot(best, -1)
@@ -86,21 +122,27 @@ def try_intra(t, best, bound):
     try_16x16(t, slot, mode)
     finish_intra(t, slot, chroma_mode, -1)
     t.result[slot, T_RATE] += extra
-    first = slot
+    first, before = slot, best
     best = settle(t, slot, best)
+    if before >= 0 and 16 * t.result[first, T_COST] > settings.intra_trial_margin * t.result[before, T_COST]:
+        return best
     if t.transform_8x8 and not t.tools_off & _INTRA_8X8:
         slot = free_slot(best, first)
-        try_8x8(t, slot)
-        finish_intra(t, slot, chroma_mode, first)
-        t.result[slot, T_RATE] += extra
-        best = settle(t, slot, best)
+        if try_8x8(t, slot, _left_for_luma(t, best, first)):
+            finish_intra(t, slot, chroma_mode, first)
+            t.result[slot, T_RATE] += extra
+            best = settle(t, slot, best)
+        else:
+            t.trials += 1
     if t.tools_off & _INTRA_4X4:
         return np.int64(best)
     slot = free_slot(best, first)
-    if try_4x4(t, slot, np.int64(NEVER)):
+    if try_4x4(t, slot, np.int64(NEVER), _left_for_luma(t, best, first)):
         finish_intra(t, slot, chroma_mode, first)
         t.result[slot, T_RATE] += extra
         best = settle(t, slot, best)
+    else:
+        t.trials += 1
     return best
 
 
