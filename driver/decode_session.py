@@ -24,7 +24,7 @@ from driver.errors import BadJob, CapacityExceeded, EndOfStream, TryAgain, Unsup
 from driver.media.picture import Picture
 from driver.queue import Fence, Queue
 from driver.session import Session
-from driver.surfaces import PooledSurface, Span, download
+from driver.surfaces import Allocator, PooledSurface, Span, download
 
 # Decode jobs that may be under way: enough to keep a core busy, far from filling the queue's ring.
 JOBS_MOST = 24
@@ -411,6 +411,11 @@ class DecodeSession(Session):
             picture.release()
 
     # -- surfaces back --------------------------------------------------------------------------------------------
+
+    @property
+    def allocator(self) -> Allocator:
+        """Of the device memory that its pictures are in."""
+        return self.device.allocator
 
     def give_back(self, returned: DecodedPicture) -> None:
         """Nobody holds the picture any more (called by the last `release()`, on any thread)."""

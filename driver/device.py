@@ -50,6 +50,7 @@ DEADLINE_US = 60_000_000
 # Resets in a row, without a single completion between them, after which a device counts as lost.
 RESETS_IN_A_ROW = 3
 OPEN_ATTEMPTS = 4
+MAX_SURFACE_PX, MAX_SURFACES = 8192, 4096  # of a pool that `Device.surfaces` gives out
 RECOVERIES = ("rerun", "fail", "none")
 
 
@@ -310,6 +311,7 @@ class Device:
         """Return queue `number`, enabled at first use."""
         with self.lock:
             self._check_open()
+            self._check_queue(number)
             if number not in self.queues:
                 self.queues[number] = Queue(self, number, self._priorities.get(number, 0))
             found = self.queues[number]
@@ -319,6 +321,11 @@ class Device:
                 except DeviceLost as error:
                     self._recover(error)  # which enables all queues
             return found
+
+    def _check_queue(self, number: int) -> None:
+        most = self.capabilities.queues - 1
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= most:
+            raise InvalidConfig(f"queue {number!r} is not one of 0..{most}", option="queue", value=number)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -333,6 +340,7 @@ class Device:
 
     def set_priority(self, queue: int, priority: int) -> None:
         """Give a queue a priority, 0 (the default) to 3; before its first session is opened."""
+        self._check_queue(queue)
         if not 0 <= priority <= 3:
             raise InvalidConfig(f"option priority: {priority} is outside 0..3")
         if queue in self.queues:
@@ -473,6 +481,8 @@ class Device:
         """Return a session that decodes one H.264 stream; `extradata` is the container's (avcC, or parameter sets)."""
         from driver.decode_session import DecodeSession
 
+        if extradata is not None and not isinstance(extradata, bytes | bytearray | memoryview):
+            raise InvalidConfig(f"extradata: {type(extradata).__name__}, must be bytes", option="extradata")
         return DecodeSession(self, extradata, **options)
 
     def open_scaler(self, config: "ScalerConfig") -> "ScaleSession":
@@ -504,6 +514,13 @@ class Device:
         `with pool.acquire() as surface:` then `surface.upload(picture)`, `session.send_frame(surface)`.
         """
         self._check_open()
+        for name, value, low, high in (("width", width, 2, MAX_SURFACE_PX), ("height", height, 2, MAX_SURFACE_PX),
+                                       ("count", count, 1, MAX_SURFACES)):  # fmt: skip
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise InvalidConfig(f"{name}: {value!r} is not a whole number", option=name, value=value)
+            if not low <= value <= high or (name != "count" and value % 2):
+                even = "" if name == "count" else ", even"
+                raise InvalidConfig(f"{name}: {value} is outside {low}..{high}{even}", option=name, value=value)
         return SurfacePool(self.allocator, width, height, count, "picture", self.backend)
 
     def register_session(self, session: Any) -> None:

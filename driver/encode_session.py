@@ -28,7 +28,7 @@ from driver.options import EncoderConfig
 from driver.quality import QualityMeter
 from driver.queue import Fence, Queue
 from driver.scene_cut import SceneCut
-from driver.session import Session, check_limits
+from driver.session import Session, check_limits, check_type
 from driver.stream import parameter_sets, vui_parameters
 from driver.surfaces import PooledSurface, Span, Uploader, download
 
@@ -109,6 +109,7 @@ class EncodeSession(Session):
 
         `keep_reconstruction`: every packet's reconstruction is downloaded too (`reconstructions`).
         """
+        check_type("config", config, EncoderConfig)
         check_limits(device, config.width, config.height)
         self._vui = vui_parameters(config)
         self._header = parameter_sets(config, self._vui)
@@ -280,6 +281,10 @@ class EncodeSession(Session):
         self._check_open()
         if self._draining:
             raise EndOfStream("the session is draining: no picture after send_frame(None)")
+        check_type("surface", surface, PooledSurface)
+        check_type("pts", pts, int)
+        if not surface.is_of(self.device.allocator):
+            raise InvalidConfig("surface: it is on another device", option="surface")
         if (surface.width, surface.height) != (self.config.width, self.config.height):
             raise InvalidConfig(
                 f"a surface of {surface.width}x{surface.height} in a session of {self.config.width}x"

@@ -480,13 +480,23 @@ class EncoderConfig(_Config):
         return config
 
 
+def _sizes(value: Any) -> tuple[tuple[int, int], ...]:
+    """Pairs of width and height."""
+    found = []
+    for size in value:
+        if isinstance(size, str) or len(size) != 2:
+            raise ValueError(f"{size!r} is not a width and a height")
+        found.append((parse_integer(size[0]), parse_integer(size[1])))
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class ScalerConfig(_Config):
     """One scale session: a picture size in, one or several out."""
 
     width: int = option(low=MIN_SIDE_PX, high=2 * MAX_SIDE_PX, unit="luma samples", text="width in")
     height: int = option(low=MIN_SIDE_PX, high=2 * MAX_SIDE_PX, unit="luma samples", text="height in")
-    sizes: tuple[tuple[int, int], ...] = option(parse=tuple, text="sizes out")
+    sizes: tuple[tuple[int, int], ...] = option(parse=_sizes, text="sizes out")
     queue_depth: int = option(4, names=("async_depth",), low=1, high=16, unit="pictures", text="pictures in flight")
 
     def __post_init__(self) -> None:

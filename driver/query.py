@@ -9,6 +9,7 @@ from asic_model.memory.surface import surface
 from driver.borrowed_options import translated
 from driver.errors import CapacityExceeded, InvalidConfig, TasicError, UnsupportedInput
 from driver.options import EncoderConfig
+from driver.session import check_type
 
 if TYPE_CHECKING:
     from driver.device import Device
@@ -138,6 +139,7 @@ def open_best(
     from driver.device import Device
     from driver.enumeration import served_devices
 
+    check_type("config", config, EncoderConfig)
     if policy not in POLICIES:
         raise InvalidConfig(f"option policy: {policy!r} is not one of {', '.join(POLICIES)}", option="policy")
     wanted = list(devices) if devices is not None else [info.name for info in served_devices()] or ["model:vcu"]

@@ -16,7 +16,7 @@ from driver.errors import TryAgain
 from driver.media.picture import Picture, as_picture
 from driver.options import ScalerConfig
 from driver.queue import Fence, Queue
-from driver.session import Session, check_limits
+from driver.session import Session, check_limits, check_type
 from driver.surfaces import PooledSurface, Uploader, download
 
 MAX_SCALE_OUTPUTS = 4
@@ -27,6 +27,7 @@ class ScaleSession(Session):
     """Pictures in, the same pictures at other sizes out, in order."""
 
     def __init__(self, device: Device, config: ScalerConfig, *, queue: Queue | None = None) -> None:
+        check_type("config", config, ScalerConfig)
         check_limits(device, config.width, config.height)
         super().__init__(device, queue)
         self.config = config

@@ -10,13 +10,13 @@ encode_session.py, scale_session.py, decode_session.py; transcode.py puts them t
 import contextlib
 import enum
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from asic_model.descriptors import (
     Kind,
 )
 from driver.device import Device
-from driver.errors import DeviceLost, SessionClosed, TasicError, UnsupportedInput
+from driver.errors import DeviceLost, InvalidConfig, SessionClosed, TasicError, UnsupportedInput
 from driver.notify import Bell
 from driver.queue import Queue, failure
 from driver.surfaces import Span, SurfacePool
@@ -211,6 +211,12 @@ class Session:
             # the first error is what the user must see; after an interrupt the device's own end cleans up
             with contextlib.suppress(Exception):
                 self.close()
+
+
+def check_type(name: str, value: Any, kind: type) -> None:
+    """Raise InvalidConfig for an argument that is something else."""
+    if not isinstance(value, kind):
+        raise InvalidConfig(f"{name}: {type(value).__name__}, must be {kind.__name__}", option=name, value=value)
 
 
 def check_limits(device: Device, width: int, height: int) -> None:

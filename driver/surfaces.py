@@ -13,7 +13,7 @@ import numpy as np
 from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, Surface, surface
 from driver.backends import Backend
 from driver.errors import CapacityExceeded, TryAgain
-from driver.media.picture import Picture
+from driver.media.picture import Picture, as_picture
 
 
 @dataclass(frozen=True, order=True)
@@ -70,6 +70,9 @@ class Allocator:
 class SurfaceOwner(Protocol):
     """Where a surface goes back to when nobody holds it any more."""
 
+    @property
+    def allocator(self) -> "Allocator": ...
+
     def give_back(self, returned: Any) -> None: ...
 
 
@@ -105,11 +108,17 @@ class PooledSurface:
     def __exit__(self, *_error: object) -> None:
         self.release()
 
-    def upload(self, picture: Picture) -> None:
-        """Copy a picture of the surface's size from the host; only while no job uses the surface."""
+    def is_of(self, allocator: "Allocator") -> bool:
+        """Whether it is in the device memory that `allocator` gives out."""
+        return self._pool.allocator is allocator
+
+    def upload(self, picture: Any) -> None:
+        """Copy a picture of the surface's size from the host, as sessions take them (driver/media/picture.py); only
+        while no job uses the surface."""
         backend = getattr(self._pool, "backend", None)
         if backend is None:
             raise ValueError("this surface belongs to a session")
+        picture = as_picture(picture, self.layout.width, self.layout.height, 0, Fraction(25))
         Uploader(self.layout.width, self.layout.height).upload(backend, self.layout, picture)
 
     def download(self, pts: int = 0, duration: int = 1, time_base: Fraction = Fraction(1, 25)) -> Picture:
@@ -141,7 +150,7 @@ class SurfacePool:
         self.what = what
         self.backend = backend
         self.count = count
-        self._allocator = allocator
+        self.allocator = allocator
         self._spans: list[Span] = []
         self._idle: deque[PooledSurface] = deque()
         size = surface(width, height).size_bytes
@@ -177,7 +186,7 @@ class SurfacePool:
         self.close()
 
     def close(self) -> None:
-        self._allocator.release(self._spans)
+        self.allocator.release(self._spans)
         self._spans = []
         self._idle.clear()
 

@@ -1,7 +1,7 @@
 """One decoded stream, several coded ones: each picture goes over the host link once, whatever the number of rungs."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -13,10 +13,10 @@ from driver.encode_session import EncodeSession
 from driver.errors import EndOfStream, InvalidConfig, TryAgain, UnsupportedInput
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
-from driver.options import EncoderConfig, PlannedRung
+from driver.options import MAX_RUNGS, EncoderConfig, PlannedRung, ScalerConfig
 from driver.scale_session import LadderScaler, scaled_aspect
 from driver.scene_cut import SceneCut
-from driver.session import Session, check_limits
+from driver.session import Session, check_limits, check_type
 from driver.surfaces import PooledSurface, SurfacePool, Uploader
 
 
@@ -31,7 +31,16 @@ class TranscodeSession(Session):
         and bit rates come from the rungs. `decode`: the chip decodes too (`decoder`; pictures come by `send_decoded`,
         none is uploaded); `extradata` is the container's.
         """
+        check_type("config", config, EncoderConfig)
+        check_type("rungs", rungs, Sequence)
+        if not 1 <= len(rungs) <= MAX_RUNGS:
+            raise InvalidConfig(f"rungs: {len(rungs)}, must be 1..{MAX_RUNGS}", option="rungs")
+        for rung in rungs:
+            check_type("rungs", rung, PlannedRung)
         check_limits(device, width, height)
+        scaled = tuple((rung.width, rung.height) for rung in rungs if (rung.width, rung.height) != (width, height))
+        if scaled:
+            ScalerConfig(width=width, height=height, sizes=scaled)  # refuses what the scaler cannot do
         super().__init__(device)
         self.config, self.rungs = config, rungs
         self.width, self.height = size = (width, height)

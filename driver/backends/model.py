@@ -57,6 +57,8 @@ class ModelBackend:
         _check_whole("seed", seed, 0, (1 << 64) - 1)
         if host_threads is not None:
             _check_whole("host_threads", host_threads, 1, 256)
+        if changes is not None and not isinstance(changes, Mapping):
+            raise InvalidConfig(f"option changes: {changes!r} is no mapping from fields to values", option="changes")
         self.config = load(chip, changes)
         plan = _plan(faults)
         from asic_model.chip import Chip

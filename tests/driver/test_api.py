@@ -1,15 +1,17 @@
 """The driver's other calls: query, best device, surfaces that stay, select, telemetry, log, limits, features."""
 
 import select
+from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from asic_model.registers import map as regs
 from driver.device import Device
 from driver.errors import CapacityExceeded, FirmwareVersionMismatch, InvalidConfig, LinkDown, SessionClosed, TryAgain
 from driver.media.picture import blank_picture
-from driver.options import EncoderConfig
+from driver.options import EncoderConfig, PlannedRung, ScalerConfig
 from driver.query import open_best
 from driver.session import State
 from driver.telemetry import utilization
@@ -254,3 +256,55 @@ def test_nothing_reads_the_log_of_a_device_that_is_gone() -> None:
     with pytest.raises(LinkDown), Device.open("null:tiny") as device:
         device.inject(kind="removal")
         device.dump_firmware_log()
+
+
+def _wrong_arguments() -> list[tuple[str, Callable[[Device], object]]]:
+    rung = PlannedRung("a", 64, 48, None)
+    config = EncoderConfig(width=64, height=48)
+    return [
+        ("width: 0 is outside 2..8192, even", lambda d: d.surfaces(0, 64)),
+        ("height: 63 is outside 2..8192, even", lambda d: d.surfaces(64, 63)),
+        ("count: -1 is outside 1..4096", lambda d: d.surfaces(64, 64, -1)),
+        ("width: 'a' is not a whole number", lambda d: d.surfaces("a", 64)),  # type: ignore[arg-type]
+        ("queue 4 is not one of 0..3", lambda d: d.queue(4)),
+        ("queue -1 is not one of 0..3", lambda d: d.set_priority(-1, 0)),
+        ("config: NoneType, must be EncoderConfig", lambda d: d.open_encoder(None)),  # type: ignore[arg-type]
+        ("config: dict, must be ScalerConfig", lambda d: d.open_scaler({})),  # type: ignore[arg-type]
+        ("config: NoneType, must be EncoderConfig", lambda _: open_best(None)),  # type: ignore[arg-type]
+        ("extradata: int, must be bytes", lambda d: d.open_decoder(5)),  # type: ignore[arg-type]
+        ("rungs: 0, must be 1..8", lambda d: d.open_transcoder(config, [], width=64, height=48)),
+        ("rungs: 9, must be 1..8", lambda d: d.open_transcoder(config, [rung] * 9, width=64, height=48)),
+        (
+            "width 64 to 640 is not possible",
+            lambda d: d.open_transcoder(config, [PlannedRung("b", 640, 480, None)], width=64, height=48),
+        ),
+        ("option sizes: 'a' is not a width", lambda _: ScalerConfig(width=64, height=48, sizes="ab")),  # type: ignore[arg-type]
+    ]
+
+
+@pytest.mark.parametrize(("words", "call"), _wrong_arguments())
+def test_arguments_that_make_no_sense_are_refused_by_name(words: str, call: Callable[[Device], object]) -> None:
+    with Device.open("null:tiny") as device:
+        free = device.allocator.free_bytes
+        with pytest.raises(InvalidConfig) as caught:
+            call(device)
+        assert words in str(caught.value)
+        assert device.allocator.free_bytes == free
+        assert not device.sessions
+
+
+def test_surfaces_of_another_device_are_refused() -> None:
+    config = EncoderConfig(width=64, height=48)
+    with (
+        Device.open("null:tiny") as mine,
+        Device.open("null:tiny") as other,
+        other.surfaces(64, 48) as pool,
+        pool.acquire() as surface,
+        mine.open_encoder(config) as encoder,
+    ):
+        with pytest.raises(InvalidConfig, match="surface: it is on another device"):
+            encoder.send_surface(surface, 0)
+        with pytest.raises(InvalidConfig, match="a picture of 32x32 in a session of 64x48"):
+            surface.upload(blank_picture(32, 32))
+        surface.upload(np.zeros((72, 64), np.uint8))
+        assert encoder.in_flight == 0
