@@ -37,7 +37,7 @@ static bool any_set(const void *record, uint32_t from, uint32_t to)
 // Memory that commands of the queue may name: inside of its window, not in the firmware's part of it.
 static bool inside(const struct queue *queue, uint64_t address, uint64_t bytes)
 {
-    return address >= queue->window_area && address < queue->window_bytes && bytes <= queue->window_bytes - address;
+    return address >= queue->window_area && address <= queue->window_bytes && bytes <= queue->window_bytes - address;
 }
 
 static bool left_window; // an address of the block that is being judged is not in its window
