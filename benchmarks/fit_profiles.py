@@ -85,7 +85,7 @@ def encoded(clip: Path, preset: str, qp: int, b_frames: int, count: int, run: in
         yield Seen(
             "encode", "PBI"[fields["slice_type"]], preset, source.width, source.height, work,
             float(work["entropy_bits"].mean()), float(length.mean()) if length.size else 0.0, run, float(share.mean()),
-            float(share.std()), slowest(types, "encode", work),
+            float(share.std()), slowest(types, "encode", "PBI"[fields["slice_type"]], work),
         )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def decoded(clip: Path, count: int) -> Iterator[Seen]:
         inter = result.work["inter_prediction_partitions"].any()
         yield Seen(
             "decode", "P" if inter else "I", "", width, height, result.work, float(result.work["parse_bits"].mean()),
-            0.0, 0, 0.0, 0.0, slowest(types, "decode", result.work),
+            0.0, 0, 0.0, 0.0, slowest(types, "decode", "P", result.work),
         )  # fmt: skip
 
 
@@ -228,7 +228,7 @@ def errors(pictures: list[Seen]) -> dict[str, dict[str, float]]:
                 seen.kind, seen.slice_type, across, down, bits=seen.bits, motion=seen.motion, effort=seen.effort,
                 seed=number,
             )  # fmt: skip
-            off.append(slowest(types, seen.kind, work) / seen.cycles - 1)
+            off.append(slowest(types, seen.kind, seen.slice_type, work) / seen.cycles - 1)
         mean = np.mean([seen.cycles for seen in mine])
         found[" ".join(key).strip()] = {
             "mean": round(float(np.mean(off)), 4), "spread": round(float(np.std(off)), 4),
@@ -237,8 +237,8 @@ def errors(pictures: list[Seen]) -> dict[str, dict[str, float]]:
     return found
 
 
-def slowest(types: Any, kind: str, work: np.ndarray) -> float:
-    """Mean cycles of the slowest stage, CABAC, deblocking on."""
+def slowest(types: Any, kind: str, slice_type: str, work: np.ndarray) -> float:
+    """Mean cycles of the slowest stage of a picture of that type, CABAC, deblocking on."""
     if kind == "decode":
         from asic_model.cores.decode.account import stage_cycles as decode_cycles
 
@@ -246,7 +246,7 @@ def slowest(types: Any, kind: str, work: np.ndarray) -> float:
     from asic_model.cores.encode import EncodeJob
     from asic_model.cores.encode.account import stage_cycles as encode_cycles
 
-    job = EncodeJob(16, 16, 0, 0, 0, 0)
+    job = EncodeJob(16, 16, 0, 0, 0, 0, slice_type="PBI".index(slice_type))
     return float(encode_cycles(types[Kind.ENCODE].config, job, work).mean(axis=0).max())
 
 
