@@ -96,7 +96,9 @@ class Tool(IntFlag):
     BI_PREDICTION = 256  # other than direct
     DIRECT = 512  # B_Skip and direct
     SUB_PARTITIONS = 1024  # partitions below 8x8 in P pictures
-    TRIALS = 2048  # I pictures by rate and distortion of trials; else in one pass, by SATD and dead zone, as in RTL
+    # I pictures by rate and distortion of trials; else in one pass, by SATD and dead zone, as in RTL. P pictures of one
+    # reference likewise where SHAPES are left out too.
+    TRIALS = 2048
 
 
 class Kind(IntEnum):

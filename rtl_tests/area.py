@@ -51,7 +51,16 @@ DESIGNS = {
             source
             for source in BENCHES["encode_core"].sources
             if source.endswith("_pkg.sv")
-            or source.split("/")[0] in ("common", "transform", "intra_prediction", "mode_decision")
+            or source.split("/")[0]
+            in (
+                "common",
+                "transform",
+                "intra_prediction",
+                "motion_search",
+                "inter_prediction",
+                "fractional_search",
+                "mode_decision",
+            )
         ),
     ),
 }

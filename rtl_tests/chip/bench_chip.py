@@ -23,8 +23,8 @@ from driver.selftest import pattern, self_test
 from rtl_tests.accuracy import Record
 from rtl_tests.control.device import SimulatedDevice
 from rtl_tests.control.host_link import HostLink
-from rtl_tests.encode_core.bench_encode_core import IDLE, LIMIT_CYCLES_MB, Memory
 from rtl_tests.encode_core.job import job_word, refused_field
+from rtl_tests.encode_core.picture import IDLE, LIMIT_CYCLES_MB, Memory
 from rtl_tests.handshake import Bench, Sink, Source, rerun
 
 # Intra pictures decided in a single pass: what the RTL core does of the model's.

@@ -5,204 +5,25 @@ The model is `asic_model.cores.encode` on the `tiny` chip without trials; FFmpeg
 
 import os
 import time
-from collections import deque
 
 import cocotb
 import numpy as np
 
 from asic_model.codecs.h264 import macroblock as m
-from asic_model.codecs.h264.nal import parse_nal
-from asic_model.codecs.h264.parameter_sets import Pps, Sps
-from asic_model.codecs.h264.slice_header import parse_slice_header
-from asic_model.config import load_chip
-from asic_model.cores.encode import EncodeJob, run
 from asic_model.cores.encode.account import MODE_DECISION
-from asic_model.cores.encode.syntax import slice_parameters
-from asic_model.cores.fabric import Fabric
 from asic_model.cores.result import STATUS_OK, STATUS_OUTPUT_FULL
-from asic_model.descriptors import Tool
-from asic_model.memory.surface import surface
 from driver.selftest import pattern
 from rtl_tests import clips
 from rtl_tests.accuracy import Record
-from rtl_tests.encode_core.job import job_word, refused_field
+from rtl_tests.encode_core.job import job_word
+from rtl_tests.encode_core.picture import IDLE, LIMIT_CYCLES_MB, Memory, Picture, compare
 from rtl_tests.handshake import Bench, Sink, Source, rerun
 from tests.cores import encoding
-from tests.engines.test_entropy import first_difference
-from tests.oracle.slice_data import Slice, parse_slice_data
 
-PAGE = 4096
-PERIOD_PS = 10**6 // 200  # of `tiny`'s cores
-PLANES = ("Y", "Cb", "Cr")
 CODERS = ("CAVLC", "CABAC")
-IDLE = ("job_valid_i", "done_ready_i", "read_ready_i", "read_data_valid_i", "write_ready_i")
-LIMIT_CYCLES_MB = 20000
-
-
-class Memory:
-    """Device memory behind the core's ports: a word a cycle each way, reads come back in order after `latency` cycles.
-
-    latency : (least, most) cycles; pause : share of the cycles in which the ports take nothing
-    """
-
-    def __init__(self, dut, data, latency=(1, 1), pause=0.0):
-        self.dut, self.data, self.latency, self.pause = dut, data, latency, pause
-        self.words = data[: data.size // 8 * 8].view("<u8")
-        self.pending = deque()
-        self.cycle = 0
-        self.reads = self.writes = 0
-        self.answering = False
-        self.ready = [True, True]
-        dut.read_ready_i.value = dut.write_ready_i.value = 1
-
-    def drive(self, rng):
-        dut = self.dut
-        if self.pause:
-            for side, port in enumerate((dut.read_ready_i, dut.write_ready_i)):
-                ready = bool(rng.random() >= self.pause)
-                if ready != self.ready[side]:
-                    self.ready[side] = ready
-                    port.value = int(ready)
-        if self.pending and self.pending[0][0] <= self.cycle:
-            dut.read_data_i.value = self.pending.popleft()[1]
-            if not self.answering:
-                dut.read_data_valid_i.value = 1
-                self.answering = True
-        elif self.answering:
-            dut.read_data_valid_i.value = 0
-            self.answering = False
-        self.wait = int(rng.integers(self.latency[0], self.latency[1] + 1)) if self.latency[1] > 1 else 1
-
-    def sample(self, cycle):
-        dut = self.dut
-        if self.ready[0] and int(dut.read_valid_o.value):
-            address = int(dut.read_address_o.value)
-            assert address % 8 == 0, f"read of {address:#x}; {rerun()}"
-            self.pending.append((self.cycle + self.wait, int(self.words[address // 8])))
-            self.reads += 1
-        if self.ready[1] and int(dut.write_valid_o.value):
-            address, strobe = int(dut.write_address_o.value), int(dut.write_strobe_o.value)
-            assert address % 8 == 0, f"write to {address:#x}; {rerun()}"
-            word = int(dut.write_data_o.value).to_bytes(8, "little")
-            for byte in range(8):
-                if strobe >> byte & 1:
-                    self.data[address + byte] = word[byte]
-            self.writes += 1
-        self.cycle += 1
-
-
-class Picture:
-    """A source picture in memory, its job, and what the model makes of it."""
-
-    def __init__(self, planes, **fields):
-        height, width = planes[0].shape
-        coded = surface(-(-width // 16) * 16, -(-height // 16) * 16)
-        source = PAGE
-        recon = source + -(-surface(width, height).size_bytes // PAGE) * PAGE
-        out = recon + -(-coded.size_bytes // PAGE) * PAGE
-        capacity = fields.pop("out_capacity", coded.width * coded.height * 4 + 4096)
-        motion = out + -(-capacity // PAGE) * PAGE
-        fields["motion_out_address"] = motion if fields.pop("motion", 0) else 0
-        self.job = EncodeJob(
-            width=width, height=height, src_address=source, recon_address=recon, out_address=out, out_capacity=capacity,
-            tools_off=int(Tool.TRIALS), **fields,
-        )  # fmt: skip
-        assert refused_field(self.job) is None, refused_field(self.job)
-        self.memory = np.zeros(motion + -(-self.macroblocks * 32 // PAGE) * PAGE + PAGE, np.uint8)
-        for view, plane in zip(encoding.planes(self.memory, self.job.source, width, height), planes, strict=True):
-            view[:] = plane
-        self.expected = self.memory.copy()
-        recordings = []
-        self.result = run(self.expected, self.job, load_chip("tiny").encode.core, recordings)
-        self.mbs = recordings[0].mbs
-
-    @property
-    def model_cycles(self):
-        """Cycles of the whole picture on the `tiny` chip: the stages' laws through its pipeline and its memory."""
-        fabric = Fabric(load_chip("tiny"))
-        fabric.start(0, self.result, 0)
-        while not (ends := fabric.advance(1 << 60)):
-            pass
-        return ends[0][1] // PERIOD_PS
-
-    @property
-    def macroblocks(self):
-        return self.job.mb_width * self.job.mb_height
-
-    def reconstruction(self, memory):
-        return encoding.planes(memory, self.job.reconstruction, self.job.coded_width, self.job.coded_height)
-
-    @property
-    def parameter_sets(self):
-        job = self.job
-        sps = Sps(
-            profile_idc=77, level_idc=51, max_num_ref_frames=1,
-            log2_max_frame_num_minus4=job.log2_max_frame_num - 4, pic_order_cnt_type=0 if job.log2_max_poc_lsb else 2,
-            log2_max_pic_order_cnt_lsb_minus4=max(job.log2_max_poc_lsb - 4, 0),
-        )  # fmt: skip
-        sps.set_size(job.coded_width, job.coded_height)
-        pps = Pps(
-            entropy_coding_mode_flag=bool(job.entropy), deblocking_filter_control_present_flag=True,
-            chroma_qp_index_offset=job.chroma_qp_offset, second_chroma_qp_index_offset=job.chroma_qp_offset,
-        )  # fmt: skip
-        return sps, pps
-
-    def stream(self, memory, size):
-        """Annex B: parameter sets and the slice in `memory`."""
-        slice_bytes = memory[self.job.out_address : self.job.out_address + size].tobytes()
-        return b"".join(encoding.START_CODE + part.to_nal() for part in self.parameter_sets) + slice_bytes
-
-    def first_field(self, memory, size):
-        """What the slice in `memory` says first that is not the model's decision: macroblock, field, both values.
-
-        Read by the oracle; empty where it cannot be read to its end.
-        """
-        sps, pps = self.parameter_sets
-        job, begin = self.job, self.job.out_address + len(encoding.START_CODE)
-        try:
-            unit = parse_nal(memory[begin : self.job.out_address + size].tobytes())
-            header = parse_slice_header(unit.rbsp, unit.nal_unit_type, unit.nal_ref_idc, {0: sps}, {0: pps})
-            place = Slice(job.mb_width, 0, 2, 26 + header.slice_qp_delta, bool(job.entropy), mb_limit=self.macroblocks)
-            parsed, _ = parse_slice_data(unit.rbsp, header.header_bits, place)
-        except (ValueError, AssertionError, LookupError):
-            return ""
-        told = (
-            first_difference(self.mbs, slice_parameters(job, 0, self.macroblocks), *found) for found in parsed.items()
-        )
-        return next(filter(None, told), "")
-
-
-def compare(picture, found, size, what):
-    """Assert that memory is the model's byte for byte; say where the first difference is."""
-    job, expected = picture.job, picture.expected
-    begin = job.out_address
-    ours, theirs = found[begin : begin + job.out_capacity], expected[begin : begin + job.out_capacity]
-    if not np.array_equal(ours, theirs):
-        at = int(np.argmax(ours != theirs))
-        bits = np.cumsum(picture.result.work["entropy_bits"].astype(np.int64))
-        mb = min(int(np.searchsorted(bits, 8 * max(0, at - 16))), picture.macroblocks - 1)
-        field = picture.first_field(found, size) or f"about macroblock {mb}"
-        raise AssertionError(
-            f"{what}: {field}; byte {at} of the slice: RTL {ours[at]:#x}, model {theirs[at]:#x}; {rerun()}"
-        )
-    for name, ours, theirs in zip(PLANES, picture.reconstruction(found), picture.reconstruction(expected), strict=True):
-        if not np.array_equal(ours, theirs):
-            per = 16 if name == "Y" else 8
-            wrong = np.argwhere(ours != theirs)
-            order = wrong[:, 0] // per * job.mb_width + wrong[:, 1] // per
-            y, x = wrong[np.argmin(order)]
-            raise AssertionError(
-                f"{what}: macroblock ({x // per}, {y // per}), reconstruction of {name}, sample ({x % per}, "
-                f"{y % per}): RTL {ours[y, x]}, model {theirs[y, x]}; {rerun()}"
-            )
-    assert size == picture.result.output_bytes, f"{what}: {size} bytes, model {picture.result.output_bytes}; {rerun()}"
-    stray = np.flatnonzero(found != expected)
-    if stray.size:
-        at = int(stray[0])
-        raise AssertionError(
-            f"{what}: byte {at:#x}, neither stream nor reconstruction: RTL {found[at]:#x}, model {expected[at]:#x}; "
-            f"{rerun()}"
-        )
+P_TYPES = {"P_SKIP": m.P_SKIP, "INTER_16X16": m.INTER_16X16, "I_4X4": m.I_4X4, "I_16X16": m.I_16X16}
+STORE_HIDDEN_MBS = 4  # a row of w macroblocks reads 106 * (w + 6) + 102 * w words; at 4 that is 1468 cycles of 1680
+BOUND_P = 16  # cycles of a P macroblock beside its law: 8 of motion_search, 6 of fractional_search, and 2
 
 
 class TB(Bench):
@@ -224,7 +45,7 @@ class TB(Bench):
         assert status == picture.result.status == STATUS_OK, f"{what}: status {status}; {rerun()}"
         compare(picture, memory.data, size, what)
         stream = picture.stream(memory.data, size)
-        encoding.check_against_ffmpeg(stream, [picture.reconstruction(memory.data)], what)
+        encoding.check_against_ffmpeg(stream, picture.reconstructions(memory.data), what)
         return cycles, ends
 
 
@@ -466,4 +287,201 @@ async def noise_beside_flat(dut):
         held += account(dut, record, picture, ends)
         total(dut, record, picture, cycles, f"self-test picture {number}")
     assert held, "no macroblock waited for a bank"
+    record.write()
+
+
+def sequence(planes, **fields):
+    """An I picture and P pictures, each of which refers to the one before."""
+    pictures = [Picture(planes[0], **fields)]
+    for number in range(1, len(planes)):
+        pictures.append(Picture(planes[number], pictures[-1], frame_num=number, poc_lsb=0, **fields))
+    return pictures
+
+
+def zoomed(plane, scale, ahead):
+    """The plane between its samples, from `ahead` (rows, columns) on in steps of `scale`: motion of all fractions."""
+    found = plane.astype(float)
+    for axis in (0, 1):
+        places = np.clip(np.arange(plane.shape[axis]) * scale + ahead[axis], 0, plane.shape[axis] - 1)
+        before = np.minimum(places.astype(int), plane.shape[axis] - 2)
+        share = (places - before)[:, None] if axis == 0 else places - before
+        found = (1 - share) * found.take(before, axis) + share * found.take(before + 1, axis)
+    return np.round(found).astype(np.uint8)
+
+
+def new_p_record(test):
+    record = Record("encode_core", test)
+    record.bins("mb_type", tuple(P_TYPES))
+    record.bins("beside it", ("inter left, intra above", "intra left, inter above", "intra both", "inter both"))
+    record.bins("fraction", [(y, x) for y in range(4) for x in range(4)])
+    record.bins("beyond the edge", ("left", "right", "above", "below"))
+    record.bins("cbp_chroma", range(3))
+    record.bins("cbp_luma", ("none", "some", "all"))
+    record.bins("coder", CODERS)
+    record.bins("cabac_init_idc", range(3))
+    record.bins("motion", ("none", "out", "both"))
+    record.bins("skip vector", ("zero", "other"))
+    return record
+
+
+def cover_p(record, picture):
+    job, mbs = picture.job, picture.mbs
+    for mb in range(picture.macroblocks):
+        skip = mbs.mb_type[mb] == m.P_SKIP
+        record.hit("mb_type", next(name for name, kind in P_TYPES.items() if kind == mbs.mb_type[mb]))
+        if mbs.mb_type[mb] <= m.I_16X16:
+            continue
+        if mb % job.mb_width and mb >= job.mb_width:
+            left, up = mbs.mb_type[mb - 1] <= m.I_16X16, mbs.mb_type[mb - job.mb_width] <= m.I_16X16
+            beside = ("inter both", "inter left, intra above", "intra left, inter above", "intra both")
+            record.hit("beside it", beside[2 * left + up])
+        x, y = (int(value) for value in mbs.mv[mb, 0, 0])
+        record.hit("fraction", (y & 3, x & 3))
+        left, top = 64 * (mb % job.mb_width) + x, 64 * (mb // job.mb_width) + y
+        for name, beyond in (
+            ("left", left < 0), ("right", left > 64 * (job.mb_width - 1)),
+            ("above", top < 0), ("below", top > 64 * (job.mb_height - 1)),
+        ):  # fmt: skip
+            if beyond:
+                record.hit("beyond the edge", name)
+        if skip:
+            record.hit("skip vector", "other" if x or y else "zero")
+            continue
+        record.hit("cbp_chroma", int(mbs.cbp[mb]) >> 4)
+        luma = int(mbs.cbp[mb]) & 15
+        record.hit("cbp_luma", "none" if luma == 0 else "all" if luma == 15 else "some")
+    record.hit("coder", CODERS[job.entropy])
+    if job.entropy:
+        record.hit("cabac_init_idc", job.cabac_init_idc)
+    given, wanted = job.motion_in_address != 0, job.motion_out_address != 0
+    record.hit("motion", "both" if given else "out" if wanted else "none")
+
+
+def account_p(dut, record, picture, ends):
+    """The law of a P macroblock, within BOUND_P cycles, wherever its successor does not wait for a free bank.
+
+    Not in narrow pictures, whose rows read more than fits into their time."""
+    if picture.job.mb_width < STORE_HIDDEN_MBS:
+        return
+    decided, coded = ends
+    banks = int(dut.BANKS.value)
+    law = picture.result.cycles[:, MODE_DECISION]
+    for mb in range(1, picture.macroblocks):
+        if mb < banks or coded[mb - banks] <= decided[mb - 1]:
+            rtl = decided[mb] - decided[mb - 1]
+            record.cycles(model=int(law[mb]), rtl=rtl)
+            x, y = mb % picture.job.mb_width, mb // picture.job.mb_width
+            assert abs(rtl - law[mb]) <= BOUND_P, f"P macroblock ({x}, {y}): {rtl} cycles, law {law[mb]}; {rerun()}"
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def p_directed(dut):
+    """A picture that stands still, and one that moves by whole samples.
+
+    The flat picture leaves no residual: every macroblock is P_Skip, with CAVLC two bytes of slice data at most. The
+    other one has been moved three samples to the right and two down: away from the edges its vector is (-12, -8).
+    """
+    tb = TB(dut)
+    await tb.start()
+    for entropy in (0, 1):
+        flat = encoding.flat(48, 32, 1)[0]
+        _, second = sequence([flat, flat], qp=27, entropy=entropy)
+        await tb.encode(second, f"flat, {CODERS[entropy]}")
+        assert (second.mbs.mb_type == m.P_SKIP).all()
+        assert second.result.output_bytes <= 4 + 1 + 4 + 2  # start code, NAL header, slice header, data
+        still = encoding.natural(96, 80, 1, seed=8)[0]
+        moved = tuple(
+            np.roll(plane, shift, (0, 1)) for plane, shift in zip(still, ((2, 3), (1, 1), (1, 1)), strict=True)
+        )
+        _, second = sequence([still, moved], qp=20, entropy=entropy)
+        await tb.encode(second, f"moved, {CODERS[entropy]}")
+        inner = second.mbs.mv.reshape(5, 6, 2, 16, 2)[1:-1, 1:-1, 0, 0]
+        assert (inner == (-12, -8)).all(), inner
+
+
+@cocotb.test(timeout_time=100, timeout_unit="ms")
+async def p_random(dut):
+    """Sequences of random content, sizes, QPs, filters, motion records; the law holds for every macroblock."""
+    tb = TB(dut)
+    await tb.start()
+    record = new_p_record("p_random")
+    for number in range(12):
+        rng = tb.rng
+        width, height = 2 * int(rng.integers(8, 41)), 2 * int(rng.integers(8, 33))
+        if number % 4 < 2:
+            width, height = 112, 80
+        kind = ("natural", "natural", "screen", "noise")[number % 4]
+        planes = encoding.CONTENT[kind](width, height, 3, seed=int(rng.integers(1 << 30)))
+        if number % 4 == 0:
+            scale, ahead = rng.uniform(0.94, 0.99), rng.uniform(-2, 4, 2)
+            planes[2] = tuple(
+                zoomed(plane, scale, ahead if plane.shape[0] == height else ahead / 2) for plane in planes[1]
+            )
+        if number % 4 == 1:  # jumps about, also beyond the edges, and every fourth macroblock is another picture's
+            by = rng.integers(-15, 16, 2)
+            planes[2] = tuple(
+                np.roll(plane, by if plane.shape[0] == height else by // 2, (0, 1)) for plane in planes[1]
+            )
+            for y in range(0, height - 15, 16):
+                for x in range(0, width - 15, 16):
+                    if rng.integers(4) == 0:
+                        planes[2][0][y : y + 16, x : x + 16] = rng.integers(256)
+        if number % 4 == 2:  # stands still
+            planes[2] = planes[1]
+        pictures = sequence(
+            planes, qp=int(rng.integers(12, 45)), entropy=number % 2, chroma_qp_offset=int(rng.integers(-12, 13)),
+            deblock_disable=int(rng.integers(4) == 0), deblock_alpha=int(rng.integers(-6, 7)),
+            deblock_beta=int(rng.integers(-6, 7)), nal_ref_idc=int(rng.integers(1, 4)),
+            cabac_init_idc=number // 2 % 3, intra=number % 5 > 0, motion=int(rng.integers(2)),
+            motion_in=int(rng.integers(2)),
+        )  # fmt: skip
+        for picture in pictures[1:]:
+            _, ends = await tb.encode(picture, f"sequence {number}, {kind}, {CODERS[picture.job.entropy]}")
+            account_p(dut, record, picture, ends)
+            cover_p(record, picture)
+    dut._log.info(f"law - RTL cycles: {sorted(record.errors.items())}")
+    assert not record.open_bins(), f"bins never hit: {record.open_bins()}; {rerun()}"
+    record.write()
+
+
+@cocotb.test(timeout_time=100, timeout_unit="ms")
+async def p_latency_and_pressure(dut):
+    """The same bytes when reads take up to 200 cycles and every port refuses; within 5 % of the model's total where the
+    memory is as fast as a chip's. A P picture and an I picture may follow each other in any order."""
+    tb = TB(dut)
+    await tb.start()
+    record = Record("encode_core", "p_latency_and_pressure")
+    first, second, third = sequence(encoding.natural(64, 48, 3, seed=2), qp=27, motion=1, motion_in=1)
+    for picture, latency, pause in (
+        (second, (1, 200), 0.0), (first, (1, 1), 0.7), (third, (1, 1), 0.7), (second, (20, 120), 0.5),
+    ):  # fmt: skip
+        await tb.encode(picture, f"latency {latency}, pause {pause}", latency, pause)
+    for entropy in (1, 0):
+        planes = encoding.natural(112, 96, 2, seed=int(tb.rng.integers(1 << 30)))
+        picture = sequence(planes, qp=27, entropy=entropy)[1]
+        cycles, _ = await tb.encode(picture, "natural", (10, 60), 0.1)
+        total(dut, record, picture, cycles, f"P, 112x96, {CODERS[entropy]}, latency 10 to 60")
+    record.write()
+
+
+@cocotb.test(timeout_time=200, timeout_unit="ms")
+async def p_clip(dut):
+    """A clip's P pictures: one of 96x80 samples by default, three QCIF ones of both coders at several QPs where
+    TASIC_RTL_DEEP is set."""
+    tb = TB(dut)
+    await tb.start()
+    record = Record("encode_core", "p_clip")
+    deep = bool(os.environ.get("TASIC_RTL_DEEP"))
+    for entropy in (1, 0) if deep else (1,):
+        for qp in (27, 20, 37) if deep else (27,):
+            planes = list(clips.pictures(4 if deep else 2))
+            if not deep:
+                planes = [(y[:80, :96], cb[:40, :48], cr[:40, :48]) for y, cb, cr in planes]
+            for picture in sequence(planes, qp=qp, entropy=entropy, motion=1, motion_in=1)[1:]:
+                what = f"{clips.source_name()}, P, {picture.job.width}x{picture.job.height}, {CODERS[entropy]}, QP {qp}"
+                cycles, ends = await tb.encode(picture, what)
+                account_p(dut, record, picture, ends)
+                total(dut, record, picture, cycles, what)
+                kinds = {name: int((picture.mbs.mb_type == kind).sum()) for name, kind in P_TYPES.items()}
+                dut._log.info(f"{what}: {cycles / picture.macroblocks:.0f} cycles a macroblock, {kinds}")
     record.write()

@@ -7,7 +7,7 @@ import sys
 
 from asic_model.engines.lagrangian import MOTION_LAMBDA
 from asic_model.engines.mode_decision.levels import LEVEL_MAX
-from asic_model.engines.mode_decision.single_pass import I16_AHEAD_BITS
+from asic_model.engines.mode_decision.single_pass import I16_AHEAD_BITS, INTRA_AHEAD_BITS
 from rtl_tests.constants import RTL, command_line, package, rom, scalar
 
 TARGET = RTL / "mode_decision" / "mode_decision_pkg.sv"
@@ -21,6 +21,7 @@ def render() -> str:
         [
             rom("LAMBDA", 11, MOTION_LAMBDA, "[QP]: SATD a bit, 1/16"),
             scalar("I16_AHEAD_BITS", I16_AHEAD_BITS),
+            scalar("INTRA_AHEAD_BITS", INTRA_AHEAD_BITS),
             scalar("LEVEL_MAX", LEVEL_MAX),
         ],
     )

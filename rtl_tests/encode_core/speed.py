@@ -17,8 +17,8 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from asic_model.config import load_chip
 from asic_model.cores.encode import run
 from rtl_tests import clips
-from rtl_tests.encode_core.bench_encode_core import IDLE, LIMIT_CYCLES_MB, Memory, Picture
 from rtl_tests.encode_core.job import job_word
+from rtl_tests.encode_core.picture import IDLE, LIMIT_CYCLES_MB, Memory, Picture
 from rtl_tests.handshake import Bench, Sink, Source
 
 PLACE_BYTES = 1 << 18  # a picture's source, reconstruction and stream

@@ -6,7 +6,9 @@ python -m rtl_tests.encode_core_device.package [--check]
 import struct
 import sys
 
-from asic_model.cores.encode.job import FIELD_NUMBER
+from asic_model.cores.encode.effort import SINGLE_PASS_P
+from asic_model.cores.encode.job import FIELD_NUMBER, SLICE_I, SLICE_P
+from asic_model.cores.encode.syntax import WEIGHTED_P
 from asic_model.cores.result import STATUS_BAD_FIELD
 from asic_model.descriptors import BLOCK_BYTES, ENCODE_BLOCK, EncodeMode, Kind, Tool
 from rtl_tests.constants import RTL, command_line, package, scalar
@@ -40,7 +42,13 @@ def render() -> str:
             scalar("STATUS_BAD_FIELD", STATUS_BAD_FIELD),
             scalar("KIND_ENCODE", Kind.ENCODE),
             scalar("MODE_ENCODE", EncodeMode.ENCODE),
+            scalar("SLICE_P", SLICE_P),
+            scalar("SLICE_I", SLICE_I),
+            scalar("WEIGHTED_P", WEIGHTED_P),
             scalar("TRIALS", Tool.TRIALS),
+            scalar("SINGLE_PASS_P", SINGLE_PASS_P),
+            scalar("INTRA_IN_INTER", Tool.INTRA_IN_INTER),
+            scalar("COARSE_SEARCH", Tool.COARSE_SEARCH),
             scalar("BLOCK_BYTES", BLOCK_BYTES),
         ],
     )

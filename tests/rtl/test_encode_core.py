@@ -10,7 +10,7 @@ cocotb = pytest.importorskip("cocotb", reason="cocotb is not installed: pip inst
 @pytest.mark.parametrize("entropy", [0, 1])
 def test_a_difference_names_macroblock_field_and_values(entropy, monkeypatch):
     """A slice coded one QP coarser, in the RTL's place."""
-    from rtl_tests.encode_core.bench_encode_core import Picture, compare
+    from rtl_tests.encode_core.picture import Picture, compare
 
     monkeypatch.setattr(cocotb, "RANDOM_SEED", 1, raising=False)
     planes = encoding.natural(48, 32, 1)[0]
@@ -23,7 +23,7 @@ def test_a_difference_names_macroblock_field_and_values(entropy, monkeypatch):
 
 
 def test_a_wrong_sample_and_a_stray_byte_are_named(monkeypatch):
-    from rtl_tests.encode_core.bench_encode_core import Picture, compare
+    from rtl_tests.encode_core.picture import Picture, compare
 
     monkeypatch.setattr(cocotb, "RANDOM_SEED", 1, raising=False)
     picture = Picture(encoding.natural(48, 32, 1)[0], qp=27)

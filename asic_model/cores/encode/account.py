@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from asic_model import timing_table
 from asic_model.codecs.h264.macroblock import B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP, Macroblocks
 from asic_model.cores.encode.effort import single_pass
-from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_I, EncodeJob
+from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_I, SLICE_P, EncodeJob
 from asic_model.cores.encode.picture import squared_error
 from asic_model.cores.encode.reference import stored_tiles
 from asic_model.engines import (
@@ -71,7 +71,12 @@ def stage_cycles(cfg: EncodeCoreConfig, job: EncodeJob, work: np.ndarray) -> np.
         cycles[:, FRACTIONAL_SEARCH] = fractional_search.cycles(cfg.fractional_search, work)
     cycles[:, DEBLOCK] = deblock.cycles(cfg.deblock, work)
     cycles[:, ENTROPY] = entropy.cycles(cfg.entropy, work, job.entropy == CABAC)
-    if single_pass(job):
+    if single_pass(job) and job.slice_type == SLICE_P:
+        # Searches, decision and transform take one macroblock at a time: the left neighbour's vector is the exact one.
+        beside = mode_decision.single_pass_inter_cycles(cfg.intra_prediction, cfg.transform, work, job.mb_width)
+        cycles[:, MODE_DECISION] = cycles[:, MOTION_SEARCH] + cycles[:, FRACTIONAL_SEARCH] + beside
+        cycles[:, MOTION_SEARCH] = cycles[:, FRACTIONAL_SEARCH] = cycles[:, TRANSFORM] = 0
+    elif single_pass(job):
         # The transform works inside the decision's loop: as a stage of its own it would count twice.
         cycles[:, MODE_DECISION] = mode_decision.single_pass_cycles(
             cfg.intra_prediction, cfg.transform, work, job.mb_width

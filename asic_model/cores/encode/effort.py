@@ -11,6 +11,7 @@ from asic_model.cores.encode.job import (
     EFFORT_SLOW,
     SLICE_B,
     SLICE_I,
+    SLICE_P,
     EncodeJob,
 )
 from asic_model.descriptors import Tool
@@ -76,6 +77,9 @@ _EFFORTS_B = {
 }
 
 
+SINGLE_PASS_P = Tool.TRIALS | Tool.SHAPES  # of a P picture's `tools_off`
+
+
 class _Search(NamedTuple):
     """What an effort makes of the configured motion search."""
 
@@ -95,7 +99,10 @@ _SEARCHES_B = _SEARCHES | {EFFORT_MEDIUM: _Search(-1, 4, False, 0)}
 
 
 def single_pass(job: EncodeJob) -> bool:
-    """Whether the job's macroblocks are decided without trials (`mode_decision/single_pass.py`)."""
+    """Whether the job's macroblocks are decided without trials (`mode_decision/single_pass.py`): I pictures where
+    these are left out, P pictures of one reference where what it does not choose is left out too."""
+    if job.slice_type == SLICE_P:
+        return job.ref_count == 1 and job.tools_off & SINGLE_PASS_P == SINGLE_PASS_P
     return job.slice_type == SLICE_I and bool(job.tools_off & Tool.TRIALS)
 
 
@@ -113,7 +120,7 @@ def decision_settings(job: EncodeJob) -> Settings:
     if job.tools_off & Tool.RDO_QUANTISATION:
         settings = settings._replace(dead_zone_inter=43, dead_zone_intra=85)
     if single_pass(job):
-        settings = settings._replace(dead_zone_inter=-6, dead_zone_intra=-3)
+        settings = settings._replace(single_pass=1, zero_energy=0, dead_zone_inter=-6, dead_zone_intra=-3)
     # What rounds a level up, 1/256 step: half a step less 1/64 for each unit of dead zone.
     if job.dead_zone_inter:
         settings = settings._replace(dead_zone_inter=4 * (33 - job.dead_zone_inter))
@@ -125,6 +132,8 @@ def decision_settings(job: EncodeJob) -> Settings:
 def search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> tuple[SearchSettings, SearchSettings]:
     """What the searches spend on it: in the first reference of a list, and in each of the others."""
     effort = (_SEARCHES_B if job.slice_type == SLICE_B else _SEARCHES)[job.effort]
+    if single_pass(job):
+        effort = _SEARCHES[EFFORT_MEDIUM]
     first = SearchSettings(
         range_x=cfg.range_x,
         range_y=cfg.range_y,

@@ -9,7 +9,7 @@ inter      prediction and motion rate of inter candidates
 load       start of a macroblock
 candidates which inter shapes, fractional search of their partitions
 trial      what the trials of all slice types share
-single_pass  I slices without trials, as the RTL of the encode core decides
+single_pass  I and P slices without trials, as the RTL of the encode core decides
 decide     I and P slices
 bipredictive  B slices
 commit     end of a macroblock: record and reconstructed picture
@@ -25,7 +25,7 @@ from asic_model.engines.intra_prediction import IntraPredictionConfig
 from asic_model.engines.transform import TransformConfig
 from asic_model.section import Section
 
-__all__ = ["ModeDecisionConfig", "cycles", "single_pass_cycles"]
+__all__ = ["ModeDecisionConfig", "cycles", "single_pass_cycles", "single_pass_inter_cycles"]
 
 
 class ModeDecisionConfig(Section):
@@ -55,9 +55,11 @@ _COMPARE_CYCLES = 2  # registers on the way from the last mode of chroma to the 
 
 
 def single_pass_cycles(
-    prediction: IntraPredictionConfig, transform: TransformConfig, work: np.ndarray, mb_width: int
+    prediction: IntraPredictionConfig, transform: TransformConfig, work: np.ndarray, mb_width: int, begun: bool = False
 ) -> np.ndarray:
     """The same where macroblocks are decided in one pass, int64[n], of whole pictures.
+
+    begun : the macroblock has begun, and the modes of 16x16 and chroma are known: intra macroblocks of P pictures
 
     Each 4x4 block waits for the reconstruction of the one before: predictor, its modes one a cycle, SATD, transform.
     Modes of 16x16 and chroma are compared beside it, and a macroblock that becomes Intra16x16 waits for their end.
@@ -80,4 +82,28 @@ def single_pass_cycles(
     modes = np.where(beside == 2, 4, beside + 1)
     large = 24 * modes + choice + _COMPARE_CYCLES
     start = _START_CYCLES + ((index % mb_width == 0) & (index > 0))  # a row begins with one more read of the line above
+    if begun:
+        start, large = np.zeros_like(start), np.zeros_like(large)
     return start + chroma + np.where(whole, np.maximum(small + 1, large) + luma, small)
+
+
+# P macroblocks of the single pass (rtl_tests/rtl/mode_decision/mode_decision_inter.sv)
+_LOAD_CYCLES = 28  # neighbours' vectors, 16 source blocks and their last rows to the searches
+_HANDOVER_CYCLES = 8  # commands and results between searches, choice, luma, chroma
+_LUMA_AHEAD_CYCLES = 13  # rows before the first block, and the filter
+_CHROMA_CYCLES = 24  # both components' rows, and the filter
+
+
+def single_pass_inter_cycles(
+    prediction: IntraPredictionConfig, transform: TransformConfig, work: np.ndarray, mb_width: int
+) -> np.ndarray:
+    """What macroblocks of a P picture take beside their two searches, which follow one another, int64[n].
+
+    Prediction and transform of luma, then of chroma, whose blocks pass the transform twice; or what an intra macroblock
+    takes. The reference's samples are there: they come in a row ahead.
+    """
+    through = transform.latency_cycles + 1
+    luma = _LUMA_AHEAD_CYCLES + 16 + transform.latency_cycles
+    chroma = (_CHROMA_CYCLES + through) + (2 + transform.latency_cycles) + (8 + through)
+    intra = single_pass_cycles(prediction, transform, work, mb_width, begun=True)
+    return _LOAD_CYCLES + _HANDOVER_CYCLES + np.where(work["mb_type"] <= I_16X16, intra, luma + chroma)

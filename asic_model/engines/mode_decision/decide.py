@@ -4,7 +4,6 @@ import numpy as np
 
 from asic_model.codecs.h264.macroblock import INTER_16X16, P_SKIP
 from asic_model.codecs.h264.motion_prediction import MotionField, skip_mv
-from asic_model.descriptors import Tool
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
 from asic_model.engines.mode_decision.candidates import (
     SHAPE_8X8,
@@ -25,7 +24,7 @@ from asic_model.engines.mode_decision.inter import (
     set_vector,
     skip_rate,
 )
-from asic_model.engines.mode_decision.single_pass import decide_single_pass
+from asic_model.engines.mode_decision.single_pass import decide_single_pass, decide_single_pass_inter
 from asic_model.engines.mode_decision.state import (
     NEVER,
     SAMPLES,
@@ -49,13 +48,11 @@ from asic_model.engines.motion_search import WHOLE
 from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.blocks import copy_16xn
 
-_TRIALS = int(Tool.TRIALS)
-
 
 @kernel
 def decide_intra(t, settings):
     """Macroblock of an I slice; return the best slot, -1 for I_PCM."""
-    if t.tools_off & _TRIALS:
+    if t.single_pass:
         return decide_single_pass(t)
     return or_pcm(t, try_intra(t, np.int64(-1), np.int64(NEVER), settings))
 
@@ -116,6 +113,8 @@ def decide_inter(t, settings, motion, references, whole, cost):
 
     whole, cost : results of motion_search, int16[references, n, 9, 2] and int32[references, n, 9]
     """
+    if t.single_pass:
+        return decide_single_pass_inter(t, motion, references, whole)
     empty = _try_skip(t, motion, references)
     if empty and (t.result[SLOT_SKIP, T_SSD] < t.skip_ssd or skip_is_near(t, settings, cost)):
         return np.int64(SLOT_SKIP)

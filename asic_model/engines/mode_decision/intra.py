@@ -10,7 +10,6 @@ from asic_model.codecs.h264.cabac_contexts import (
 )
 from asic_model.codecs.h264.macroblock import I_4X4, I_8X8, I_16X16
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y
-from asic_model.descriptors import Tool
 from asic_model.engines.entropy.binarization import B_TYPES, INTRA_TYPES, P_TYPES
 from asic_model.engines.entropy.cavlc import CBP_CODE_NUM
 from asic_model.engines.intra_prediction import (
@@ -69,7 +68,6 @@ from asic_model.simd.blocks import copy_4xn, copy_8xn, copy_16xn
 from asic_model.simd.compare import satd_8xn, satd_16xn, ssd_8xn
 from asic_model.simd.search import satd_4x4_nine
 
-_TRIALS = int(Tool.TRIALS)
 # [mask of modes]: how many
 MODES_ALLOWED = np.array([bin(mask).count("1") for mask in range(512)], np.int64)
 # [y]: bit (x + 1) is set when the block above right of 4x4 block (x, y) is coded before it, y > 0
@@ -236,7 +234,7 @@ def _mode_rate(t, mode, likely):
 def _modes_predicted(t, allowed):
     """Predictions of a 4x4 block that the work record counts: RTL leaves out modes that are not allowed, a search by
     trials is taken to make all nine."""
-    return MODES_ALLOWED[allowed] if t.tools_off & _TRIALS else np.int64(9)
+    return MODES_ALLOWED[allowed] if t.single_pass else np.int64(9)
 
 
 @kernel

@@ -106,7 +106,7 @@ def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp
         t.table_qp = qp
         _load_tables(t, q)
         t.lambda_mode, t.lambda_motion = (MODE_LAMBDA[qp] * settings.mode_lambda) >> 4, MOTION_LAMBDA[qp]
-        t.tools_off = settings.tools_off
+        t.tools_off, t.single_pass = settings.tools_off, settings.single_pass
         t.dead_zone[INTER], t.dead_zone[INTRA] = settings.dead_zone_inter, settings.dead_zone_intra
         t.skip_ssd = (STEP_SQUARED[qp] * settings.skip_energy) >> 8
         t.zero_ssd[LUMA] = (STEP_SQUARED[qp] * settings.zero_energy) >> 8

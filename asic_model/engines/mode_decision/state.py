@@ -69,6 +69,7 @@ MACROBLOCK = np.dtype(
         ("lambda_mode", "i8"),  # MODE_LAMBDA
         ("lambda_motion", "i8"),  # MOTION_LAMBDA
         ("tools_off", "i8"),
+        ("single_pass", "i8"),
         ("dead_zone", "i8", 2),  # inter, intra; 0: levels by rate and distortion
         ("weight", "i8", (2, 2)),  # of rate in the choice of levels
         ("skip_ssd", "i8"),  # a skip without residual whose SSD is below this is not searched further
@@ -188,6 +189,7 @@ class Settings(NamedTuple):
     dead_zone_inter: int = 0
     dead_zone_intra: int = 0
     tools_off: int = 0  # bit set of descriptors.Tool
+    single_pass: int = 0  # 1: no trials, `single_pass.py`
 
 
 class Coded(NamedTuple):

@@ -1,8 +1,9 @@
-// Encode core: source samples of one I picture in memory to its slice and its deblocked reconstruction in memory.
+// Encode core: source samples of one I or P picture in memory to its slice and its deblocked reconstruction in memory.
 // Model twin: asic_model/cores/encode/. Bench: rtl_tests/encode_core/. Ports: docs/rtl_encode_core.md.
 //
 //   memory -> fetch -> mode_decision -> buffer -> entropy --> write -> memory
 //                (with the reconstruction loop) -> deblock --/
+//   memory -> reference store --/
 //
 // Stages work on macroblocks of their own: while one is decided, the next one is fetched, the one before is coded and
 // filtered.
@@ -14,7 +15,7 @@ module encode_core
 #(
     parameter int unsigned MB_WIDTH_MAX = 64,  // widest picture, macroblocks
     parameter int unsigned BINS         = 1,   // CABAC bins coded in a cycle
-    parameter int unsigned READS_MAX    = 16,  // reads under way, a power of two
+    parameter int unsigned READS_MAX    = 16,  // reads of the source under way, a power of two; four times as many of the reference
     parameter int unsigned BANKS        = 8    // macroblocks from decision to the end of entropy, a power of two
 ) (
     input  wire logic        clk,
@@ -58,7 +59,7 @@ module encode_core
   logic        start;
   logic [8:0]  mb_width, mb_height;
   logic [5:0]  qp_chroma;
-  surface_t    source_q, recon_q;
+  surface_t    source_q, recon_q, reference_q;
   logic        write_idle, slice_ended, stream_full, all_filtered, finished;
   logic [31:0] cycles_q, bytes;
   assign job_ready_o = state_q == J_IDLE;
@@ -100,12 +101,30 @@ module encode_core
   always_ff @(posedge clk) begin
     if (job_valid_i && job_ready_o) begin
       job_q    <= job_i;
-      source_q <= surface_of(job_i.src_address, job_i.width, job_i.height);
-      recon_q  <= surface_of(job_i.recon_address, (job_i.width + 13'd15) & ~13'd15, (job_i.height + 13'd15) & ~13'd15);
+      source_q    <= surface_of(job_i.src_address, job_i.width, job_i.height);
+      recon_q     <= surface_of(job_i.recon_address, (job_i.width + 13'd15) & ~13'd15, (job_i.height + 13'd15) & ~13'd15);
+      reference_q <= surface_of(job_i.ref_address, (job_i.width + 13'd15) & ~13'd15, (job_i.height + 13'd15) & ~13'd15);
     end
   end
 
   // ---- stages --------------------------------------------------------------------------------------------------------------
+  logic [1:0]       ask_valid, ask_ready, answer_valid;   // [0] source, [1] reference
+  logic [1:0][31:0] ask_address;
+  encode_core_reads #(
+      .READS_MAX(8 * READS_MAX)
+  ) i_reads (
+      .clk              (clk),
+      .rst_n            (rst_n),
+      .ask_valid_i      (ask_valid),
+      .ask_ready_o      (ask_ready),
+      .ask_address_i    (ask_address),
+      .answer_valid_o   (answer_valid),
+      .read_valid_o     (read_valid_o),
+      .read_ready_i     (read_ready_i),
+      .read_address_o   (read_address_o),
+      .read_data_valid_i(read_data_valid_i)
+  );
+
   logic   source_valid, source_ready;
   block_t source;
   encode_core_fetch #(
@@ -119,14 +138,35 @@ module encode_core
       .height_i         (job_q.height),
       .mb_width_i       (mb_width),
       .mb_height_i      (mb_height),
-      .read_valid_o     (read_valid_o),
-      .read_ready_i     (read_ready_i),
-      .read_address_o   (read_address_o),
-      .read_data_valid_i(read_data_valid_i),
+      .read_valid_o     (ask_valid[0]),
+      .read_ready_i     (ask_ready[0]),
+      .read_address_o   (ask_address[0]),
+      .read_data_valid_i(answer_valid[0]),
       .read_data_i      (read_data_i),
       .block_valid_o    (source_valid),
       .block_ready_i    (source_ready),
       .block_o          (source)
+  );
+
+  store_ask_t  store_ask;
+  store_read_t store_read;
+  encode_core_reference #(
+      .READS_MAX(4 * READS_MAX)
+  ) i_reference (
+      .clk              (clk),
+      .rst_n            (rst_n),
+      .start_i          (start && job_q.inter),
+      .surface_i        (reference_q),
+      .motion_address_i (job_q.motion_in_address),
+      .mb_width_i       (mb_width),
+      .mb_height_i      (mb_height),
+      .read_valid_o     (ask_valid[1]),
+      .read_ready_i     (ask_ready[1]),
+      .read_address_o   (ask_address[1]),
+      .read_data_valid_i(answer_valid[1]),
+      .read_data_i      (read_data_i),
+      .ask_i            (store_ask),
+      .store_o          (store_read)
   );
 
   logic                     room, level_write, sample_write;
@@ -134,19 +174,25 @@ module encode_core
   levels_t                  level;
   block_t                   sample;
   entropy_pkg::macroblock_t decided, decided_last;
-  logic [8:0]               decided_x, decided_y;
+  record_t                  decided_record;
   mode_decision #(
       .MB_WIDTH_MAX(MB_WIDTH_MAX)
   ) i_mode_decision (
       .clk           (clk),
       .rst_n         (rst_n),
       .start_i       (start),
+      .inter_i       (job_q.inter),
+      .intra_may_i   (job_q.intra_in_inter),
+      .temporal_i    (job_q.motion_in_address != 0),
       .mb_width_i    (mb_width),
+      .mb_height_i   (mb_height),
       .qp_i          (job_q.qp),
       .qp_chroma_i   (qp_chroma),
       .source_valid_i(source_valid),
       .source_ready_o(source_ready),
       .source_i      (source),
+      .store_i       (store_read),
+      .store_o       (store_ask),
       .room_i        (room),
       .level_write_o (level_write),
       .level_row_o   (level_row),
@@ -156,12 +202,11 @@ module encode_core
       .sample_o      (sample),
       .end_o         (decided_o),
       .end_syntax_o  (decided),
-      .end_x_o       (decided_x),
-      .end_y_o       (decided_y)
+      .end_record_o  (decided_record)
   );
   always_comb begin
     decided_last      = decided;
-    decided_last.last = decided_x + 9'd1 == mb_width && decided_y + 9'd1 == mb_height;
+    decided_last.last = decided_record.x + 9'd1 == mb_width && decided_record.y + 9'd1 == mb_height;
   end
 
   logic                     syntax_valid, syntax_ready, level_valid, level_ready;
@@ -169,7 +214,7 @@ module encode_core
   levels_t                  levels;
   logic                     sample_valid, sample_ready, record_valid, record_ready;
   block_t                   samples;
-  logic [8:0]               record_x, record_y;
+  record_t                  left_record;
   encode_core_buffer #(
       .BANKS(BANKS)
   ) i_buffer (
@@ -184,8 +229,7 @@ module encode_core
       .sample_i      (sample),
       .end_i         (decided_o),
       .end_syntax_i  (decided_last),
-      .end_x_i       (decided_x),
-      .end_y_i       (decided_y),
+      .end_record_i  (decided_record),
       .syntax_valid_o(syntax_valid),
       .syntax_ready_i(syntax_ready),
       .syntax_o      (syntax),
@@ -197,8 +241,7 @@ module encode_core
       .sample_o      (samples),
       .record_valid_o(record_valid),
       .record_ready_i(record_ready),
-      .record_x_o    (record_x),
-      .record_y_o    (record_y)
+      .record_o      (left_record)
   );
 
   logic       header_valid, header_ready, header_last;
@@ -223,7 +266,8 @@ module encode_core
   always_comb begin
     slice                      = '0;
     slice.cabac                = job_q.cabac;
-    slice.slice_type           = entropy_pkg::SLICE_I;
+    slice.slice_type           = job_q.inter ? entropy_pkg::SLICE_P : entropy_pkg::SLICE_I;
+    slice.contexts             = job_q.inter ? job_q.cabac_init_idc + 2'd1 : 2'd0;
     slice.qp                   = job_q.qp;
     slice.mb_width             = mb_width;
     slice.direct_8x8_inference = 1'b1;
@@ -266,6 +310,7 @@ module encode_core
   /* verilator lint_on PINCONNECTEMPTY */
 
   deblock_pkg::macroblock_t record;
+  deblock_pkg::motion_t     motion;
   logic                     block_valid, block_ready;
   logic [1:0]               block_plane;
   logic [10:0]              block_x, block_y;
@@ -273,27 +318,34 @@ module encode_core
   always_comb begin
     record              = '0;
     record.filter       = !job_q.deblock_disable;
-    record.left         = record_x != 0;
-    record.top          = record_y != 0;
-    record.intra        = 1'b1;
+    record.left         = left_record.x != 0;
+    record.top          = left_record.y != 0;
+    record.intra        = !left_record.inter;
+    record.coded        = left_record.coded;
     record.qp           = job_q.qp;
     record.alpha_offset = 5'(job_q.deblock_alpha) <<< 1;
     record.beta_offset  = 5'(job_q.deblock_beta) <<< 1;
     record.cb_offset    = job_q.chroma_qp_offset;
     record.cr_offset    = job_q.chroma_qp_offset;
     record.pictures     = '1;
+    if (left_record.inter) record.pictures[0] = '0;
+    motion    = '0;
+    motion[0] = {16{16'($signed(left_record.vector[1])), 16'($signed(left_record.vector[0]))}};
   end
+  // A record goes to deblocking and to the motion writer in the same cycle.
+  logic deblock_ready, motion_ready;
+  assign record_ready = deblock_ready && motion_ready;
   deblock #(
       .MB_WIDTH_MAX(MB_WIDTH_MAX)
   ) i_deblock (
       .clk          (clk),
       .rst_n        (rst_n),
-      .mb_valid_i   (record_valid),
-      .mb_ready_o   (record_ready),
+      .mb_valid_i   (record_valid && motion_ready),
+      .mb_ready_o   (deblock_ready),
       .mb_i         (record),
-      .mb_motion_i  ('0),
-      .mb_x_i       (record_x),
-      .mb_y_i       (record_y),
+      .mb_motion_i  (motion),
+      .mb_x_i       (left_record.x),
+      .mb_y_i       (left_record.y),
       .mb_width_i   (mb_width),
       .mb_height_i  (mb_height),
       .block_valid_i(sample_valid),
@@ -325,7 +377,10 @@ module encode_core
       .out_address_i  (job_q.out_address),
       .out_capacity_i (job_q.out_capacity),
       .motion_address_i(job_q.motion_out_address),
-      .macroblocks_i  (18'(mb_width) * 18'(mb_height)),
+      .ref_poc_i      (job_q.ref_poc),
+      .record_valid_i (record_valid && record_ready),
+      .record_ready_o (motion_ready),
+      .record_i       (left_record),
       .block_valid_i  (block_valid),
       .block_ready_o  (block_ready),
       .block_plane_i  (block_plane),

@@ -156,7 +156,13 @@ package encode_core_block_pkg;
   localparam int unsigned STATUS_BAD_FIELD = 1;
   localparam int unsigned KIND_ENCODE = 1;
   localparam int unsigned MODE_ENCODE = 0;
+  localparam int unsigned SLICE_P = 0;
+  localparam int unsigned SLICE_I = 2;
+  localparam int unsigned WEIGHTED_P = 1;
   localparam int unsigned TRIALS = 2048;
+  localparam int unsigned SINGLE_PASS_P = 2049;
+  localparam int unsigned INTRA_IN_INTER = 16;
+  localparam int unsigned COARSE_SEARCH = 128;
   localparam int unsigned BLOCK_BYTES = 256;
 endpackage
 /* verilator lint_on UNUSEDPARAM */

@@ -21,8 +21,7 @@ module encode_core_buffer
     input  wire block_t                   sample_i,
     input  wire logic                     end_i,           // pulse: the macroblock is complete
     input  wire entropy_pkg::macroblock_t end_syntax_i,
-    input  wire logic [8:0]               end_x_i,
-    input  wire logic [8:0]               end_y_i,
+    input  wire record_t                  end_record_i,
 
     output      logic                     syntax_valid_o,
     input  wire logic                     syntax_ready_i,
@@ -36,8 +35,7 @@ module encode_core_buffer
     output      block_t                   sample_o,
     output      logic                     record_valid_o,
     input  wire logic                     record_ready_i,
-    output      logic [8:0]               record_x_o,
-    output      logic [8:0]               record_y_o
+    output      record_t                  record_o
 );
 
   localparam int unsigned BANK_W = $clog2(BANKS);
@@ -47,39 +45,36 @@ module encode_core_buffer
   end
 
   typedef logic [BANK_W-1:0] bank_t;
-  typedef struct packed {
-    logic [8:0] x;
-    logic [8:0] y;
-  } place_t;
   entropy_pkg::macroblock_t syntax_q [BANKS];
-  place_t                   place_q  [BANKS];
+  record_t                  record_q [BANKS];
   logic [BANKS-1:0]         levels_left_q, samples_left_q;  // by bank: a consumer has not left it
   bank_t                    fill_q;                         // bank that is being filled
   logic                     levels_end, samples_end;
   assign room_o = !levels_left_q[fill_q] && !samples_left_q[fill_q];
 
   // ---- entropy: syntax beside the levels of every block that coded_block_pattern announces ------------------------------
-  // In coding order: luma DC, luma 0..15, Cb DC, Cr DC, Cb AC, Cr AC
-  function automatic logic [26:0] blocks_of(input logic [3:0] mb_type, input logic [5:0] cbp);
-    logic [26:0] blocks;
-    blocks    = '0;
-    blocks[0] = mb_type == entropy_pkg::I_16X16;
-    for (int unsigned b = 0; b < 16; b++) blocks[1+b] = cbp[b/4];
-    blocks[18:17] = {2{cbp[5:4] != 0}};
-    blocks[26:19] = {8{cbp[5]}};
+  // In coding order: vector difference x, y, luma DC, luma 0..15, Cb DC, Cr DC, Cb AC, Cr AC
+  function automatic logic [28:0] blocks_of(input logic [3:0] mb_type, input logic [5:0] cbp);
+    logic [28:0] blocks;
+    blocks      = '0;
+    blocks[1:0] = {2{mb_type == entropy_pkg::INTER_16X16}};
+    blocks[2]   = mb_type == entropy_pkg::I_16X16;
+    for (int unsigned b = 0; b < 16; b++) blocks[3+b] = cbp[b/4];
+    blocks[20:19] = {2{cbp[5:4] != 0}};
+    blocks[28:21] = {8{cbp[5]}};
     return blocks;
   endfunction
 
   bank_t       from_q;               // bank that entropy reads
   logic        taken_q;              // its macroblock is under way
   logic        syntax_left_q;
-  logic [26:0] blocks_q;
+  logic [28:0] blocks_q;
   logic [4:0]  lowest, row;
   logic        level_advance, level_read;
   always_comb begin
     lowest = '0;
-    for (int unsigned i = 27; i > 0; i--) if (blocks_q[i-1]) lowest = 5'(i - 1);
-    row = lowest == 0 ? 5'(LUMA_DC) : lowest <= 5'd16 ? lowest - 5'd1 : lowest;
+    for (int unsigned i = 29; i > 0; i--) if (blocks_q[i-1]) lowest = 5'(i - 1);
+    row = lowest < 5'd2 ? 5'(MVD) + lowest : lowest == 5'd2 ? 5'(LUMA_DC) : lowest <= 5'd18 ? lowest - 5'd3 : lowest - 5'd2;
   end
   assign level_advance  = !level_valid_o || level_ready_i;
   assign level_read     = taken_q && blocks_q != 0 && level_advance;
@@ -96,7 +91,7 @@ module encode_core_buffer
     end else begin
       if (syntax_ready_i) syntax_left_q <= 1'b0;
       if (level_advance) level_valid_o <= level_read;
-      if (level_read) blocks_q <= blocks_q & (blocks_q - 27'd1);
+      if (level_read) blocks_q <= blocks_q & (blocks_q - 29'd1);
       if (levels_end) begin
         taken_q <= 1'b0;
         from_q  <= from_q + 1'b1;
@@ -128,8 +123,7 @@ module encode_core_buffer
   assign sample_advance = !sample_valid_o || sample_ready_i;
   assign sample_read    = samples_left_q[out_q] && block_q < 5'(BLOCKS) && sample_advance;
   assign record_valid_o = samples_left_q[out_q] && block_q == 5'(BLOCKS);
-  assign record_x_o     = place_q[out_q].x;
-  assign record_y_o     = place_q[out_q].y;
+  assign record_o       = record_q[out_q];
   assign samples_end    = record_valid_o && record_ready_i && sample_advance;
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -178,7 +172,7 @@ module encode_core_buffer
   always_ff @(posedge clk) begin
     if (end_i) begin
       syntax_q[fill_q] <= end_syntax_i;
-      place_q[fill_q]  <= '{x: end_x_i, y: end_y_i};
+      record_q[fill_q] <= end_record_i;
     end
   end
 
@@ -201,7 +195,7 @@ module encode_core_buffer
   assert property (p_syntax_stable) else $error("encode_core_buffer: syntax changed while it waited");
   property p_record_stable;
     @(posedge clk) disable iff (!rst_n || $time == 0) record_valid_o && !record_ready_i |=>
-        record_valid_o && $stable(record_x_o) && $stable(record_y_o);
+        record_valid_o && $stable(record_o);
   endproperty
   assert property (p_record_stable) else $error("encode_core_buffer: record changed while it waited");
 

@@ -44,21 +44,25 @@ module encode_core_device
   state_e      state_q;
   logic [5:0]  asked_q, came_q;             // words of the block
   logic [WORDS-1:0][63:0] words_q;
-  /* verilator lint_off UNUSEDSIGNAL */      // much of a block is about P and B pictures
+  /* verilator lint_off UNUSEDSIGNAL */      // much of a block is about B pictures and rate control
   job_block_t  block;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic        refused;
+  logic        refused, inter;
   logic [7:0]  number;
-  assign block = job_block_t'(words_q);
+  logic [15:0] wanted_off;                   // decisions that must be left out
+  assign block      = job_block_t'(words_q);
+  assign inter      = block.slice_type == 8'(SLICE_P);
+  assign wanted_off = inter ? 16'(SINGLE_PASS_P) : 16'(TRIALS);
 
   // ---- what this core cannot do, in the order of rtl_tests/encode_core/job.py; then what no core can -----------------------
   always_comb begin
     refused = 1'b1;
     number  = '0;
     if (block.mode != 8'(MODE_ENCODE)) number = 8'(FIELD_MODE);
-    else if (block.slice_type != 8'd2) number = 8'(FIELD_SLICE_TYPE);
+    else if (!inter && block.slice_type != 8'(SLICE_I)) number = 8'(FIELD_SLICE_TYPE);
     else if (block.slices != 8'd1) number = 8'(FIELD_SLICES);
-    else if ((block.tools_off & 16'(TRIALS)) == 0) number = 8'(FIELD_TOOLS_OFF);
+    else if ((block.tools_off & wanted_off) != wanted_off || (inter && (block.tools_off & 16'(COARSE_SEARCH)) != 0))
+      number = 8'(FIELD_TOOLS_OFF);
     else if (block.transform_8x8 != 0) number = 8'(FIELD_TRANSFORM_8X8);
     else if (block.qp_map_address != 0) number = 8'(FIELD_QP_MAP_ADDRESS);
     else if (block.max_bits != 0) number = 8'(FIELD_MAX_BITS);
@@ -85,6 +89,15 @@ module encode_core_device
     else if (block.out_address[63:32] != 0 || block.out_address[2:0] != 0) number = 8'(FIELD_OUT_ADDRESS);
     else if (block.motion_out_address[63:32] != 0 || block.motion_out_address[2:0] != 0)
       number = 8'(FIELD_MOTION_OUT_ADDRESS);
+    else if (inter && block.idr != 0) number = 8'(FIELD_IDR);
+    else if (inter && block.ref_count != 8'd1) number = 8'(FIELD_REF_COUNT);
+    else if (inter && (block.ref_address_0[63:32] != 0 || block.ref_address_0[5:0] != 0)) number = 8'(FIELD_REF_ADDRESS_0);
+    else if (inter && (block.weighted & 8'(WEIGHTED_P)) != 0) number = 8'(FIELD_WEIGHTED);
+    else if (inter && block.modify_lists[0]) number = 8'(FIELD_MODIFY_LISTS);
+    else if (inter && block.dead_zone_inter != 0) number = 8'(FIELD_DEAD_ZONE_INTER);
+    else if (inter && (block.motion_in_address[63:32] != 0 || block.motion_in_address[2:0] != 0))
+      number = 8'(FIELD_MOTION_IN_ADDRESS);
+    else if (inter && block.cabac_init_idc > 8'd2) number = 8'(FIELD_CABAC_INIT_IDC);
     else refused = 1'b0;
   end
 
@@ -109,6 +122,12 @@ module encode_core_device
     job.poc_lsb            = block.poc_lsb[15:0];
     job.log2_max_frame_num = block.log2_max_frame_num[4:0];
     job.log2_max_poc_lsb   = block.log2_max_poc_lsb[4:0];
+    job.inter              = inter;
+    job.ref_address        = block.ref_address_0[31:0] + base_i;
+    job.ref_poc            = block.ref_poc_0[15:0];
+    job.motion_in_address  = block.motion_in_address == 0 ? '0 : block.motion_in_address[31:0] + base_i;
+    job.cabac_init_idc     = block.cabac_init_idc[1:0];
+    job.intra_in_inter     = (block.tools_off & 16'(INTRA_IN_INTER)) == 0;
     job.motion_out_address = block.motion_out_address == 0 ? '0 : block.motion_out_address[31:0] + base_i;
   end
 

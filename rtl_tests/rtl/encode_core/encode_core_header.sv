@@ -1,4 +1,4 @@
-// Slice header of the encode core (H.264 7.3.3): NAL unit header and slice header of an I slice that begins at macroblock
+// Slice header of the encode core (H.264 7.3.3): NAL unit header and slice header of an I or P slice that begins at macroblock
 // 0, as codewords of up to eight bits. SPS and PPS are those that the driver writes: picture order count by
 // log2_max_poc_lsb, initial QP 26, deblocking controlled by the slice.
 
@@ -43,7 +43,8 @@ module encode_core_header
   endfunction
 
   typedef enum logic [3:0] {
-    H_NAL, H_START, H_FRAME_NUM, H_IDR_PIC_ID, H_POC_LSB, H_MARKING, H_QP, H_DISABLE, H_ALPHA, H_BETA, H_ALIGN
+    H_NAL, H_START, H_FRAME_NUM, H_IDR_PIC_ID, H_POC_LSB, H_LISTS, H_MARKING, H_CABAC_INIT, H_QP, H_DISABLE, H_ALPHA,
+    H_BETA, H_ALIGN
   } element_e;
   element_e   element_q;
   logic       busy_q;
@@ -53,11 +54,14 @@ module encode_core_header
   always_comb begin
     unique case (element_q)
       H_NAL:        code = '{value: {26'd0, job_i.nal_ref_idc, job_i.idr ? 5'd5 : 5'd1}, length: 6'd8};
-      H_START:      code = '{value: 33'b1_011_1, length: 6'd5};  // first_mb_in_slice 0, slice_type 2, PPS 0
+      // first_mb_in_slice 0, slice_type 0 or 2, PPS 0
+      H_START:      code = job_i.inter ? '{value: 33'b1_1_1, length: 6'd3} : '{value: 33'b1_011_1, length: 6'd5};
       H_FRAME_NUM:  code = '{value: 33'(job_i.frame_num), length: 6'(job_i.log2_max_frame_num)};
       H_IDR_PIC_ID: code = ue(17'(job_i.idr_pic_id));
       H_POC_LSB:    code = '{value: 33'(job_i.poc_lsb), length: 6'(job_i.log2_max_poc_lsb)};
+      H_LISTS:      code = '{value: '0, length: job_i.inter ? 6'd2 : 6'd0};  // as the PPS says, unmodified
       H_MARKING:    code = '{value: '0, length: job_i.idr ? 6'd2 : 6'd1};
+      H_CABAC_INIT: code = ue(17'(job_i.cabac_init_idc));
       H_QP:         code = se(7'(job_i.qp) - 7'd26);
       H_DISABLE:    code = ue(17'(job_i.deblock_disable));
       H_ALPHA:      code = se(7'(job_i.deblock_alpha));
@@ -66,6 +70,7 @@ module encode_core_header
     endcase
     if (element_q == H_IDR_PIC_ID && !job_i.idr) code.length = '0;
     if (element_q == H_MARKING && job_i.nal_ref_idc == 0) code.length = '0;
+    if (element_q == H_CABAC_INIT && !(job_i.inter && job_i.cabac)) code.length = '0;
     if ((element_q == H_ALPHA || element_q == H_BETA) && job_i.deblock_disable) code.length = '0;
     if (element_q == H_ALIGN && !job_i.cabac) code.length = '0;
   end

@@ -1,5 +1,5 @@
 // Write stage of the encode core: deblocked blocks into the reconstruction, four bytes a write, the bytes of the slice behind
-// a start code, eight a write, and the motion record of an intra picture. The stream goes first, motion last.
+// a start code, eight a write, and the motion records of macroblocks. The stream goes first, motion last.
 
 `default_nettype none
 
@@ -14,7 +14,12 @@ module encode_core_write
     input  wire logic [31:0]     out_address_i,
     input  wire logic [31:0]     out_capacity_i,
     input  wire logic [31:0]     motion_address_i,  // 0: not wanted
-    input  wire logic [17:0]     macroblocks_i,
+    input  wire logic [15:0]     ref_poc_i,
+    input  wire logic            record_valid_i,
+    output      logic            record_ready_o,    // there is room, whether one comes or not
+    /* verilator lint_off UNUSEDSIGNAL */           // motion alone counts
+    input  wire record_t         record_i,
+    /* verilator lint_on UNUSEDSIGNAL */
 
     input  wire logic            block_valid_i,
     output      logic            block_ready_o,
@@ -121,27 +126,36 @@ module encode_core_write
     end
   end
 
-  // ---- motion: nothing is referred to (asic_model/cores/encode/motion.py) -------------------------------------------------
+  // ---- motion: four words a macroblock (asic_model/cores/encode/motion.py) --------------------------------------------------
   localparam logic [15:0] NO_PICTURE = 16'h8000;
-  logic [19:0] motion_left_q;   // words, four a macroblock
+  logic [2:0]  motion_left_q;   // words of the record
   logic [31:0] motion_place_q;
+  logic        inter_q;
+  vector_t     vector_q;
   logic [63:0] motion_word;
+  logic [15:0] picture;
   logic        motion_goes;
+  assign record_ready_o = motion_left_q == 0;
+  assign picture        = inter_q ? ref_poc_i : NO_PICTURE;
   always_comb begin
     unique case (motion_left_q[1:0])  // four words to go, then three ...
-      2'd2:    motion_word = {NO_PICTURE, NO_PICTURE, 32'hffff_ffff};
-      2'd1:    motion_word = {32'd0, NO_PICTURE, NO_PICTURE};
-      default: motion_word = '0;
+      2'd2:    motion_word = {picture, picture, {32{!inter_q}}};
+      2'd1:    motion_word = {32'd0, picture, picture};
+      default: motion_word = inter_q ? {2{16'($signed(vector_q[1])), 16'($signed(vector_q[0]))}} : '0;
     endcase
   end
   always_ff @(posedge clk) begin
     if (!rst_n) motion_left_q <= '0;
-    else if (start_i) motion_left_q <= motion_address_i == 0 ? '0 : {macroblocks_i, 2'd0};
-    else if (motion_goes) motion_left_q <= motion_left_q - 20'd1;
+    else if (record_valid_i && motion_address_i != 0) motion_left_q <= 3'd4;
+    else if (motion_goes) motion_left_q <= motion_left_q - 3'd1;
   end
   always_ff @(posedge clk) begin
     if (start_i) motion_place_q <= motion_address_i;
     else if (motion_goes) motion_place_q <= motion_place_q + 32'd8;
+    if (record_valid_i) begin
+      inter_q  <= record_i.inter;
+      vector_q <= record_i.vector;
+    end
   end
 
   // ---- the port ---------------------------------------------------------------------------------------------------------
@@ -172,6 +186,10 @@ module encode_core_write
   end
   assign idle_o = !write_valid_o && !ready_q && left_q == 0 && motion_left_q == 0;
 
+  property p_record_taken;
+    @(posedge clk) disable iff (!rst_n || $time == 0) record_valid_i |-> record_ready_o;
+  endproperty
+  assert property (p_record_taken) else $error("encode_core_write: a motion record comes before the last one is written");
   property p_write_stable;
     @(posedge clk) disable iff (!rst_n || $time == 0) write_valid_o && !write_ready_i |=>
         write_valid_o && $stable(write_address_o) && $stable(write_data_o) && $stable(write_strobe_o);

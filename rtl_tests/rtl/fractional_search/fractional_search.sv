@@ -301,7 +301,7 @@ module fractional_search #(
 
   // 1: samples around two blocks, 8x4: two more above and to the left, three below and to the right
   logic [8:0][12:0][7:0] area_q;
-  logic [3:0]            kind1_q, kind2_q, kind3_q;  // 4 * yFrac + xFrac
+  logic [3:0]            kind1_q;            // 4 * yFrac + xFrac
   logic [3:0][7:0][7:0]  cur1_q, cur2_q, cur3_q, cur4_q;
   always_ff @(posedge clk) begin
     logic [4:0] row0, column0;
@@ -315,98 +315,21 @@ module fractional_search #(
       for (int unsigned c = 0; c < 8; c++) cur1_q[r][c] <= current_q[{pair_q[2:1], 2'(r)}][{pair_q[0], 3'(c)}];
     end
     kind1_q <= {dy_q[1:0], dx_q[1:0]};
-    kind2_q <= kind1_q;
-    kind3_q <= kind2_q;
     cur2_q  <= cur1_q;
     cur3_q  <= cur2_q;
     cur4_q  <= cur3_q;
   end
 
-  // 2: six taps across and down
-  function automatic logic signed [19:0] six(input logic signed [15:0] a, input logic signed [15:0] b,
-                                             input logic signed [15:0] c, input logic signed [15:0] d,
-                                             input logic signed [15:0] e, input logic signed [15:0] f);
-    return 20'(a) + 20'(f) - 20'sd5 * (20'(b) + 20'(e)) + 20'sd20 * (20'(c) + 20'(d));
-  endfunction
-  function automatic logic signed [15:0] wide(input logic [7:0] sample);
-    return $signed({8'd0, sample});
-  endfunction
-  function automatic logic [7:0] clipped(input logic signed [19:0] value);
-    return value < 0 ? 8'd0 : value > 20'sd255 ? 8'd255 : 8'(value);
-  endfunction
-  typedef logic signed [15:0] sum_t;
-  sum_t [8:0][7:0]      across_q;   // b1, all rows
-  sum_t [3:0][8:0]      down_q;     // h1, a column more
-  logic [4:0][8:0][7:0] whole2_q;   // G, a row and a column more
-  always_ff @(posedge clk) begin
-    for (int unsigned r = 0; r < 9; r++) begin
-      for (int unsigned c = 0; c < 8; c++) begin
-        across_q[r][c] <= 16'(six(wide(area_q[r][c]), wide(area_q[r][c+1]), wide(area_q[r][c+2]), wide(area_q[r][c+3]),
-                                  wide(area_q[r][c+4]), wide(area_q[r][c+5])));
-      end
-    end
-    for (int unsigned r = 0; r < 4; r++) begin
-      for (int unsigned c = 0; c < 9; c++) begin
-        down_q[r][c] <= 16'(six(wide(area_q[r][c+2]), wide(area_q[r+1][c+2]), wide(area_q[r+2][c+2]),
-                                wide(area_q[r+3][c+2]), wide(area_q[r+4][c+2]), wide(area_q[r+5][c+2])));
-      end
-    end
-    for (int unsigned r = 0; r < 5; r++) begin
-      for (int unsigned c = 0; c < 9; c++) whole2_q[r][c] <= area_q[r+2][c+2];
-    end
-  end
-
-  // 3: half samples
-  logic [4:0][7:0][7:0] b_q;
-  logic [3:0][8:0][7:0] h_q;
-  logic [3:0][7:0][7:0] j_q;
-  logic [4:0][8:0][7:0] whole3_q;
-  always_ff @(posedge clk) begin
-    whole3_q <= whole2_q;
-    for (int unsigned r = 0; r < 5; r++) begin
-      for (int unsigned c = 0; c < 8; c++) b_q[r][c] <= clipped((20'(across_q[r+2][c]) + 20'sd16) >>> 5);
-    end
-    for (int unsigned r = 0; r < 4; r++) begin
-      for (int unsigned c = 0; c < 9; c++) h_q[r][c] <= clipped((20'(down_q[r][c]) + 20'sd16) >>> 5);
-      for (int unsigned c = 0; c < 8; c++) begin
-        j_q[r][c] <= clipped((six(across_q[r][c], across_q[r+1][c], across_q[r+2][c], across_q[r+3][c],
-                                  across_q[r+4][c], across_q[r+5][c]) + 20'sd512) >>> 10);
-      end
-    end
-  end
-
-  // 4: the rounded mean of the two samples that make up the position (Table 8-12)
+  // 2 to 4: interpolation
   logic [3:0][7:0][7:0] predicted4_q;
-  always_ff @(posedge clk) begin
-    for (int unsigned r = 0; r < 4; r++) begin
-      for (int unsigned c = 0; c < 8; c++) begin
-        logic [7:0] one, two, g, b, h, j;
-        g = whole3_q[r][c];
-        b = b_q[r][c];
-        h = h_q[r][c];
-        j = j_q[r][c];
-        unique case (kind3_q)
-          4'd0:  {one, two} = {g, g};
-          4'd1:  {one, two} = {g, b};
-          4'd2:  {one, two} = {b, b};
-          4'd3:  {one, two} = {b, whole3_q[r][c+1]};
-          4'd4:  {one, two} = {g, h};
-          4'd5:  {one, two} = {b, h};
-          4'd6:  {one, two} = {b, j};
-          4'd7:  {one, two} = {b, h_q[r][c+1]};
-          4'd8:  {one, two} = {h, h};
-          4'd9:  {one, two} = {h, j};
-          4'd10: {one, two} = {j, j};
-          4'd11: {one, two} = {j, h_q[r][c+1]};
-          4'd12: {one, two} = {h, whole3_q[r+1][c]};
-          4'd13: {one, two} = {h, b_q[r+1][c]};
-          4'd14: {one, two} = {j, b_q[r+1][c]};
-          default: {one, two} = {h_q[r][c+1], b_q[r+1][c]};
-        endcase
-        predicted4_q[r][c] <= 8'((9'(one) + 9'(two) + 9'd1) >> 1);
-      end
-    end
-  end
+  luma_interpolation #(
+      .COLUMNS(8)
+  ) i_interpolation (
+      .clk        (clk),
+      .area_i     (area_q),
+      .kind_i     (kind1_q),
+      .predicted_o(predicted4_q)
+  );
 
   // 5, 6: Hadamard transform of the two blocks, rows then columns; 7: magnitudes
   typedef logic signed [12:0] value_t;

@@ -15,7 +15,7 @@
 module mode_decision
   import encode_core_pkg::*;
   import mode_decision_pkg::*;
-  import entropy_pkg::block_of_raster, entropy_pkg::I_4X4, entropy_pkg::I_16X16;
+  import entropy_pkg::block_of_raster, entropy_pkg::I_4X4, entropy_pkg::I_16X16, entropy_pkg::P_SKIP, entropy_pkg::INTER_16X16;
 #(
     parameter int unsigned MB_WIDTH_MAX = 256  // widest picture, macroblocks
 ) (
@@ -23,13 +23,20 @@ module mode_decision
     input  wire logic                     rst_n,
 
     input  wire logic                     start_i,       // pulse: a picture begins; the rest stands until its end
+    input  wire logic                     inter_i,       // a P picture
+    input  wire logic                     intra_may_i,   // which may have intra macroblocks
+    input  wire logic                     temporal_i,    // its search knows the reference's vectors
     input  wire logic [8:0]               mb_width_i,
+    input  wire logic [8:0]               mb_height_i,
     input  wire logic [5:0]               qp_i,          // QPY
     input  wire logic [5:0]               qp_chroma_i,   // QPC
 
     input  wire logic                     source_valid_i,
     output      logic                     source_ready_o,
     input  wire block_t                   source_i,      // 24 a macroblock: luma in raster order, Cb, Cr
+
+    input  wire store_read_t              store_i,       // the reference store, in P pictures
+    output      store_ask_t               store_o,
 
     input  wire logic                     room_i,        // the next macroblock's results have a place
     output      logic                     level_write_o,
@@ -40,8 +47,7 @@ module mode_decision
     output      block_t                   sample_o,
     output      logic                     end_o,         // pulse: the macroblock is complete
     output      entropy_pkg::macroblock_t end_syntax_o,  // all but `last`
-    output      logic [8:0]               end_x_o,
-    output      logic [8:0]               end_y_o
+    output      record_t                  end_record_o
 );
 
   localparam int unsigned COLUMN_W = $clog2(MB_WIDTH_MAX);
@@ -51,7 +57,7 @@ module mode_decision
     $fatal(1, "mode_decision: MB_WIDTH_MAX is %0d, 2 to 256 are allowed", MB_WIDTH_MAX);
   end
 
-  localparam logic [1:0] KIND_4X4 = 2'd0, KIND_16X16 = 2'd2, KIND_CHROMA = 2'd3;  // intra_prediction
+  localparam logic [1:0] KIND_4X4 = 2'd0;  // intra_prediction
   localparam logic [2:0] OP_BLOCK = 3'd0, OP_AC = 3'd1, OP_LUMA_DC = 3'd2, OP_CHROMA_DC = 3'd3, OP_INVERSE = 3'd4;
   localparam logic [3:0] MODE_DC = 4'd2;
 
@@ -65,6 +71,7 @@ module mode_decision
     S_PREDICT,   // 4x4: a block's neighbours go to the predictor
     S_CHOOSE,    // its modes come back
     S_CODE,      // it passes the transform
+    S_INTER,     // P: searches, then luma passes the transform
     S_MODES,     // 16x16 has won: the other predictor has to finish
     S_FIRST,     // first pass of luma or chroma
     S_DC,
@@ -73,60 +80,26 @@ module mode_decision
   } state_e;
   state_e state_q;
 
-  // ---- source: two banks, a copy for each predictor ----------------------------------------------------------------------
-  logic [1:0] source_full_q;
-  logic       source_in_q, source_out_q;  // banks
-  logic [4:0] source_count_q;
-  logic       source_taken, macroblock_ends;
-  logic [4:0] near_block, far_block;       // blocks that the two predictors look at
-  logic       far_read;
+  // ---- source ----------------------------------------------------------------------------------------------------------------
+  logic       source_there, macroblock_ends;
+  logic       inter_q;                      // the macroblock is inter, or may yet become it
+  logic [4:0] near_block, inter_block, far_block;  // blocks that the predictors look at
+  logic       near_read, far_read;
   block_t     near_source, far_source;
-  assign source_ready_o = !source_full_q[source_in_q];
-  assign source_taken   = source_valid_i && source_ready_o;
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      source_full_q  <= '0;
-      source_in_q    <= 1'b0;
-      source_out_q   <= 1'b0;
-      source_count_q <= '0;
-    end else begin
-      if (source_taken) begin
-        source_count_q <= source_count_q + 5'd1;
-        if (source_count_q == 5'(BLOCKS - 1)) begin
-          source_count_q             <= '0;
-          source_full_q[source_in_q] <= 1'b1;
-          source_in_q                <= !source_in_q;
-        end
-      end
-      if (macroblock_ends) begin
-        source_full_q[source_out_q] <= 1'b0;
-        source_out_q                <= !source_out_q;
-      end
-    end
-  end
-  sram_1r1w #(
-      .DATA_W(128),
-      .WORDS (64)
-  ) i_source_near (
-      .clk            (clk),
-      .write_i        (source_taken),
-      .write_address_i({source_in_q, source_count_q}),
-      .write_data_i   (source_i),
-      .read_i         (state_q == S_PREDICT),
-      .read_address_i ({source_out_q, near_block}),
-      .read_data_o    (near_source)
-  );
-  sram_1r1w #(
-      .DATA_W(128),
-      .WORDS (64)
-  ) i_source_far (
-      .clk            (clk),
-      .write_i        (source_taken),
-      .write_address_i({source_in_q, source_count_q}),
-      .write_data_i   (source_i),
-      .read_i         (far_read),
-      .read_address_i ({source_out_q, far_block}),
-      .read_data_o    (far_source)
+  mode_decision_source i_source (
+      .clk         (clk),
+      .rst_n       (rst_n),
+      .in_valid_i  (source_valid_i),
+      .in_ready_o  (source_ready_o),
+      .in_i        (source_i),
+      .there_o     (source_there),
+      .end_i       (macroblock_ends),
+      .near_read_i (near_read),
+      .near_block_i(inter_q ? inter_block : near_block),
+      .near_o      (near_source),
+      .far_read_i  (far_read),
+      .far_block_i (far_block),
+      .far_o       (far_source)
   );
 
   // ---- neighbours: the line above in an SRAM, the left column in registers --------------------------------------------------
@@ -297,133 +270,87 @@ module mode_decision
   logic       beyond;                      // 16x16 has won
   assign total = total_q + least_cost;
 
-  // ---- 16x16 and chroma: predictor; SATD while modes are compared, transform while they are coded -----------------------------
-  logic [1:0] ask_q;        // component that is asked for: 0 luma, 1 Cb, 2 Cr, 3 none
-  logic [1:0] ask_end_q;    // first one that is not
-  logic       comparing_q;
+  // ---- 16x16 and chroma: modes are compared, then the best ones' predictions go to the transform ------------------------------
+  logic       compare, code_luma, code_chroma;   // pulses
+  logic       whole_valid, luma_known, chroma_known;
+  logic [4:0] whole_place;
+  block_t     whole_pred;
   logic [1:0] best_16x16, best_chroma;
-  logic       far_in_ready, far_out_valid, far_out_last;
-  /* verilator lint_off UNUSEDSIGNAL */  // four modes at most
-  logic [3:0] far_out_mode;
-  /* verilator lint_on UNUSEDSIGNAL */
-  logic [3:0] far_out_block;
-  block_t     far_out_samples;
-  logic [1:0] answer_q;     // component that comes back
-  logic [15:0][7:0] far_left_samples, far_top_samples;
-  logic [8:0] far_modes;
-  always_comb begin
-    far_left_samples = left_q.luma;
-    far_top_samples  = above_q.luma;
-    if (ask_q != 0) begin
-      far_left_samples = 128'(left_q.chroma[ask_q[1]]);
-      far_top_samples  = 128'(above_q.chroma[ask_q[1]]);
-    end
-    far_modes = comparing_q ? 9'h00f : 9'd1 << (ask_q == 0 ? best_16x16 : best_chroma);
-  end
-  intra_prediction i_far (
+  cost_t      least_16x16;
+  mode_decision_whole #(
+      .COST_W(COST_W)
+  ) i_whole (
       .clk           (clk),
       .rst_n         (rst_n),
-      .in_valid_i    (ask_q != ask_end_q),
-      .in_ready_o    (far_in_ready),
-      .in_kind_i     (ask_q == 0 ? KIND_16X16 : KIND_CHROMA),
-      .in_modes_i    (far_modes),
-      .in_available_i({left_there, corner_there, right_there, up_there, left_there}),
-      .in_left_i     (far_left_samples),
-      .in_top_i      (far_top_samples),
-      .in_corner_i   (ask_q == 0 ? corner_luma_q : corner_chroma_q[ask_q[1]]),
-      .out_valid_o   (far_out_valid),
-      .out_ready_i   (1'b1),
-      .out_mode_o    (far_out_mode),
-      .out_block_o   (far_out_block),
-      .out_last_o    (far_out_last),
-      .out_samples_o (far_out_samples)
-  );
-  assign far_read  = far_out_valid;
-  assign far_block = answer_q == 0 ? 5'(far_out_block) : {2'b10, answer_q[1], far_out_block[1:0]};
-
-  // The block beside its source
-  typedef struct packed {
-    logic       last;       // of the component
-    logic [1:0] component;
-    logic [1:0] mode;
-  } far_tag_t;
-  logic     far_valid_q;
-  far_tag_t far_tag_q;
-  logic [3:0] far_block_q;
-  block_t   far_pred_q;
-  always_ff @(posedge clk) begin
-    if (!rst_n) far_valid_q <= 1'b0;
-    else far_valid_q <= far_out_valid;
-  end
-  always_ff @(posedge clk) begin
-    far_tag_q   <= '{last: far_out_last, component: answer_q, mode: far_out_mode[1:0]};
-    far_block_q <= far_block[3:0];
-    far_pred_q  <= far_out_samples;
-  end
-
-  logic        far_satd_valid;
-  logic [12:0] far_satd;
-  far_tag_t    far_tag;
-  mode_decision_satd #(
-      .TAG_W($bits(far_tag_t))
-  ) i_far_satd (
-      .clk        (clk),
-      .rst_n      (rst_n),
-      .in_valid_i (far_valid_q && comparing_q),
-      .in_source_i(far_source),
-      .in_pred_i  (far_pred_q),
-      .in_tag_i   (far_tag_q),
-      .out_valid_o(far_satd_valid),
-      .out_satd_o (far_satd),
-      .out_tag_o  (far_tag)
+      .compare_i     (compare),
+      .code_luma_i   (code_luma),
+      .code_chroma_i (code_chroma && !inter_q),
+      .lambda_i      (lambda),
+      .available_i   ({left_there, corner_there, right_there, up_there, left_there}),
+      .left_i        ({left_q.chroma, left_q.luma}),
+      .top_i         ({above_q.chroma, above_q.luma}),
+      .corner_i      ({corner_chroma_q, corner_luma_q}),
+      .source_read_o (far_read),
+      .source_block_o(far_block),
+      .source_i      (far_source),
+      .pred_valid_o  (whole_valid),
+      .pred_block_o  (whole_place),
+      .pred_o        (whole_pred),
+      .best_16x16_o  (best_16x16),
+      .best_chroma_o (best_chroma),
+      .least_16x16_o (least_16x16),
+      .luma_known_o  (luma_known),
+      .chroma_known_o(chroma_known)
   );
 
-  cost_t [3:0] cost_16x16_q, cost_chroma_q;
-  logic  [3:0] seen_16x16_q, seen_chroma_q;
-  logic        luma_known_q, chroma_known_q;
-  cost_t       least_16x16;
-  always_comb begin
-    cost_t least_chroma;
-    best_16x16   = '0;
-    least_16x16  = '1;
-    best_chroma  = '0;
-    least_chroma = '1;
-    for (int unsigned m = 0; m < 4; m++) begin
-      if (seen_16x16_q[m] && cost_16x16_q[m] < least_16x16) begin
-        best_16x16  = 2'(m);
-        least_16x16 = cost_16x16_q[m];
-      end
-      if (seen_chroma_q[m] && cost_chroma_q[m] < least_chroma) begin
-        best_chroma  = 2'(m);
-        least_chroma = cost_chroma_q[m];
-      end
-    end
-  end
-  always_ff @(posedge clk) begin
-    if (!rst_n || state_q == S_BEGIN) begin
-      luma_known_q   <= 1'b0;
-      chroma_known_q <= 1'b0;
-      seen_16x16_q   <= '0;
-      seen_chroma_q  <= '0;
-    end else if (far_satd_valid) begin
-      if (far_tag.component == 0) seen_16x16_q[far_tag.mode] <= 1'b1;
-      else seen_chroma_q[far_tag.mode] <= 1'b1;
-      if (far_tag.last && far_tag.component == 0) luma_known_q <= 1'b1;
-      if (far_tag.last && far_tag.component == 2'd2) chroma_known_q <= 1'b1;
-    end
-  end
-  always_ff @(posedge clk) begin
-    if (state_q == S_BEGIN) begin
-      cost_16x16_q <= '0;
-      for (int unsigned m = 0; m < 4; m++) begin  // ue(v): 1, 3, 3, 5 bits
-        cost_chroma_q[m] <= (COST_W'(lambda) * (m == 0 ? COST_W'(1) : m == 3 ? COST_W'(5) : COST_W'(3))) >> 4;
-      end
-    end else if (far_satd_valid) begin
-      if (far_tag.component == 0) cost_16x16_q[far_tag.mode] <= cost_16x16_q[far_tag.mode] + COST_W'(far_satd);
-      else cost_chroma_q[far_tag.mode] <= cost_chroma_q[far_tag.mode] + COST_W'(far_satd);
-    end
-  end
-  assign beyond = luma_known_q && $signed({1'b0, total}) > $signed({1'b0, least_16x16}) - $signed({1'b0, COST_W'(ahead_cost)});
+  // ---- P macroblocks: searches, choice, prediction -----------------------------------------------------------------------------
+  logic       inter_read, inter_valid, skip_vector, intra_wins;
+  logic [4:0] inter_place;
+  block_t     inter_pred;
+  vector_t    vector, difference;
+  mode_decision_inter #(
+      .MB_WIDTH_MAX(MB_WIDTH_MAX)
+  ) i_inter (
+      .clk           (clk),
+      .rst_n         (rst_n),
+      .start_i       (state_q == S_BEGIN && inter_i),
+      .x_i           (x_q),
+      .y_i           (y_q),
+      .mb_width_i    (mb_width_i),
+      .mb_height_i   (mb_height_i),
+      .qp_i          (qp_i),
+      .temporal_i    (temporal_i),
+      .chroma_i      (code_chroma && inter_q),
+      .end_i         (state_q == S_END && inter_i),
+      .source_read_o (inter_read),
+      .source_block_o(inter_block),
+      .source_i      (near_source),
+      .intra_may_i   (intra_may_i),
+      .intra_known_i (luma_known),
+      .intra_cost_i  (least_16x16),
+      .intra_o       (intra_wins),
+      .store_i       (store_i),
+      .store_o       (store_o),
+      .pred_valid_o  (inter_valid),
+      .pred_block_o  (inter_place),
+      .pred_o        (inter_pred),
+      .vector_o      (vector),
+      .difference_o  (difference),
+      .skip_o        (skip_vector)
+  );
+  assign near_read = inter_q ? inter_read : state_q == S_PREDICT;
+
+  // A predicted block beside its source
+  block_t     pred_source;
+  logic       pred_valid;
+  logic [4:0] pred_place;
+  block_t     pred;
+  assign pred_source = inter_q ? near_source : far_source;
+  assign pred_valid = inter_q ? inter_valid : whole_valid;
+  assign pred_place = inter_q ? inter_place : whole_place;
+  assign pred       = inter_q ? inter_pred : whole_pred;
+
+  assign beyond = luma_known && $signed({1'b0, total}) > $signed({1'b0, least_16x16}) - $signed({1'b0, COST_W'(ahead_cost)});
 
   // ---- transform ------------------------------------------------------------------------------------------------------------------
   logic             chroma_q;      // the two passes are chroma's
@@ -447,8 +374,8 @@ module mode_decision
   logic [4:0]       t_out_count;
   logic [15:0]      t_out_dc;
 
-  function automatic levels_t residual_of(input block_t source, input block_t pred);
-    for (int unsigned i = 0; i < 16; i++) residual_of[i] = 16'(source[i]) - 16'(pred[i]);
+  function automatic levels_t residual_of(input block_t source, input block_t prediction);
+    for (int unsigned i = 0; i < 16; i++) residual_of[i] = 16'(source[i]) - 16'(prediction[i]);
   endfunction
 
   logic dc_goes;
@@ -463,10 +390,15 @@ module mode_decision
     t_in_dc    = scaled_q[second_block_q];
     unique case (state_q)
       S_CHOOSE: t_in_valid = chosen && !beyond;
+      S_INTER: begin
+        t_in_valid = pred_valid;
+        t_in_data  = residual_of(pred_source, pred);
+        t_in_pred  = pred;
+      end
       S_FIRST: begin
-        t_in_valid = far_valid_q;
+        t_in_valid = pred_valid;
         t_in_op    = OP_AC;
-        t_in_data  = residual_of(far_source, far_pred_q);
+        t_in_data  = residual_of(pred_source, pred);
       end
       S_DC: begin
         t_in_valid = dc_goes;
@@ -492,7 +424,7 @@ module mode_decision
       .in_ready_o  (),
       .in_op_i     (t_in_op),
       .in_qp_i     (chroma_q ? qp_chroma_i : qp_i),
-      .in_inter_i  (1'b0),
+      .in_inter_i  (inter_q),
       .in_data_i   (t_in_data),
       .in_dc_i     (t_in_dc),
       .in_pred_i   (t_in_pred),
@@ -527,9 +459,9 @@ module mode_decision
       .WORDS (16)
   ) i_predictions (
       .clk            (clk),
-      .write_i        (far_valid_q),
-      .write_address_i(chroma_q ? {1'b0, far_block_q[2:0]} : far_block_q),
-      .write_data_i   (far_pred_q),
+      .write_i        (pred_valid),
+      .write_address_i(chroma_q ? {1'b0, pred_place[2:0]} : pred_place[3:0]),
+      .write_data_i   (pred),
       .read_i         (second_read),
       .read_address_i (went_q[3:0]),
       .read_data_o    (second_pred)
@@ -542,11 +474,17 @@ module mode_decision
     level_write_o  = t_out_valid && t_out_op != OP_INVERSE;
     level_o        = t_out_levels;
     unique case (t_out_op)
-      OP_BLOCK:     level_row_o = 5'(block_q);
+      OP_BLOCK:     level_row_o = state_q == S_INTER ? 5'(block_of_raster(came_q[3:0])) : 5'(block_q);
       OP_AC:        level_row_o = chroma_q ? 5'(CHROMA_AC) + came_q : 5'(block_of_raster(came_q[3:0]));
       OP_LUMA_DC:   level_row_o = 5'(LUMA_DC);
       default:      level_row_o = 5'(CB_DC) + came_q;
     endcase
+    // the vector difference goes before the first levels, beside the first two predictions
+    if (state_q == S_INTER && pred_valid && pred_place < 5'd2) begin
+      level_write_o = 1'b1;
+      level_row_o   = 5'(MVD) + pred_place;
+      level_o       = {16{16'($signed(difference[pred_place[0]]))}};
+    end
     sample_write_o = t_out_valid && (t_out_op == OP_BLOCK || t_out_op == OP_INVERSE);
     sample_o       = t_out_recon;
     sample_block_o = chroma_q ? 5'(CB) + came_q : 5'(raster_out);
@@ -577,7 +515,7 @@ module mode_decision
         top_modes_q[bx]  <= least_mode;
         side_modes_q[by] <= least_mode;
       end
-      if (state_q == S_MODES) begin  // neighbours see DC
+      if (state_q == S_MODES || (state_q == S_INTER && pred_valid)) begin  // neighbours see DC
         top_modes_q  <= {4{MODE_DC}};
         side_modes_q <= {4{MODE_DC}};
       end
@@ -587,6 +525,7 @@ module mode_decision
   // ---- syntax -------------------------------------------------------------------------------------------------------------------------
   logic             i16_q;
   logic [3:0]       cbp_luma_q;
+  logic [15:0]      coded_q;   // inter: blocks with levels, raster order
   logic [15:0][3:0] codes_q;
   logic [1:0]       cbp_chroma_q;
   always_comb begin
@@ -597,49 +536,48 @@ module mode_decision
     end_syntax_o.chroma_mode = best_chroma;
     end_syntax_o.intra_code  = i16_q ? '0 : codes_q;
     end_syntax_o.ref_idx     = '1;
+    if (inter_q) begin
+      end_syntax_o.mb_type     = skip_vector && end_syntax_o.cbp == 0 ? P_SKIP : INTER_16X16;
+      end_syntax_o.chroma_mode = '0;
+      end_syntax_o.intra_code  = '0;
+      end_syntax_o.ref_idx[0]  = '0;
+    end
   end
   assign end_o           = state_q == S_END;
-  assign end_x_o         = x_q;
-  assign end_y_o         = y_q;
+  assign end_record_o    = '{x: x_q, y: y_q, inter: inter_q, coded: coded_q, vector: vector};
   assign macroblock_ends = state_q == S_END;
 
   // ---- control ------------------------------------------------------------------------------------------------------------------------
   logic pass_back;           // the last block of a pass has come out
-  assign pass_back = t_out_valid && came_q + 5'd1 == pass_blocks;
+  assign pass_back   = t_out_valid && came_q + 5'd1 == pass_blocks;
+  assign compare     = state_q == S_BEGIN;
+  assign code_luma   = state_q == S_MODES && chroma_known;
+  assign code_chroma = (state_q == S_CODE && t_out_valid && block_q == 4'd15) || (state_q == S_INTER && pass_back) ||
+                       (state_q == S_SECOND && pass_back && !chroma_q);
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       state_q     <= S_IDLE;
       x_q         <= '0;
       y_q         <= '0;
       block_q     <= '0;
-      ask_q       <= '0;
-      ask_end_q   <= '0;
-      answer_q    <= '0;
-      comparing_q <= 1'b0;
       chroma_q    <= 1'b0;
       went_q      <= '0;
       came_q      <= '0;
       second_q    <= 1'b0;
       dc_sent_q   <= 1'b0;
     end else begin
-      // the second predictor
-      if (ask_q != ask_end_q && far_in_ready) ask_q <= ask_q + 2'd1;
-      if (far_out_valid && far_out_last) answer_q <= answer_q + 2'd1;
       second_q <= second_read;
       unique case (state_q)
         S_IDLE: begin
-          if (source_full_q[source_out_q] && room_i) state_q <= x_q == 0 && up_there ? S_LINE : S_NEXT;
+          if (source_there && room_i) state_q <= x_q == 0 && up_there ? S_LINE : S_NEXT;
         end
         S_LINE: state_q <= S_NEXT;
         S_NEXT: state_q <= S_BEGIN;
         S_BEGIN: begin
-          state_q     <= S_PREDICT;
-          block_q     <= '0;
-          ask_q       <= 2'd0;
-          ask_end_q   <= 2'd3;
-          answer_q    <= 2'd0;
-          comparing_q <= 1'b1;
-          chroma_q    <= 1'b0;
+          state_q  <= inter_i ? S_INTER : S_PREDICT;
+          block_q  <= '0;
+          came_q   <= '0;
+          chroma_q <= 1'b0;
         end
         S_PREDICT: if (near_in_ready) state_q <= S_CHOOSE;
         S_CHOOSE: begin
@@ -650,26 +588,28 @@ module mode_decision
             block_q <= block_q + 4'd1;
             state_q <= S_PREDICT;
             if (block_q == 4'd15) begin
-              state_q     <= S_FIRST;
-              chroma_q    <= 1'b1;
-              comparing_q <= 1'b0;
-              ask_q       <= 2'd1;
-              ask_end_q   <= 2'd3;
-              answer_q    <= 2'd1;
-              went_q      <= '0;
-              came_q      <= '0;
+              state_q  <= S_FIRST;
+              chroma_q <= 1'b1;
+              went_q   <= '0;
+              came_q   <= '0;
             end
           end
         end
+        S_INTER: begin
+          if (intra_wins) state_q <= S_PREDICT;
+          if (t_out_valid) came_q <= came_q + 5'd1;
+          if (pass_back) begin
+            state_q  <= S_FIRST;
+            chroma_q <= 1'b1;
+            went_q   <= '0;
+            came_q   <= '0;
+          end
+        end
         S_MODES: begin
-          if (chroma_known_q) begin
-            state_q     <= S_FIRST;
-            comparing_q <= 1'b0;
-            ask_q       <= 2'd0;
-            ask_end_q   <= 2'd1;
-            answer_q    <= 2'd0;
-            went_q      <= '0;
-            came_q      <= '0;
+          if (chroma_known) begin
+            state_q <= S_FIRST;
+            went_q  <= '0;
+            came_q  <= '0;
           end
         end
         S_FIRST: begin
@@ -701,13 +641,10 @@ module mode_decision
           if (pass_back) begin
             state_q <= S_END;
             if (!chroma_q) begin
-              state_q   <= S_FIRST;
-              chroma_q  <= 1'b1;
-              ask_q     <= 2'd1;
-              ask_end_q <= 2'd3;
-              answer_q  <= 2'd1;
-              came_q    <= '0;
-              went_q    <= '0;
+              state_q  <= S_FIRST;
+              chroma_q <= 1'b1;
+              came_q   <= '0;
+              went_q   <= '0;
             end
           end
         end
@@ -729,12 +666,15 @@ module mode_decision
 
   always_ff @(posedge clk) begin
     second_block_q <= went_q[3:0];
+    if (state_q == S_IDLE) inter_q <= inter_i;
+    else if (intra_wins) inter_q <= 1'b0;
     if (state_q == S_NEXT && x_q == 0) above_q <= line_read;
     if (state_q == S_BEGIN) begin
       next_above_q  <= line_read;
       i16_q         <= 1'b0;
       total_q       <= '0;
       cbp_luma_q    <= '0;
+      coded_q       <= '0;
       ac_any_q      <= 1'b0;
       dc_any_q      <= 1'b0;
     end
@@ -743,6 +683,10 @@ module mode_decision
       codes_q[block_q] <= least_mode == likely ? 4'd0 : 4'd1 + least_mode - 4'(least_mode > likely);
     end
     if (state_q == S_CODE && t_out_valid && t_out_count != 0) cbp_luma_q[block_q[3:2]] <= 1'b1;
+    if (state_q == S_INTER && t_out_valid && t_out_count != 0) begin
+      cbp_luma_q[{came_q[3], came_q[1]}] <= 1'b1;
+      coded_q[came_q[3:0]]               <= 1'b1;
+    end
     if (state_q == S_MODES) i16_q <= 1'b1;
     if (state_q == S_FIRST && t_out_valid) begin
       dc_q[came_q[3:0]] <= t_out_dc;
@@ -772,7 +716,7 @@ module mode_decision
   endproperty
   assert property (p_inside) else $error("mode_decision: column %0d of a picture of %0d", x_q, mb_width_i);
   property p_known;
-    @(posedge clk) disable iff (!rst_n || $time == 0) state_q == S_CHOOSE && chosen && block_q == 4'd15 |-> chroma_known_q;
+    @(posedge clk) disable iff (!rst_n || $time == 0) state_q == S_CHOOSE && chosen && block_q == 4'd15 |-> chroma_known;
   endproperty
   assert property (p_known) else $error("mode_decision: Intra4x4 is through before the modes of 16x16 and chroma are known");
 

@@ -10,6 +10,7 @@ package mode_decision_pkg;
     11'h400, 11'h47d, 11'h50a, 11'h5a8
   };
   localparam int unsigned I16_AHEAD_BITS = 8;
+  localparam int unsigned INTRA_AHEAD_BITS = 8;
   localparam int unsigned LEVEL_MAX = 2063;
 endpackage
 /* verilator lint_on UNUSEDPARAM */

@@ -19,7 +19,8 @@ module motion_search #(
     parameter int unsigned RANGE_Y      = 16,   // search range up and down, samples, a multiple of 8
     parameter int unsigned CENTRES      = 2,    // places that the first level names at most
     parameter int unsigned RADIUS       = 2,    // of the squares around them, samples
-    parameter int unsigned RADIUS_PARTS = 1     // of the squares around the quadrants' best places, samples
+    parameter int unsigned RADIUS_PARTS = 1,    // of the squares around the quadrants' best places, samples
+    parameter int unsigned RING         = RANGE_X / 8 + 2  // word columns of the window's ring, even
 ) (
     input  wire logic                          clk,
     input  wire logic                          rst_n,
@@ -32,12 +33,12 @@ module motion_search #(
     input  wire logic [RANGE_X/2+2:0][7:0]     quarter_data_i,
     input  wire logic                          window_valid_i,
     input  wire logic [$clog2(2*RANGE_Y+16)-1:0] window_row_i,
-    input  wire logic [$clog2(RANGE_X/8+2)-1:0] window_word_i,
+    input  wire logic [$clog2(RING)-1:0] window_word_i,
     input  wire logic [15:0][7:0]              window_data_i,
 
     input  wire logic                          cmd_valid_i,
     output      logic                          cmd_ready_o,
-    input  wire logic [$clog2(RANGE_X/8+2)-1:0] cmd_word_i,        // word column at the window's left edge
+    input  wire logic [$clog2(RING)-1:0] cmd_word_i,        // word column at the window's left edge
     input  wire logic [8:0]                    cmd_mb_x_i,
     input  wire logic [8:0]                    cmd_mb_y_i,
     input  wire logic [8:0]                    cmd_mb_width_i,    // picture, macroblocks
@@ -65,8 +66,7 @@ module motion_search #(
   localparam int unsigned ROWS     = RANGE_Y / 2;
   localparam int unsigned SLICES   = COLUMNS / R;        // words of a row of the first level
   localparam int unsigned WORDS    = ROWS * SLICES;
-  localparam int unsigned RING     = RANGE_X / 8 + 2;
-  localparam int unsigned WINDOW_WORDS = RING - 1;
+  localparam int unsigned WINDOW_WORDS = RANGE_X / 8 + 1;
   localparam int unsigned WIN_ROWS = 2 * RANGE_Y + 16;
   localparam int unsigned WIN_ROW_W = $clog2(WIN_ROWS);
   localparam int unsigned RING_W   = $clog2(RING);
@@ -80,9 +80,9 @@ module motion_search #(
 
   if ((LANES != 64 && LANES != 128 && LANES != 256) || RANGE_X % 32 != 0 || RANGE_Y % 8 != 0 || RANGE_X < 32 ||
       RANGE_Y < 16 || RANGE_X > 512 || RANGE_Y > 248 || CENTRES < 1 || CENTRES > 8 || RADIUS < 1 || RADIUS > 4 ||
-      RADIUS_PARTS < 1 || RADIUS_PARTS > 4) begin : g_parameter_check
-    $fatal(1, "motion_search: LANES %0d, RANGE_X %0d, RANGE_Y %0d, CENTRES %0d, RADIUS %0d, RADIUS_PARTS %0d", LANES,
-           RANGE_X, RANGE_Y, CENTRES, RADIUS, RADIUS_PARTS);
+      RADIUS_PARTS < 1 || RADIUS_PARTS > 4 || RING < RANGE_X / 8 + 2) begin : g_parameter_check
+    $fatal(1, "motion_search: LANES %0d, RANGE_X %0d, RANGE_Y %0d, CENTRES %0d, RADIUS %0d, RADIUS_PARTS %0d, RING %0d",
+           LANES, RANGE_X, RANGE_Y, CENTRES, RADIUS, RADIUS_PARTS, RING);
   end
 
   typedef logic signed [13:0] place_t;
