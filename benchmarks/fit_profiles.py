@@ -173,13 +173,18 @@ def fit_table(pictures: list[Seen]) -> dict[str, Any]:
     }
 
 
-def fit(pictures: list[Seen], source: str) -> dict[str, Any]:
-    """All tables, and the laws of tiles and of I pictures."""
+def tables_of(pictures: list[Seen]) -> dict[str, Any]:
+    """A table for each kind, slice type and effort."""
     tables = {}
     keys = sorted({(seen.kind, seen.slice_type, seen.effort) for seen in pictures})
     for key in keys:
         mine = [seen for seen in pictures if (seen.kind, seen.slice_type, seen.effort) == key]
         tables[" ".join(key).strip()] = fit_table(mine)
+    return tables
+
+
+def fit(pictures: list[Seen], source: str) -> dict[str, Any]:
+    """All tables, and the laws of tiles and of I pictures."""
     inter = [seen for seen in pictures if seen.kind == "encode" and seen.slice_type == "P"]
     x = np.log2(1 + np.array([seen.bits for seen in inter]))
     y = np.array([seen.tiles for seen in inter])
@@ -202,7 +207,7 @@ def fit(pictures: list[Seen], source: str) -> dict[str, Any]:
     exponent, factor = np.polyfit(levels, ratios, 1)
     return {
         "source": source,
-        "tables": tables,
+        "tables": tables_of(pictures),
         "tiles": {
             "at_one_bit": round(float(offset), 4),
             "per_octave": round(float(slope), 4),
@@ -254,19 +259,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=8, help="pictures of each clip, QP and effort (default 8)")
     parser.add_argument("--write", action="store_true", help="replace the package's tables")
+    parser.add_argument(
+        "--preset", choices=profile.EFFORTS, help="this preset's encode tables only; all else stays as it is"
+    )
     options = parser.parse_args()
     pictures: list[Seen] = []
-    runs = itertools.product(CLIPS, profile.EFFORTS, QPS, (0, DEFAULT_B_FRAMES))
+    runs = itertools.product(CLIPS, [options.preset] if options.preset else profile.EFFORTS, QPS, (0, DEFAULT_B_FRAMES))
     for number, (name, preset, qp, b_frames) in enumerate(runs, 1):
         # References are complete only after some groups of B pictures.
         count = options.frames if not b_frames else (2 + profile.EFFORT_REFERENCES[preset] // 2) * (b_frames + 1) + 1
         pictures += encoded(measure.find_clip(name), preset, qp, b_frames, count, number)
-    for name in CODED:
+    for name in () if options.preset else CODED:
         pictures += decoded(measure.find_clip(name), 8 * options.frames)
     source = f"{len(pictures)} pictures of {', '.join(dict.fromkeys(CLIPS + CODED))}; QP {QPS}"
     print(measure.statement())
     print(source)
-    if options.write:
+    if options.write and options.preset:
+        replace(pictures)
+    elif options.write:
         write(pictures, source)
     else:
         errors(pictures)
@@ -281,6 +291,18 @@ def write(pictures: list[Seen], source: str) -> None:
         profile.table.cache_clear()
         if "errors" not in document:
             document["errors"] = errors(pictures)
+    print(f"written: {OUT.name}, {OUT.stat().st_size} bytes")
+
+
+def replace(pictures: list[Seen]) -> None:
+    """Replace the tables that these pictures belong to, with their errors."""
+    document = json.loads(OUT.read_text())
+    document["tables"] |= tables_of(pictures)
+    for _ in range(2):
+        OUT.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n")
+        profile._document.cache_clear()
+        profile.table.cache_clear()
+        document["errors"] |= errors(pictures)
     print(f"written: {OUT.name}, {OUT.stat().st_size} bytes")
 
 

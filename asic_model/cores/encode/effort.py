@@ -19,6 +19,8 @@ from asic_model.engines.lagrangian import MOTION_LAMBDA
 from asic_model.engines.mode_decision.state import Settings
 from asic_model.engines.motion_search import MotionSearchConfig, SearchSettings
 
+ALWAYS = 1 << 20  # a margin
+
 _EFFORTS = {
     EFFORT_FAST: Settings(
         partitions=0,
@@ -41,7 +43,7 @@ _EFFORTS = {
         shape_margin=20,
         inter_margin=18,
         intra_margin=48,
-        intra_trial_margin=28,
+        intra_trial_margin=ALWAYS,
         skip_sad=16,
         early_skip=1,
         skip_energy=64,
@@ -57,7 +59,7 @@ _EFFORTS = {
         shape_margin=32,
         inter_margin=24,
         intra_margin=48,
-        intra_trial_margin=28,
+        intra_trial_margin=ALWAYS,
         skip_sad=0,
         early_skip=0,
         skip_energy=0,

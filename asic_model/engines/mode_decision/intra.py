@@ -296,6 +296,9 @@ def try_4x4(t, slot, limit, most):
         if block & 3 == 3 and most < NEVER:
             ssd += _quadrant_distortion(t, block >> 2)
             if trial_cost(t, ssd, rate) >= most:
+                # The work record is that of an engine that ends every trial.
+                t.intra_blocks += 9 * (15 - block)
+                t.transform_blocks += 15 - block
                 return False
     # Quadrants without levels send no flags after all; the few they were charged with stay in the rate.
     copy_16xn(t.samples, slot * SAMPLES, 16, t.window, WINDOW_Y, WINDOW_STRIDE, 16)
@@ -355,6 +358,8 @@ def try_8x8(t, slot, most):
         if most < NEVER:
             ssd += _quadrant_distortion(t, quadrant)
             if trial_cost(t, ssd, rate) >= most:
+                t.intra_blocks += 36 * (3 - quadrant)  # as in `try_4x4`
+                t.transform_blocks += 4 * (3 - quadrant)
                 return False
     copy_16xn(t.samples, slot * SAMPLES, 16, t.window, WINDOW_Y, WINDOW_STRIDE, 16)
     result = t.result[slot]
