@@ -363,6 +363,7 @@ ENCODE_BLOCK = Layout(
         _field("slots", "B", "mode HAND_ON: first-pass records at recon_address", 0, FIRST_PASS_SLOTS_MOST),
         _field("tree_strength", "B", "mode HAND_ON: QP steps for a macroblock worth twice its cost, in sixteenths"),
         _field("aq_strength", "B", "mode HAND_ON: strength of adaptive quantisation, in sixteenths; 0: none"),
+        _field("vectors_address", "Q", "mode ENCODE: first-pass records of the picture, where search begins; 0: none"),
     ),
 )
 
@@ -590,6 +591,7 @@ def regions(kind: Kind, fields: Mapping[str, int]) -> list[Region]:
             ("motion_out_address", macroblocks * MOTION_BYTES, True),
             ("qp_map_address", macroblocks, False),
             ("plan_address", PLAN_BYTES, False),
+            ("vectors_address", macroblocks * FIRST_PASS_RECORD_BYTES, False),
         ):
             if fields[name]:
                 found.append(Region(name, fields[name], size, write))

@@ -20,7 +20,7 @@ from asic_model.descriptors import (
 from driver.device import Device
 from driver.errors import EndOfStream, InvalidConfig, TryAgain
 from driver.first_pass import FirstPass, Looked, Plan, Planned, picture_class
-from driver.gop import LOG2_MAX_FRAME_NUM, Kept, PictureHeader, PictureOrder, hierarchy_depth
+from driver.gop import LOG2_MAX_FRAME_NUM, SLICE_I, Kept, PictureHeader, PictureOrder, hierarchy_depth
 from driver.hrd import HrdWriter, initial_bits, overhead_bits
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
@@ -377,6 +377,8 @@ class EncodeSession(Session):
         if plan is not None:
             assert self._first_pass is not None
             job |= {"qp_map_address": plan.qp_map, "plan_address": plan.span.address, "plan_index": plan.index}
+            if header.slice_type != SLICE_I:
+                job["vectors_address"] = plan.vectors
             wait = self._first_pass.number, plan.fence.sequence  # which itself waited for the source
         fence = self.queue.stage_when_free(
             Command.ENCODE, session=self.number, block=self._template.fill(job), wait_session=wait[0],

@@ -88,6 +88,7 @@ class Plan:
     span: Span
     index: int
     qp_map: int  # address
+    vectors: int  # likewise
     fence: Fence
 
 
@@ -452,8 +453,8 @@ class FirstPass:
         self._users[span.address] = size
         self._position += size
         for index in range(size):
-            slot = window[index].header.token.looked.slot
-            yield Plan(span, index, self._slot_address(slot) + self._layout.qp_map, fence)
+            slot = self._slot_address(window[index].header.token.looked.slot)
+            yield Plan(span, index, slot + self._layout.qp_map, slot + self._layout.records, fence)
 
     def coded(self, given: Any, plan: Plan | None, completion: dict[str, int]) -> None:
         """A picture's encode job is done: its record is free, and its plan when it was the last one's."""

@@ -257,10 +257,13 @@ void plan_update(struct rate *rate, const struct outcome *outcome)
     struct plan_state *state = &rate->plan;
     uint32_t bits = outcome->bits, class = outcome->picture_class, turn = state->returned++ % 2;
     rate_settle(rate, outcome->planned_bits, bits);
-    // Coefficients forget half with each picture; I pictures are rare and seldom alike: three quarters.
-    uint32_t keep = class == PICTURE_I ? 2 : 1;
-    state->spent[class] = (state->spent[class] >> keep) + (uint64_t)bits * step_of(state->under_way[turn].quantiser);
-    state->costs[class] = (state->costs[class] >> keep) + state->under_way[turn].cost;
+    // Coefficients forget a quarter with each picture: what single pictures take scatters. I pictures are rare and seldom
+    // alike: three quarters.
+    uint64_t spent = state->spent[class], costs = state->costs[class];
+    spent = class == PICTURE_I ? spent >> 2 : spent - (spent >> 2);
+    costs = class == PICTURE_I ? costs >> 2 : costs - (costs >> 2);
+    state->spent[class] = spent + (uint64_t)bits * step_of(state->under_way[turn].quantiser);
+    state->costs[class] = costs + state->under_way[turn].cost;
     uint64_t worth = (uint64_t)bits * step_of(state->under_way[turn].base_qp);
     if (class == PICTURE_I) {
         state->intra_worth = worth;

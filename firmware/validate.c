@@ -386,11 +386,12 @@ static struct verdict check_first_pass(const struct encode_block *block, const s
         return bad_field(ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_0);
     const uint64_t unused[] = {block->ref_address_1,     block->ref_address_2,  block->ref_address_3,
                                block->motion_in_address, block->motion_out_address, block->qp_map_address,
-                               block->ref_l1_address_1,  block->plan_address};
+                               block->ref_l1_address_1,  block->plan_address,  block->vectors_address};
     static const uint8_t numbers[] = {ENCODE_BLOCK_NUMBER_REF_ADDRESS_1,     ENCODE_BLOCK_NUMBER_REF_ADDRESS_2,
                                       ENCODE_BLOCK_NUMBER_REF_ADDRESS_3,     ENCODE_BLOCK_NUMBER_MOTION_IN_ADDRESS,
                                       ENCODE_BLOCK_NUMBER_MOTION_OUT_ADDRESS, ENCODE_BLOCK_NUMBER_QP_MAP_ADDRESS,
-                                      ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_1,  ENCODE_BLOCK_NUMBER_PLAN_ADDRESS};
+                                      ENCODE_BLOCK_NUMBER_REF_L1_ADDRESS_1,  ENCODE_BLOCK_NUMBER_PLAN_ADDRESS,
+                                      ENCODE_BLOCK_NUMBER_VECTORS_ADDRESS};
     for (uint32_t i = 0; i < sizeof numbers; i++)
         if (unused[i])
             return bad_field(numbers[i]);
@@ -451,6 +452,9 @@ static struct verdict validate_encode(const struct encode_block *block, const st
     if (block->plan_address && !add(&regions, block->plan_address, PLAN_BYTES, STREAM_ALIGNMENT_BYTES,
                                     ENCODE_BLOCK_NUMBER_PLAN_ADDRESS, false))
         return bad_field(ENCODE_BLOCK_NUMBER_PLAN_ADDRESS);
+    if (block->vectors_address && !add(&regions, block->vectors_address, (uint64_t)macroblocks * FIRST_PASS_RECORD_BYTES,
+                                       STREAM_ALIGNMENT_BYTES, ENCODE_BLOCK_NUMBER_VECTORS_ADDRESS, false))
+        return bad_field(ENCODE_BLOCK_NUMBER_VECTORS_ADDRESS);
     return check_overlaps(&regions);
 }
 

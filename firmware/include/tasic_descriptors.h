@@ -399,6 +399,7 @@ struct encode_block {
     uint64_t ref_l1_address_0; // reference 0 of list 1, coded size
     uint64_t ref_l1_address_1; // reference 1
     uint64_t plan_address; // mode ENCODE: the plan that rate control reads; 0: none
+    uint64_t vectors_address; // mode ENCODE: first-pass records of the picture, where search begins; 0: none
     uint32_t out_capacity; // its room [bytes]
     uint32_t frame_num;
     uint32_t poc_lsb;
@@ -458,20 +459,20 @@ struct encode_block {
     uint8_t slots; // mode HAND_ON: first-pass records at recon_address
     uint8_t tree_strength; // mode HAND_ON: QP steps for a macroblock worth twice its cost, in sixteenths
     uint8_t aq_strength; // mode HAND_ON: strength of adaptive quantisation, in sixteenths; 0: none
-    uint8_t reserved[31];
+    uint8_t reserved[23];
 };
 _Static_assert(sizeof(struct encode_block) == 256, "encode_block");
 _Static_assert(offsetof(struct encode_block, version) == 0, "version");
 _Static_assert(offsetof(struct encode_block, kind) == 2, "kind");
 _Static_assert(offsetof(struct encode_block, block_type) == 3, "block_type");
 _Static_assert(offsetof(struct encode_block, size) == 4, "size");
-_Static_assert(offsetof(struct encode_block, width) == 160, "width");
-_Static_assert(offsetof(struct encode_block, height) == 162, "height");
+_Static_assert(offsetof(struct encode_block, width) == 168, "width");
+_Static_assert(offsetof(struct encode_block, height) == 170, "height");
 _Static_assert(offsetof(struct encode_block, src_address) == 8, "src_address");
 _Static_assert(offsetof(struct encode_block, recon_address) == 16, "recon_address");
 _Static_assert(offsetof(struct encode_block, out_address) == 24, "out_address");
-_Static_assert(offsetof(struct encode_block, out_capacity) == 112, "out_capacity");
-_Static_assert(offsetof(struct encode_block, ref_count) == 196, "ref_count");
+_Static_assert(offsetof(struct encode_block, out_capacity) == 120, "out_capacity");
+_Static_assert(offsetof(struct encode_block, ref_count) == 204, "ref_count");
 _Static_assert(offsetof(struct encode_block, ref_address_0) == 32, "ref_address_0");
 _Static_assert(offsetof(struct encode_block, ref_address_1) == 40, "ref_address_1");
 _Static_assert(offsetof(struct encode_block, ref_address_2) == 48, "ref_address_2");
@@ -479,65 +480,66 @@ _Static_assert(offsetof(struct encode_block, ref_address_3) == 56, "ref_address_
 _Static_assert(offsetof(struct encode_block, motion_in_address) == 64, "motion_in_address");
 _Static_assert(offsetof(struct encode_block, motion_out_address) == 72, "motion_out_address");
 _Static_assert(offsetof(struct encode_block, qp_map_address) == 80, "qp_map_address");
-_Static_assert(offsetof(struct encode_block, slice_type) == 197, "slice_type");
-_Static_assert(offsetof(struct encode_block, idr) == 198, "idr");
-_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 199, "nal_ref_idc");
-_Static_assert(offsetof(struct encode_block, frame_num) == 116, "frame_num");
-_Static_assert(offsetof(struct encode_block, idr_pic_id) == 164, "idr_pic_id");
-_Static_assert(offsetof(struct encode_block, poc_lsb) == 120, "poc_lsb");
-_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 200, "log2_max_frame_num");
-_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 201, "log2_max_poc_lsb");
-_Static_assert(offsetof(struct encode_block, qp) == 202, "qp");
-_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 203, "chroma_qp_offset");
-_Static_assert(offsetof(struct encode_block, entropy) == 204, "entropy");
-_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 205, "cabac_init_idc");
-_Static_assert(offsetof(struct encode_block, slices) == 206, "slices");
-_Static_assert(offsetof(struct encode_block, deblock_disable) == 207, "deblock_disable");
-_Static_assert(offsetof(struct encode_block, deblock_alpha) == 208, "deblock_alpha");
-_Static_assert(offsetof(struct encode_block, deblock_beta) == 209, "deblock_beta");
-_Static_assert(offsetof(struct encode_block, effort) == 210, "effort");
-_Static_assert(offsetof(struct encode_block, transform_8x8) == 211, "transform_8x8");
-_Static_assert(offsetof(struct encode_block, seed) == 124, "seed");
-_Static_assert(offsetof(struct encode_block, src_surface_width) == 166, "src_surface_width");
-_Static_assert(offsetof(struct encode_block, src_surface_height) == 168, "src_surface_height");
-_Static_assert(offsetof(struct encode_block, src_left) == 170, "src_left");
-_Static_assert(offsetof(struct encode_block, src_top) == 172, "src_top");
-_Static_assert(offsetof(struct encode_block, ref_l1_count) == 212, "ref_l1_count");
+_Static_assert(offsetof(struct encode_block, slice_type) == 205, "slice_type");
+_Static_assert(offsetof(struct encode_block, idr) == 206, "idr");
+_Static_assert(offsetof(struct encode_block, nal_ref_idc) == 207, "nal_ref_idc");
+_Static_assert(offsetof(struct encode_block, frame_num) == 124, "frame_num");
+_Static_assert(offsetof(struct encode_block, idr_pic_id) == 172, "idr_pic_id");
+_Static_assert(offsetof(struct encode_block, poc_lsb) == 128, "poc_lsb");
+_Static_assert(offsetof(struct encode_block, log2_max_frame_num) == 208, "log2_max_frame_num");
+_Static_assert(offsetof(struct encode_block, log2_max_poc_lsb) == 209, "log2_max_poc_lsb");
+_Static_assert(offsetof(struct encode_block, qp) == 210, "qp");
+_Static_assert(offsetof(struct encode_block, chroma_qp_offset) == 211, "chroma_qp_offset");
+_Static_assert(offsetof(struct encode_block, entropy) == 212, "entropy");
+_Static_assert(offsetof(struct encode_block, cabac_init_idc) == 213, "cabac_init_idc");
+_Static_assert(offsetof(struct encode_block, slices) == 214, "slices");
+_Static_assert(offsetof(struct encode_block, deblock_disable) == 215, "deblock_disable");
+_Static_assert(offsetof(struct encode_block, deblock_alpha) == 216, "deblock_alpha");
+_Static_assert(offsetof(struct encode_block, deblock_beta) == 217, "deblock_beta");
+_Static_assert(offsetof(struct encode_block, effort) == 218, "effort");
+_Static_assert(offsetof(struct encode_block, transform_8x8) == 219, "transform_8x8");
+_Static_assert(offsetof(struct encode_block, seed) == 132, "seed");
+_Static_assert(offsetof(struct encode_block, src_surface_width) == 174, "src_surface_width");
+_Static_assert(offsetof(struct encode_block, src_surface_height) == 176, "src_surface_height");
+_Static_assert(offsetof(struct encode_block, src_left) == 178, "src_left");
+_Static_assert(offsetof(struct encode_block, src_top) == 180, "src_top");
+_Static_assert(offsetof(struct encode_block, ref_l1_count) == 220, "ref_l1_count");
 _Static_assert(offsetof(struct encode_block, ref_l1_address_0) == 88, "ref_l1_address_0");
 _Static_assert(offsetof(struct encode_block, ref_l1_address_1) == 96, "ref_l1_address_1");
-_Static_assert(offsetof(struct encode_block, poc) == 128, "poc");
-_Static_assert(offsetof(struct encode_block, ref_poc_0) == 132, "ref_poc_0");
-_Static_assert(offsetof(struct encode_block, ref_poc_1) == 136, "ref_poc_1");
-_Static_assert(offsetof(struct encode_block, ref_poc_2) == 140, "ref_poc_2");
-_Static_assert(offsetof(struct encode_block, ref_poc_3) == 144, "ref_poc_3");
-_Static_assert(offsetof(struct encode_block, ref_l1_poc_0) == 148, "ref_l1_poc_0");
-_Static_assert(offsetof(struct encode_block, ref_l1_poc_1) == 152, "ref_l1_poc_1");
-_Static_assert(offsetof(struct encode_block, modify_lists) == 213, "modify_lists");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_0) == 174, "ref_frame_num_0");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_1) == 176, "ref_frame_num_1");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_2) == 178, "ref_frame_num_2");
-_Static_assert(offsetof(struct encode_block, ref_frame_num_3) == 180, "ref_frame_num_3");
-_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_0) == 182, "ref_l1_frame_num_0");
-_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_1) == 184, "ref_l1_frame_num_1");
-_Static_assert(offsetof(struct encode_block, unmark_count) == 214, "unmark_count");
-_Static_assert(offsetof(struct encode_block, unmark_0) == 186, "unmark_0");
-_Static_assert(offsetof(struct encode_block, unmark_1) == 188, "unmark_1");
-_Static_assert(offsetof(struct encode_block, unmark_2) == 190, "unmark_2");
-_Static_assert(offsetof(struct encode_block, unmark_3) == 192, "unmark_3");
-_Static_assert(offsetof(struct encode_block, direct_temporal) == 215, "direct_temporal");
-_Static_assert(offsetof(struct encode_block, weighted) == 216, "weighted");
-_Static_assert(offsetof(struct encode_block, tools_off) == 194, "tools_off");
-_Static_assert(offsetof(struct encode_block, max_bits) == 156, "max_bits");
-_Static_assert(offsetof(struct encode_block, dead_zone_inter) == 217, "dead_zone_inter");
-_Static_assert(offsetof(struct encode_block, dead_zone_intra) == 218, "dead_zone_intra");
-_Static_assert(offsetof(struct encode_block, mode) == 219, "mode");
+_Static_assert(offsetof(struct encode_block, poc) == 136, "poc");
+_Static_assert(offsetof(struct encode_block, ref_poc_0) == 140, "ref_poc_0");
+_Static_assert(offsetof(struct encode_block, ref_poc_1) == 144, "ref_poc_1");
+_Static_assert(offsetof(struct encode_block, ref_poc_2) == 148, "ref_poc_2");
+_Static_assert(offsetof(struct encode_block, ref_poc_3) == 152, "ref_poc_3");
+_Static_assert(offsetof(struct encode_block, ref_l1_poc_0) == 156, "ref_l1_poc_0");
+_Static_assert(offsetof(struct encode_block, ref_l1_poc_1) == 160, "ref_l1_poc_1");
+_Static_assert(offsetof(struct encode_block, modify_lists) == 221, "modify_lists");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_0) == 182, "ref_frame_num_0");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_1) == 184, "ref_frame_num_1");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_2) == 186, "ref_frame_num_2");
+_Static_assert(offsetof(struct encode_block, ref_frame_num_3) == 188, "ref_frame_num_3");
+_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_0) == 190, "ref_l1_frame_num_0");
+_Static_assert(offsetof(struct encode_block, ref_l1_frame_num_1) == 192, "ref_l1_frame_num_1");
+_Static_assert(offsetof(struct encode_block, unmark_count) == 222, "unmark_count");
+_Static_assert(offsetof(struct encode_block, unmark_0) == 194, "unmark_0");
+_Static_assert(offsetof(struct encode_block, unmark_1) == 196, "unmark_1");
+_Static_assert(offsetof(struct encode_block, unmark_2) == 198, "unmark_2");
+_Static_assert(offsetof(struct encode_block, unmark_3) == 200, "unmark_3");
+_Static_assert(offsetof(struct encode_block, direct_temporal) == 223, "direct_temporal");
+_Static_assert(offsetof(struct encode_block, weighted) == 224, "weighted");
+_Static_assert(offsetof(struct encode_block, tools_off) == 202, "tools_off");
+_Static_assert(offsetof(struct encode_block, max_bits) == 164, "max_bits");
+_Static_assert(offsetof(struct encode_block, dead_zone_inter) == 225, "dead_zone_inter");
+_Static_assert(offsetof(struct encode_block, dead_zone_intra) == 226, "dead_zone_intra");
+_Static_assert(offsetof(struct encode_block, mode) == 227, "mode");
 _Static_assert(offsetof(struct encode_block, plan_address) == 104, "plan_address");
-_Static_assert(offsetof(struct encode_block, plan_index) == 220, "plan_index");
-_Static_assert(offsetof(struct encode_block, plan_count) == 221, "plan_count");
-_Static_assert(offsetof(struct encode_block, slots) == 222, "slots");
-_Static_assert(offsetof(struct encode_block, tree_strength) == 223, "tree_strength");
-_Static_assert(offsetof(struct encode_block, aq_strength) == 224, "aq_strength");
-#define ENCODE_BLOCK_USED_BYTES 225u
+_Static_assert(offsetof(struct encode_block, plan_index) == 228, "plan_index");
+_Static_assert(offsetof(struct encode_block, plan_count) == 229, "plan_count");
+_Static_assert(offsetof(struct encode_block, slots) == 230, "slots");
+_Static_assert(offsetof(struct encode_block, tree_strength) == 231, "tree_strength");
+_Static_assert(offsetof(struct encode_block, aq_strength) == 232, "aq_strength");
+_Static_assert(offsetof(struct encode_block, vectors_address) == 112, "vectors_address");
+#define ENCODE_BLOCK_USED_BYTES 233u
 #define ENCODE_BLOCK_NUMBER_WIDTH 0u
 #define ENCODE_BLOCK_NUMBER_HEIGHT 1u
 #define ENCODE_BLOCK_NUMBER_SRC_ADDRESS 2u
@@ -610,15 +612,16 @@ _Static_assert(offsetof(struct encode_block, aq_strength) == 224, "aq_strength")
 #define ENCODE_BLOCK_NUMBER_SLOTS 69u
 #define ENCODE_BLOCK_NUMBER_TREE_STRENGTH 70u
 #define ENCODE_BLOCK_NUMBER_AQ_STRENGTH 71u
-#define ENCODE_BLOCK_RULES 72u
+#define ENCODE_BLOCK_NUMBER_VECTORS_ADDRESS 72u
+#define ENCODE_BLOCK_RULES 73u
 #define ENCODE_BLOCK_RULE_TABLE { \
-    {160, 0x2, 16, 4096u}, \
-    {162, 0x2, 16, 2304u}, \
+    {168, 0x2, 16, 4096u}, \
+    {170, 0x2, 16, 2304u}, \
     {8, 0x8, 0, 4294967295u}, \
     {16, 0x8, 0, 4294967295u}, \
     {24, 0x8, 0, 4294967295u}, \
-    {112, 0x4, 256, 268435456u}, \
-    {196, 0x1, 0, 4u}, \
+    {120, 0x4, 256, 268435456u}, \
+    {204, 0x1, 0, 4u}, \
     {32, 0x8, 0, 4294967295u}, \
     {40, 0x8, 0, 4294967295u}, \
     {48, 0x8, 0, 4294967295u}, \
@@ -626,64 +629,65 @@ _Static_assert(offsetof(struct encode_block, aq_strength) == 224, "aq_strength")
     {64, 0x8, 0, 4294967295u}, \
     {72, 0x8, 0, 4294967295u}, \
     {80, 0x8, 0, 4294967295u}, \
-    {197, 0x1, 0, 2u}, \
-    {198, 0x1, 0, 1u}, \
-    {199, 0x1, 0, 3u}, \
-    {116, 0x4, 0, 65535u}, \
-    {164, 0x2, 0, 65535u}, \
-    {120, 0x4, 0, 65535u}, \
-    {200, 0x1, 4, 16u}, \
-    {201, 0x1, 0, 16u}, \
-    {202, 0x1, 0, 51u}, \
-    {203, 0x81, -12, 12u}, \
-    {204, 0x1, 0, 1u}, \
     {205, 0x1, 0, 2u}, \
-    {206, 0x1, 1, 144u}, \
-    {207, 0x1, 0, 2u}, \
-    {208, 0x81, -6, 6u}, \
-    {209, 0x81, -6, 6u}, \
-    {210, 0x1, 0, 2u}, \
-    {211, 0x1, 0, 1u}, \
-    {124, 0x4, 0, 4294967295u}, \
-    {166, 0x2, 0, 16384u}, \
-    {168, 0x2, 0, 16384u}, \
-    {170, 0x2, 0, 16384u}, \
-    {172, 0x2, 0, 16384u}, \
-    {212, 0x1, 0, 2u}, \
+    {206, 0x1, 0, 1u}, \
+    {207, 0x1, 0, 3u}, \
+    {124, 0x4, 0, 65535u}, \
+    {172, 0x2, 0, 65535u}, \
+    {128, 0x4, 0, 65535u}, \
+    {208, 0x1, 4, 16u}, \
+    {209, 0x1, 0, 16u}, \
+    {210, 0x1, 0, 51u}, \
+    {211, 0x81, -12, 12u}, \
+    {212, 0x1, 0, 1u}, \
+    {213, 0x1, 0, 2u}, \
+    {214, 0x1, 1, 144u}, \
+    {215, 0x1, 0, 2u}, \
+    {216, 0x81, -6, 6u}, \
+    {217, 0x81, -6, 6u}, \
+    {218, 0x1, 0, 2u}, \
+    {219, 0x1, 0, 1u}, \
+    {132, 0x4, 0, 4294967295u}, \
+    {174, 0x2, 0, 16384u}, \
+    {176, 0x2, 0, 16384u}, \
+    {178, 0x2, 0, 16384u}, \
+    {180, 0x2, 0, 16384u}, \
+    {220, 0x1, 0, 2u}, \
     {88, 0x8, 0, 4294967295u}, \
     {96, 0x8, 0, 4294967295u}, \
-    {128, 0x84, -2147483648, 2147483647u}, \
-    {132, 0x84, -2147483648, 2147483647u}, \
     {136, 0x84, -2147483648, 2147483647u}, \
     {140, 0x84, -2147483648, 2147483647u}, \
     {144, 0x84, -2147483648, 2147483647u}, \
     {148, 0x84, -2147483648, 2147483647u}, \
     {152, 0x84, -2147483648, 2147483647u}, \
-    {213, 0x1, 0, 3u}, \
-    {174, 0x2, 0, 65535u}, \
-    {176, 0x2, 0, 65535u}, \
-    {178, 0x2, 0, 65535u}, \
-    {180, 0x2, 0, 65535u}, \
+    {156, 0x84, -2147483648, 2147483647u}, \
+    {160, 0x84, -2147483648, 2147483647u}, \
+    {221, 0x1, 0, 3u}, \
     {182, 0x2, 0, 65535u}, \
     {184, 0x2, 0, 65535u}, \
-    {214, 0x1, 0, 4u}, \
     {186, 0x2, 0, 65535u}, \
     {188, 0x2, 0, 65535u}, \
     {190, 0x2, 0, 65535u}, \
     {192, 0x2, 0, 65535u}, \
-    {215, 0x1, 0, 1u}, \
-    {216, 0x1, 0, 3u}, \
-    {194, 0x2, 0, 4095u}, \
-    {156, 0x4, 0, 4294967295u}, \
-    {217, 0x1, 0, 32u}, \
-    {218, 0x1, 0, 32u}, \
-    {219, 0x1, 0, 3u}, \
+    {222, 0x1, 0, 4u}, \
+    {194, 0x2, 0, 65535u}, \
+    {196, 0x2, 0, 65535u}, \
+    {198, 0x2, 0, 65535u}, \
+    {200, 0x2, 0, 65535u}, \
+    {223, 0x1, 0, 1u}, \
+    {224, 0x1, 0, 3u}, \
+    {202, 0x2, 0, 4095u}, \
+    {164, 0x4, 0, 4294967295u}, \
+    {225, 0x1, 0, 32u}, \
+    {226, 0x1, 0, 32u}, \
+    {227, 0x1, 0, 3u}, \
     {104, 0x8, 0, 4294967295u}, \
-    {220, 0x1, 0, 63u}, \
-    {221, 0x1, 0, 64u}, \
-    {222, 0x1, 0, 128u}, \
-    {223, 0x1, 0, 255u}, \
-    {224, 0x1, 0, 255u}, \
+    {228, 0x1, 0, 63u}, \
+    {229, 0x1, 0, 64u}, \
+    {230, 0x1, 0, 128u}, \
+    {231, 0x1, 0, 255u}, \
+    {232, 0x1, 0, 255u}, \
+    {112, 0x8, 0, 4294967295u}, \
 }
 
 struct scale_block {

@@ -261,6 +261,7 @@ class Generator:
             "qp_map_address": self.place(256, 64) * r.randint(0, 1),
         }  # fmt: skip
         values["plan_address"] = self.place(1088, 64) * r.randint(0, 1)
+        values["vectors_address"] = self.place(3072, 64) * r.randint(0, 1)
         for i in range(values["ref_count"]):
             values[f"ref_address_{i}"] = self.place(size, 4096)
         if r.random() < 0.4:
@@ -272,7 +273,7 @@ class Generator:
         layout = descriptors.first_pass_layout(session.width, session.height)
         mode, slots, count = r.choice((1, 2, 3)), r.randint(0, 128), r.randint(0, 64)
         intra = intra or mode == 3
-        unused = ("motion_in_address", "motion_out_address", "qp_map_address", "plan_address")
+        unused = ("motion_in_address", "motion_out_address", "qp_map_address", "plan_address", "vectors_address")
         values = dict.fromkeys((*unused, *(f"ref_address_{i}" for i in range(4))), 0)
         return values | {
             "mode": mode, "slice_type": 2 if intra else 0, "ref_count": 0 if intra else 1, "idr": 0,

@@ -7,10 +7,11 @@ import pytest
 
 from asic_model.cores.encode import core, first_pass
 from asic_model.cores.encode.account import EncodeCoreConfig
-from asic_model.cores.encode.job import FIELD_NUMBER, SLICE_B, SLICE_P, EncodeJob
+from asic_model.cores.encode.job import FIELD_NUMBER, SLICE_B, SLICE_P, EncodeJob, bad_field
 from asic_model.cores.estimate import estimate
 from asic_model.cores.result import STATUS_BAD_FIELD
 from asic_model.descriptors import PLAN_ENTRY, PLAN_HEADER, EncodeMode, Kind, first_pass_layout
+from asic_model.engines import first_pass as engine
 from asic_model.memory.surface import surface
 
 WIDTH, HEIGHT, COUNT = 96, 80, 5
@@ -27,6 +28,8 @@ SOURCE, SOURCE_STEP = 4096, page(surface(WIDTH, HEIGHT).size_bytes)
 HALF, HALF_STEP = SOURCE + COUNT * SOURCE_STEP, page(LAYOUT.half_bytes)
 AREA = HALF + COUNT * HALF_STEP
 PLAN = page(AREA + COUNT * LAYOUT.slot_bytes)
+STREAM_BYTES = 65536
+RECON = PLAN + STREAM_BYTES
 
 
 def filled() -> np.ndarray:
@@ -190,3 +193,47 @@ def test_traffic_is_what_is_touched() -> None:
 def test_bad_fields_are_named(job: EncodeJob, field: str) -> None:
     result = core.run(filled(), job, CONFIG)
     assert (result.status, result.detail) == (STATUS_BAD_FIELD, FIELD_NUMBER[field])
+
+
+def vector_job(records: int, **fields: int) -> EncodeJob:
+    """Picture 4 as a P picture of the source surface of picture 0."""
+    return EncodeJob(
+        width=WIDTH, height=HEIGHT, src_address=SOURCE + 4 * SOURCE_STEP, recon_address=RECON, out_address=PLAN,
+        out_capacity=STREAM_BYTES, slice_type=SLICE_P, idr=0, nal_ref_idc=2, frame_num=1, qp=27, ref_count=1,
+        ref_address_0=SOURCE, vectors_address=records, **fields,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("effort", "coarse"), [(0, False), (1, False), (2, True)])
+def test_search_begins_where_the_first_pass_found_it(effort: int, coarse: bool) -> None:
+    """A displacement of (24, -12) that no neighbour knows: half-size records say (12, -6), 48 and -24 quarter samples.
+    Nothing is searched at 1/4 resolution but for effort slow, and the prediction is as good as with that level; with
+    records that say nothing it is found nowhere."""
+    memory = np.zeros(RECON + SOURCE_STEP, np.uint8)
+    rng = np.random.default_rng(4)
+    texture = rng.normal(128, 40, (HEIGHT + 80, WIDTH + 80)).clip(0, 255)
+    for number, (left, top) in ((0, (40, 40)), (4, (40 + 24, 40 - 12))):
+        place = surface(WIDTH, HEIGHT, SOURCE + number * SOURCE_STEP)
+        rows = memory[place.address : place.address + place.pitch * HEIGHT].reshape(HEIGHT, place.pitch)
+        rows[:, :WIDTH] = texture[top : top + HEIGHT, left : left + WIDTH]
+    told, silent = AREA, AREA + LAYOUT.slot_bytes
+    records = memory[told : told + 12 * MACROBLOCKS].view(engine.RECORD)
+    records["mv"][:, 0] = 48, -24
+    sizes = {}
+    for name, address in (("told", told), ("silent", silent), ("none", 0)):
+        result = core.run(memory, vector_job(address, effort=effort), CONFIG)
+        assert result.status == 0
+        sizes[name] = result.output_bytes
+        searched = result.work["motion_search_coarse"] > 0
+        assert searched.all() if coarse or name == "none" else not searched.any()
+        read = result.requests["address"]
+        assert np.any((read >= address) & (read < address + 12 * MACROBLOCKS)) == (address > 0)
+    assert sizes["told"] <= 1.02 * sizes["none"]
+    if not coarse:
+        assert sizes["silent"] > 1.3 * sizes["told"]
+
+
+def test_vectors_beyond_memory_are_named() -> None:
+    memory_bytes = RECON + SOURCE_STEP
+    assert bad_field(vector_job(memory_bytes - 64), memory_bytes) == "vectors_address"
+    assert bad_field(vector_job(memory_bytes - 12 * MACROBLOCKS), memory_bytes) is None

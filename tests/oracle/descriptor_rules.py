@@ -258,6 +258,7 @@ def _encode(context: Context, session: Session, block: bytes) -> None:
     r.add("motion_out_address", columns * rows * 32, 64, write=True, used=b["motion_out_address"] != 0)
     r.add("qp_map_address", columns * rows, 64, used=b["qp_map_address"] != 0)
     r.add("plan_address", 64 + 64 * 16, 64, used=b["plan_address"] != 0)
+    r.add("vectors_address", columns * rows * 12, 64, used=b["vectors_address"] != 0)
     r.overlaps()
 
 
@@ -280,7 +281,7 @@ def _first_pass(r: _Regions, b: dict[str, int], columns: int, rows: int, source:
     r.add("ref_l1_address_0", half, 4096, used=b["ref_l1_count"] == 1)
     for name in (
         "ref_address_1", "ref_address_2", "ref_address_3", "motion_in_address", "motion_out_address", "qp_map_address",
-        "ref_l1_address_1", "plan_address",
+        "ref_l1_address_1", "plan_address", "vectors_address",
     ):  # fmt: skip
         r.need(b[name] != 0, name)
     r.overlaps()

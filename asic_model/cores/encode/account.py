@@ -12,6 +12,7 @@ from asic_model.cores.encode.effort import single_pass
 from asic_model.cores.encode.job import CABAC, MOTION_BYTES, SLICE_I, SLICE_P, EncodeJob
 from asic_model.cores.encode.picture import squared_error
 from asic_model.cores.encode.reference import stored_tiles
+from asic_model.descriptors import FIRST_PASS_RECORD_BYTES
 from asic_model.engines import (
     deblock,
     entropy,
@@ -118,6 +119,9 @@ def memory_requests(
     parts.append((traffic.stream(work["entropy_bits"], 0, ENTROPY), job.out_address))
     if job.qp_map_address:
         parts.append((traffic.per_unit_template(count, 1, FETCH, False, "intermediate"), job.qp_map_address))
+    if job.vectors_address:
+        vectors = traffic.per_unit_template(count, FIRST_PASS_RECORD_BYTES, FETCH, False, "intermediate")
+        parts.append((vectors, job.vectors_address))
     if job.slice_type != SLICE_I:
         surfaces = [reference.surface for entries in job.lists for reference in entries]
         windows = _windows(mb_width, mb_height, len(surfaces), cfg.motion_search.range_x, cfg.motion_search.range_y)

@@ -196,6 +196,8 @@ def run(
     searches = search_settings(cfg.motion_search, job)
     search = search_results(REFERENCES if job.slice_type == SLICE_B else job.ref_count, count)
     temporal = motion.temporal_vectors(colocated, job)
+    if job.vectors_address:
+        motion.put_first_pass_vectors(memory, job, temporal)
     whole = slice_parameters(job, 0, count)
     scratch = entropy.entropy_scratch(count)
     code(

@@ -132,17 +132,22 @@ def decision_settings(job: EncodeJob) -> Settings:
 
 
 def search_settings(cfg: MotionSearchConfig, job: EncodeJob) -> tuple[SearchSettings, SearchSettings]:
-    """What the searches spend on it: in the first reference of a list, and in each of the others."""
+    """What the searches spend on it: in the first reference of a list, and in each of the others.
+
+    Where the first pass searched already, effort fast and medium do not search at 1/4 resolution again.
+    """
     effort = (_SEARCHES_B if job.slice_type == SLICE_B else _SEARCHES)[job.effort]
     if single_pass(job):
         effort = _SEARCHES[EFFORT_MEDIUM]
+    known = job.vectors_address != 0 and job.effort != EFFORT_SLOW
+    no_coarse = known or job.tools_off & Tool.COARSE_SEARCH
     first = SearchSettings(
         range_x=cfg.range_x,
         range_y=cfg.range_y,
-        centres=0 if job.tools_off & Tool.COARSE_SEARCH else max(1, cfg.centres + effort.more_centres),
+        centres=0 if no_coarse else max(1, cfg.centres + effort.more_centres),
         radius=min(cfg.radius, effort.radius_most),
         radius_parts=cfg.radius_parts if effort.quadrants else 0,
-        temporal=int(job.motion_in_address != 0),
+        temporal=int(job.motion_in_address != 0 or job.vectors_address != 0),
         lambda_motion=int(MOTION_LAMBDA[job.qp]),
     )
     if cfg.ends_early and effort.enough and not job.tools_off & Tool.EARLY_SKIP:

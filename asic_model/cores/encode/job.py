@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 
 from asic_model.descriptors import (
+    FIRST_PASS_RECORD_BYTES,
     FIRST_PASS_SLOTS_MOST,
     PLAN_ENTRIES_MOST,
     PLAN_ENTRY,
@@ -123,6 +124,7 @@ class EncodeJob:
     slots: int = 0  # HAND_ON: first-pass records at recon_address
     tree_strength: int = 0  # HAND_ON, in sixteenths
     aq_strength: int = 0  # HAND_ON, in sixteenths
+    vectors_address: int = 0  # ENCODE: first-pass records of the picture, where search begins; 0: none
 
     @property
     def coded_width(self) -> int:
@@ -240,6 +242,7 @@ def bad_field(job: EncodeJob, memory_bytes: int) -> str | None:
         ("motion_in_address", job.motion_in_address, count * MOTION_BYTES),
         ("motion_out_address", job.motion_out_address, count * MOTION_BYTES),
         ("qp_map_address", job.qp_map_address, count),
+        ("vectors_address", job.vectors_address, count * FIRST_PASS_RECORD_BYTES),
     ]
     for prefix, entries in zip(("ref", "ref_l1"), job.lists, strict=True):
         for number, reference in enumerate(entries):

@@ -11,6 +11,8 @@ from asic_model.codecs.h264.direct_prediction import NO_PICTURE, Colocated
 from asic_model.codecs.h264.macroblock import Macroblocks
 from asic_model.cores.encode.job import MOTION_BYTES, SLICE_B, EncodeJob
 from asic_model.cores.encode.lists import picture_number
+from asic_model.descriptors import FIRST_PASS_RECORD_BYTES
+from asic_model.engines.first_pass import RECORD as FIRST_PASS_RECORD
 from asic_model.engines.mode_decision.state import LIST_1, REFERENCES
 from asic_model.kernel_cache import kernel
 
@@ -76,6 +78,17 @@ def _stretch(
         for axis in range(2):
             scaled = np.int64(mv[mb, 0, axis]) * (own[0] - poc) // span if usable else np.int64(0)
             found[mb, axis] = min(max(scaled, -2048), 2047)
+
+
+def put_first_pass_vectors(memory: np.ndarray, job: EncodeJob, found: np.ndarray) -> None:
+    """Put the vectors that the first pass found in place of those for the first reference of each list, into what
+    `temporal_vectors` returned. At half size they are half as long."""
+    count = len(found[0])
+    end = job.vectors_address + count * FIRST_PASS_RECORD_BYTES
+    vectors = memory[job.vectors_address : end].view(FIRST_PASS_RECORD)["mv"].astype(np.int32)
+    for lst, entries in enumerate(job.lists):
+        if entries:
+            found[lst * LIST_1] = np.clip(2 * vectors[:, lst], -2048, 2047)
 
 
 def temporal_vectors(colocated: Colocated, job: EncodeJob) -> np.ndarray:

@@ -2,7 +2,7 @@
 /* verilator lint_off UNUSEDPARAM */  // each engine uses the tables that it needs
 package encode_core_block_pkg;
   typedef struct packed {
-    logic [247:0] reserved;
+    logic [183:0] reserved;
     logic [7:0] aq_strength;
     logic [7:0] tree_strength;
     logic [7:0] slots;
@@ -62,6 +62,7 @@ package encode_core_block_pkg;
     logic [31:0] poc_lsb;
     logic [31:0] frame_num;
     logic [31:0] out_capacity;
+    logic [63:0] vectors_address;
     logic [63:0] plan_address;
     logic [63:0] ref_l1_address_1;
     logic [63:0] ref_l1_address_0;
@@ -153,6 +154,7 @@ package encode_core_block_pkg;
   localparam int unsigned FIELD_SLOTS = 69;
   localparam int unsigned FIELD_TREE_STRENGTH = 70;
   localparam int unsigned FIELD_AQ_STRENGTH = 71;
+  localparam int unsigned FIELD_VECTORS_ADDRESS = 72;
   localparam int unsigned STATUS_BAD_FIELD = 1;
   localparam int unsigned KIND_ENCODE = 1;
   localparam int unsigned MODE_ENCODE = 0;
