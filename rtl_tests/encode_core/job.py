@@ -41,6 +41,7 @@ def refused_field(job: EncodeJob, mb_width_max: int = MB_WIDTH_MAX) -> str | Non
             "weighted": job.weighted & WEIGHTED_P != 0,
             "modify_lists": job.modify_lists & 1 != 0,
             "dead_zone_inter": job.dead_zone_inter != 0,
+            "vectors_address": job.vectors_address != 0,
             "motion_in_address": job.motion_in_address % 8 != 0 or job.motion_in_address >> 32 != 0,
         }
     return next((name for name, cannot in refused.items() if cannot), None)

@@ -29,7 +29,7 @@ CANNOT = {
 # The same of a P picture
 CANNOT_P = {
     "tools_off": int(SINGLE_PASS_P & ~Tool.SHAPES), "ref_count": 2, "ref_address_0": 4096 + 32, "weighted": 1,
-    "modify_lists": 1, "dead_zone_inter": 1, "motion_in_address": 4,
+    "modify_lists": 1, "dead_zone_inter": 1, "vectors_address": 4096, "motion_in_address": 4,
 }  # fmt: skip
 # What the model refuses too: the nearest values outside
 OUTSIDE = {

@@ -95,6 +95,7 @@ module encode_core_device
     else if (inter && (block.weighted & 8'(WEIGHTED_P)) != 0) number = 8'(FIELD_WEIGHTED);
     else if (inter && block.modify_lists[0]) number = 8'(FIELD_MODIFY_LISTS);
     else if (inter && block.dead_zone_inter != 0) number = 8'(FIELD_DEAD_ZONE_INTER);
+    else if (inter && block.vectors_address != 0) number = 8'(FIELD_VECTORS_ADDRESS);
     else if (inter && (block.motion_in_address[63:32] != 0 || block.motion_in_address[2:0] != 0))
       number = 8'(FIELD_MOTION_IN_ADDRESS);
     else if (inter && block.cabac_init_idc > 8'd2) number = 8'(FIELD_CABAC_INIT_IDC);
