@@ -25,6 +25,8 @@ from asic_model.estimates import Estimates
 from asic_model.kernel_cache import compiling
 from asic_model.ticket import NO_FIELD, Ticket, Window, failed_result, placed
 
+LOOK_S = 0.05  # how often the end of a chip looks whether what it waits for has begun to compile
+
 
 class Executor:
     """The functional part of all cores of a chip. Called from the chip's own thread only."""
@@ -41,6 +43,8 @@ class Executor:
         self._lock = threading.Lock()
         self._followers: dict[Ticket, list[Ticket]] = {}
         self._missing: dict[Ticket, int] = {}
+        self._begun: set[Ticket] = set()  # on a thread now
+        self._closed = False
 
     def foresee(self, block: bytes, window: Window) -> Ticket:
         """The host submitted this job block: unless the firmware refuses it, it will run as it stands."""
@@ -126,9 +130,16 @@ class Executor:
         self._foreseen.clear()
 
     def close(self) -> None:
-        """Stop the threads. Jobs that did not begin are dropped; one whose kernels are being compiled is left alone."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=not compiling(), cancel_futures=True)
+        """Stop the threads. Jobs that did not begin are dropped; what compiles kernels is left alone."""
+        if self._pool is None:
+            return
+        with self._lock:
+            self._closed = True
+            begun = list(self._begun)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for ticket in begun:
+            while not ticket.wait(LOOK_S) and not compiling():
+                pass
 
     # ---------------------------------------------------------------------------------------------------- threads
 
@@ -149,8 +160,13 @@ class Executor:
         self._pool.submit(self._work, ticket)
 
     def _work(self, ticket: Ticket) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._begun.add(ticket)
         ticket.compute()
         with self._lock:
+            self._begun.discard(ticket)
             free = []
             for follower in self._followers.pop(ticket):
                 self._missing[follower] -= 1

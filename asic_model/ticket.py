@@ -9,6 +9,7 @@ import numpy as np
 
 from asic_model.cores.result import REQUEST, CoreResult
 from asic_model.descriptors import Kind, Region
+from asic_model.latch import Latch
 from asic_model.work import ENCODE_WORK
 
 Compute = Callable[[], CoreResult]
@@ -55,11 +56,15 @@ class Ticket:
         self._compute = compute
         self._outcome: CoreResult | BaseException | None = None
         self._lock = threading.Lock()
-        self._done = threading.Event()
+        self._done = Latch()
 
     @property
     def done(self) -> bool:
         return self._done.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for so long that another thread computes it; return whether it is done."""
+        return self._done.wait(seconds)
 
     def compute(self) -> None:
         """Compute on this thread unless that was done; errors are kept for `result`."""

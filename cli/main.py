@@ -34,6 +34,7 @@ from driver.errors import TasicError
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_DEFECT = 70  # sysexits.h: EX_SOFTWARE
+GRACE_S = 15  # for the way out after a signal
 EXIT_SIGNAL = 128  # plus the signal's number, as shells report it
 
 
@@ -60,11 +61,27 @@ for command in (
     tasic.add_command(command)
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends like Ctrl-C: unfinished files are removed on the way out, which a second one does not disturb."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.write(2, b"tasic: terminated: no unfinished file is left under a final name\n")  # print may be under way
-    raise SystemExit(EXIT_SIGNAL + signal.SIGTERM)
+def _interrupted(number: int, _frame: FrameType | None) -> None:
+    """Ctrl-C and SIGTERM: unfinished files are removed on the way out, within twice the time of grace."""
+    if number == signal.SIGTERM:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one does not disturb
+        os.write(2, b"tasic: terminated: no unfinished file is left under a final name\n")  # print may be under way
+    _limit(EXIT_SIGNAL + number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(EXIT_SIGNAL + number)
+
+
+def _limit(code: int) -> None:
+    """The way out may wait for what cannot come, or a destructor have swallowed the exception: once more, then end."""
+
+    def once_more(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGALRM, lambda number, frame: os._exit(code))
+        signal.alarm(GRACE_S)
+        raise SystemExit(code)
+
+    signal.signal(signal.SIGALRM, once_more)
+    signal.alarm(GRACE_S)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -132,15 +149,18 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Entry point of the installed command."""
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _interrupted)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored where a shell says so
+        signal.signal(signal.SIGINT, _interrupted)
     try:
         code: Any = run()
     except SystemExit as end:
         code = end.code
     sys.stdout.flush()
     kernels = sys.modules.get("asic_model.kernel_cache")
-    if isinstance(code, int) and kernels is not None and kernels.compiling():
-        # Interrupted while kernels are compiled: all is closed, and nobody wants to wait for them.
+    struck = code in (EXIT_SIGNAL + signal.SIGINT, EXIT_SIGNAL + signal.SIGTERM)
+    if struck or (isinstance(code, int) and kernels is not None and kernels.compiling()):
+        # All is closed. The ordinary end would wait for threads that compute or compile.
         atexit._run_exitfuncs()
         sys.stderr.flush()
         os._exit(code)

@@ -13,7 +13,6 @@ so a caller that is compiled later finds them; they are never loaded otherwise.
 """
 
 import atexit
-import concurrent.futures
 import hashlib
 import os
 import pickle
@@ -34,6 +33,7 @@ from numba.core.serialize import dumps
 
 from asic_model.kernel_cache import indexing, store
 from asic_model.kernel_cache.sources import PACKAGE_DIR, source_stamp
+from asic_model.latch import Latch
 
 # What makes numba count references in a kernel. All others only borrow the arrays they are given and are compiled
 # without counting, which costs two atomic additions an array and call.
@@ -391,32 +391,40 @@ _progress = _Progress()
 event.register("numba:compile", _progress)
 
 
-class _UnderWay:
-    """Counts the compilations of this process, and keeps its main thread awake for signals meanwhile.
+def _in_another_thread(make: Callable[[], Any]) -> Any:
+    """Call `make`, which loads or compiles a kernel, where no signal's handler runs: not in the main thread.
 
-    Optimising a large kernel is one call into LLVM, which may take a minute and hears of no signal. So the main thread
-    lets another one do it and waits, which Ctrl-C ends.
+    Optimising a large kernel is one call into LLVM, which may take a minute and hears of no signal; a thread that waits
+    does. And what a handler raises (Ctrl-C does so) while numba or llvmlite take a lock of theirs would leave it taken.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return make()
+    made: list[Any] = []
+    failed: list[BaseException] = []
+    ended = Latch()
+
+    def work() -> None:
+        try:
+            made.append(make())
+        except BaseException as error:
+            failed.append(error)
+        ended.set()
+
+    threading.Thread(target=work, name="tasic-compile").start()
+    ended.wait()
+    if failed:
+        raise failed[0]
+    return made[0]
+
+
+class _UnderWay:
+    """Counts the compilations of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.count = 0
 
     def run(self, make: Callable[[], Any]) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            return self._make(make)
-        outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
-
-        def work() -> None:
-            try:
-                outcome.set_result(self._make(make))
-            except BaseException as error:
-                outcome.set_exception(error)
-
-        threading.Thread(target=work, name="tasic-compile").start()
-        return outcome.result()
-
-    def _make(self, make: Callable[[], Any]) -> Any:
         with self._lock:
             self.count += 1
         try:
@@ -440,14 +448,16 @@ def _claiming(entry: Any, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def compile_version(signature: Any) -> Any:
         args, _ = sigutils.normalize_signature(signature)
-        if tuple(args) in entry.overloads or store.has(entry._cache.key(signature)):
+        if tuple(args) in entry.overloads:
             return plain(signature)
+        if store.has(entry._cache.key(signature)):
+            return _in_another_thread(lambda: plain(signature))
 
         def make() -> Any:
             with store.claim(entry._cache.key(signature), _progress.tell):
                 return _borrowing(entry._compiler, lambda: plain(signature))
 
-        return _under_way.run(make)
+        return _in_another_thread(lambda: _under_way.run(make))
 
     return compile_version
 
