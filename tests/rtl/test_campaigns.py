@@ -54,8 +54,9 @@ def test_engines_inside_count_each_time(tmp_path, monkeypatch):
 
 
 def test_which_engines_stand_inside():
-    """Mode decision holds transform and prediction, the encode core mode decision; no engine holds itself."""
-    assert set(area.inside(area.DESIGNS["mode_decision"])) == {"transform", "intra_prediction"}
+    """Mode decision holds transform, prediction and both searches, the encode core mode decision; none holds itself."""
+    held = {"transform", "intra_prediction", "motion_search", "fractional_search"}
+    assert set(area.inside(area.DESIGNS["mode_decision"])) == held
     assert {"mode_decision", "entropy", "deblock"} <= set(area.inside(simulator.BENCHES["encode_core"]))
     assert area.inside(simulator.BENCHES["motion_search_64_lanes"]) == []
 
