@@ -7,6 +7,7 @@ Each figure carries its source (`config.sources`, by dotted path); see `chips/re
 """
 
 import difflib
+import functools
 import json
 import typing
 from collections.abc import Mapping
@@ -273,8 +274,9 @@ def _chip_text(name: str) -> tuple[bytes, str]:
         raise ConfigError([Problem(name, 0, "", f"cannot be read: {reason}")]) from None
 
 
+@functools.lru_cache(maxsize=16)
 def parse_chip(text: bytes, file: str = "chip.yaml") -> ChipConfig:
-    """Return the chip that `text` describes. Raises ConfigError (and nothing else, for any bytes)."""
+    """Return the chip that `text` describes; the same object for the same text. Raises ConfigError, nothing else."""
     description = read(text, file)
     return _build(description)
 

@@ -6,6 +6,8 @@ over the whole picture, and much worse than it was one picture ago, a scene begi
 the chip: whoever has one gives `cut` to `EncodeSession.submit` himself.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 _CELL = 8  # samples that become one mean
@@ -15,15 +17,29 @@ _JUMP = 1.5
 _NOISE = 4  # steps
 
 
-def _by_block(means: np.ndarray) -> np.ndarray:
-    """int16[means of a block, blocks]."""
-    rows, columns = means.shape[0] // _BLOCK, means.shape[1] // _BLOCK
-    return means.reshape(rows, _BLOCK, columns, _BLOCK).transpose(1, 3, 0, 2).reshape(_BLOCK * _BLOCK, rows * columns)
+def _block_sums(means: np.ndarray) -> np.ndarray:
+    """int16[block rows, block columns]: 16 means of 255 at most fit."""
+    rows = means[0::4] + means[1::4] + means[2::4] + means[3::4]
+    return np.asarray(rows[:, 0::4] + rows[:, 1::4] + rows[:, 2::4] + rows[:, 3::4])
 
 
-def _sums(blocks: np.ndarray) -> np.ndarray:
-    """Sum of each block; 16 means of 255 at most fit 16 bits."""
-    return np.asarray(blocks.sum(0, dtype=np.int16))
+def _in_time(small: np.ndarray, before: np.ndarray) -> int:
+    """Sum over the blocks of `small` of their least difference from a block of `before` up to _REACH away."""
+    height, width = small.shape
+    padded = np.pad(before, _REACH, mode="edge")
+    best = _block_sums(np.abs(small - before))
+    for y in range(2 * _REACH + 1):
+        for x in range(2 * _REACH + 1):
+            if (y, x) != (_REACH, _REACH):
+                moved = padded[y : y + height, x : x + width]
+                np.minimum(best, _block_sums(np.abs(small - moved)), out=best)
+    return int(best.sum())
+
+
+def _in_space(small: np.ndarray) -> float:
+    """Sum of the differences of all means from their block's mean."""
+    means = np.repeat(np.repeat(_block_sums(small), _BLOCK, axis=0), _BLOCK, axis=1)
+    return int(np.abs(16 * small - means).sum()) / 16  # 16 times each mean is its block's sum
 
 
 class SceneCut:
@@ -33,7 +49,8 @@ class SceneCut:
         """threshold: 0 (never) to 100, percent by which prediction in time must beat a block's own mean."""
         self._share = (100 - threshold) / 100 if threshold else None
         self._before: np.ndarray | None = None
-        self._ratio = 0.0  # difference in time to difference in space, one picture ago
+        # difference in time to difference in space one picture ago, computed where somebody asks
+        self._ratio: Callable[[], float] = lambda: 0.0
 
     def add(self, luma: np.ndarray) -> bool:
         """Return whether `luma` (uint8[height, width]) begins a scene; the first picture does not."""
@@ -49,17 +66,11 @@ class SceneCut:
         before, self._before = self._before, small
         if before is None or before.shape != small.shape:
             return False
-        blocks = _by_block(small)
-        own = int(np.abs(16 * blocks - _sums(blocks)).sum()) / 16  # 16 times each mean is its block's sum
-        padded = np.pad(before, _REACH, mode="edge")
-        best = None
-        for y in range(2 * _REACH + 1):
-            for x in range(2 * _REACH + 1):
-                moved = padded[y : y + small.shape[0], x : x + small.shape[1]]
-                difference = _sums(_by_block(np.abs(small - moved)))
-                best = difference if best is None else np.minimum(best, difference)
-        assert best is not None
         # A few steps a sample are noise or a change of light; what changes all the time is motion, no row of cuts.
-        ratio = float(best.sum()) / (float(own) + _NOISE * small.size)
-        last, self._ratio = self._ratio, ratio
-        return ratio > self._share and ratio > _JUMP * last
+        scale = _in_space(small) + _NOISE * small.size
+        last, self._ratio = self._ratio, lambda: _in_time(small, before) / scale
+        if int(np.abs(small - before).sum()) <= self._share * scale:  # no block moved: the best is no more than that
+            return False
+        ratio = self._ratio()
+        self._ratio = lambda: ratio
+        return ratio > self._share and ratio > _JUMP * last()
