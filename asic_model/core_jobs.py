@@ -210,8 +210,10 @@ class CoreJobs:
     def _moves(self, until_ps: int, keep: int = 0) -> list[_Told]:
         """Take the transfers that come next, up to `until_ps`, but for the last `keep`."""
         ahead, found = self._ahead, []
-        while len(ahead) > keep and ahead[0][0] <= until_ps and ahead[0][2] == "transfer":
+        left = len(ahead) - keep
+        while left > 0 and ahead[0][0] <= until_ps and ahead[0][2] == "transfer":
             found.append(heapq.heappop(ahead))
+            left -= 1
         return found
 
     def _tell_fabric(self, until_ps: int, keep: int = 0) -> None:

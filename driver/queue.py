@@ -254,8 +254,10 @@ class Queue:
     @staticmethod
     def _settle(fence: Fence, completion: dict[str, int]) -> None:
         fence.completion = completion
-        if fence.callback is not None:
-            fence.callback(completion)
+        # It holds what waits for the fence, which holds the fence: no circle for the garbage collector to find.
+        callback, fence.callback = fence.callback, None
+        if callback is not None:
+            callback(completion)
 
     @property
     def outstanding(self) -> int:
