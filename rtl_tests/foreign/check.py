@@ -89,7 +89,9 @@ class Check:
         found = Vectors(streamed=self.adapter.control is None)
         found.config_width = sum(plan.ports[name].width for name in self.adapter.config)
         for each in plan.inputs:
-            found.inputs[each.name], found.widths[each.name] = [], each.width
+            plane = each.stream.kind == "samples" and each.layout is not None
+            found.inputs[each.name] = []
+            found.widths[each.name] = max(16, each.layout.lanes[0].width) if plane and each.layout else each.width
         for out in plan.outputs:
             found.outputs[out.name] = []
         self._planes(vectors, found)
@@ -146,6 +148,8 @@ class Check:
         if plan.layout is None:
             count = sum(each.size for each in values)
             return [self._extra(plan, vector, stream.set, n) for n in range(min(count, stream.take or count))]
+        if stream.kind == "samples":
+            return self._plane(plan, values[0])
         beats = plan.layout.pack(values, vector.size)
         if stream.kind == "ram" and len(beats) > stream.depth:
             raise AdapterFault(f"inputs.{plan.name}.depth: {len(beats)} words do not fit {stream.depth}")
@@ -156,6 +160,16 @@ class Check:
             beat | self._extra(plan, vector, stream.set, n, parts[n]) << plan.layout.width
             for n, beat in enumerate(beats)
         ]
+
+    def _plane(self, plan: InputPlan, field: np.ndarray) -> list[int]:
+        """Rows, columns and the elements of a field that the block addresses by place."""
+        assert plan.layout is not None
+        where, width = f"inputs.{plan.name}", plan.layout.lanes[0].width
+        if field.ndim != 2:
+            raise AdapterFault(f"{where}.field: {plan.stream.field} has no rows and columns, kind samples needs them")
+        if field.size > plan.stream.depth:
+            raise AdapterFault(f"{where}.depth: {field.size} samples do not fit {plan.stream.depth}")
+        return [*field.shape, *(mask(int(value), width, where) for value in field.ravel())]
 
     def _extra(self, plan: InputPlan, vector: Vector, ports: dict[str, Any], beat: int, part: int = 0) -> int:
         word = at = 0
@@ -197,8 +211,9 @@ class Check:
     # ---- one run
 
     def run(self, simulator: str, seed: int, *, bubbles: int = 0, pressure: int = 0, waves: Path | None = None,
-            vectors: list[Vector] | None = None, latencies: dict[int, int] | None = None) -> RunResult:  # fmt: skip
-        """Simulate all vectors once and judge every answer. `latencies`: see simulate.run."""
+            vectors: list[Vector] | None = None, latencies: dict[int, int] | None = None,
+            flip_reset: bool = False) -> RunResult:  # fmt: skip
+        """Simulate all vectors once and judge every answer. `latencies`, `flip_reset`: see simulate.run."""
         vectors = vectors if vectors is not None else self.transaction.vectors(np.random.default_rng(seed))
         folder = simulate.build(self.adapter, self.sources, self.text, simulator, waves=waves is not None)
         log = simulate.run(
@@ -211,6 +226,7 @@ class Check:
             pressure=pressure,
             waves=waves,
             latencies=latencies,
+            flip_reset=flip_reset,
         )
         result = RunResult(simulator, bubbles, pressure)
         self._judge(vectors, log, result)
@@ -258,10 +274,31 @@ class Check:
 
     def _stuck(self, log: Log) -> str:
         assert log.gave_up is not None
+        awaited = "; ".join(filter(None, (self._awaited(*each) for each in log.waiting)))
+        serial = self.adapter.control is not None
+        where = f" in transaction {log.gave_up[0]} ({STATES[log.gave_up[1]]})" if serial else ""
         return (
-            f"no progress for {self.adapter.timeout_cycles} cycles in transaction {log.gave_up[0]} "
-            f"({STATES[log.gave_up[1]]})"
+            f"no progress for {self.adapter.timeout_cycles} cycles (timeout_cycles){where}"
+            f"{f': {awaited}' if awaited else ''}"
         )
+
+    def _awaited(self, kind: str, number: int, first: int, second: int) -> str:
+        """What a run that was given up waited for."""
+        if kind == "o":
+            out = self.plan.outputs[number]
+            signal = f", `{out.stream.valid}` is awaited" if out.stream.valid else ""
+            wanted = f" of {second}" if second >= 0 else ""
+            return f"output {out.name} gave {first}{wanted} beats{signal}" if first < second or second < 0 else ""
+        if kind == "i":
+            each = self.plan.inputs[number]
+            return f"input {each.name} has beat {first + 1} of {second} standing, `{each.stream.ready}` is awaited"
+        if kind == "m":
+            name = list(self.adapter.memory_ports)[number]
+            return f"memory port {name} is at beat {first} of {second} of a command"
+        assert self.adapter.control is not None
+        assert self.adapter.control.done is not None
+        done = self.adapter.control.done
+        return f"control.done `{done.port}` ({done.style}) is {first}"
 
     def _one(self, n: int, vector: Vector, beats: list[list[list[Beat]]], log: Log) -> str | None:
         answer: dict[str, Any] = {}
@@ -288,6 +325,8 @@ class Check:
         """An output's beats of one transaction, or what is wrong with them."""
         came = beats[number][n] if n < len(beats[number]) else []
         wanted = 1 if out.stream.kind == "hold" else _beats_of(out, vector)
+        if not came and log.gave_up and out.stream.kind in ("hold", "read"):
+            return self._stuck(log)
         if len(came) < wanted:
             stuck = f"; {self._stuck(log)}" if log.gave_up else ""
             return f"output {out.name}: {len(came)} beats came, {wanted} were expected{stuck}"
@@ -458,6 +497,7 @@ def _check(work: Check, path: Path, seed: int, simulator: str, waves: Path | Non
             if run.failure:
                 pauses = " under random pauses" if bubbles else ""
                 hint = _other_latency(work, few, seed, tool) if not unknown and not bubbles else ""
+                hint = hint or (_other_reset(work, few, seed, tool) if not unknown and not bubbles else "")
                 result.failures.append(f"{tool}{pauses}: {run.failure}{hint}; {again}")
     first = result.runs[0]
     expect = adapter.expect
@@ -488,6 +528,14 @@ def _other_latency(work: Check, vectors: list[Vector], seed: int, tool: str) -> 
         return ""
     found = work.find_latencies(vectors, seed, numbers, tool)
     return f"; with `latency: {next(iter(found.values()))}` the answers are right" if found else ""
+
+
+def _other_reset(work: Check, vectors: list[Vector], seed: int, tool: str) -> str:
+    """Whether the answers that failed are right with the reset at its other level."""
+    reset = work.adapter.reset
+    if reset is None or work.run(tool, seed, vectors=vectors, flip_reset=True).failure is not None:
+        return ""
+    return f"; with `reset.active: {'low' if reset.active == 'high' else 'high'}` the answers are right"
 
 
 def _pauses(adapter: Adapter) -> bool:

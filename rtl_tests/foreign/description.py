@@ -283,13 +283,19 @@ def expand(text: str) -> list[str]:
 class Input(Stream):
     """A field that goes into the block."""
 
-    kind: Literal["hold", "valid", "valid_ready", "pull", "ram", "bit_window"] = Field(
+    kind: Literal["hold", "valid", "valid_ready", "pull", "ram", "samples", "bit_window"] = Field(
         description="hold: stands from start to done; valid: a beat a cycle; valid_ready: until taken; "
-        "pull: after a request; ram: the block addresses it; bit_window: a sliding window of a bit string"
+        "pull: after a request; ram: the block addresses it; samples: the same by column and row; "
+        "bit_window: a sliding window of a bit string"
     )
     valid: Driven | None = Field(None, description="1 while the beat, or the word asked for, stands; !: active low")
     ready: Watched | None = Field(None, description="1 when the block takes the beat, an expression over ports")
-    latency: int = Field(0, ge=0, le=10_000, description="ram and pull: cycles from request to data")
+    latency: int = Field(0, ge=0, le=10_000, description="ram, samples, pull: cycles from request to data")
+    x: str = Field("0", description="samples: column of the first element, an expression over ports")
+    y: str = Field("0", description="samples: its row")
+    rectangle: list[int] | None = Field(
+        None, min_length=2, max_length=2, description="samples: columns and rows of a beat; absent: one row"
+    )
     request: Watched | None = Field(None, description="pull: the block's request, an expression over ports")
     burst: PerSize | None = Field(None, description="pull: beats a request; absent: the block takes one a cycle")
     consumed: str | None = Field(None, description="bit_window: bits taken, an expression over ports")
@@ -307,6 +313,11 @@ class Input(Stream):
     )
     writes: list[dict[Name, Expression]] = Field([], max_length=4096, description="beats written out, port by port")
     depth: int = Field(4096, ge=1, le=1 << 24, description="ram: words")
+
+    @field_validator("x", "y")
+    @classmethod
+    def _place_is_hdl(cls, value: str) -> str:
+        return _hdl(value)
 
     @field_validator("consumed")
     @classmethod
@@ -344,7 +355,13 @@ class Input(Stream):
             raise ValueError("one of `field` (with `ports`), `writes` and `written_by`")
         if self.field and not self.ports and not self.set and not self.strobe:
             raise ValueError("`ports` is missing (or `set`, where expressions make all of a beat)")
-        if not self.ports and self.kind in ("ram", "bit_window"):
+        if self.kind != "samples" and (self.rectangle is not None or self.x != "0" or self.y != "0"):
+            raise ValueError(f"`x`, `y` and `rectangle` belong to kind samples, not {self.kind}")
+        if self.rectangle is not None and not all(1 <= side <= 1024 for side in self.rectangle):
+            raise ValueError(f"rectangle: {self.rectangle} is not [columns, rows], each 1..1024")
+        if self.kind == "samples" and not isinstance(self.field, str):
+            raise ValueError("kind samples takes one field")
+        if not self.ports and self.kind in ("ram", "samples", "bit_window"):
             raise ValueError(f"kind {self.kind} needs `ports`")
         for label in ("after", "strobe"):
             if getattr(self, label) and self.kind not in ("valid", "valid_ready"):
@@ -415,11 +432,24 @@ class Transfer(Part):
     y: str = Field("0", description="first sample's row")
     width: Annotated[int, Field(ge=1, le=4096)] | str = Field(description="samples of a row; text: over ports")
     height: Annotated[int, Field(ge=1, le=4096)] | str = Field(description="rows; text: an expression over ports")
+    tile: list[int] | None = Field(
+        None, min_length=2, max_length=2,
+        description="[columns, rows]: the rectangle goes in tiles of this size, those in raster order",
+    )  # fmt: skip
+    samples: int | None = Field(None, ge=1, le=256, description="samples a beat, where fewer than the port has")
+    first_beat: int | str = Field(0, description="`address` of the command's first beat; text: over ports")
 
-    @field_validator("when", "x", "y", "width", "height")
+    @field_validator("when", "x", "y", "width", "height", "first_beat")
     @classmethod
     def _is_hdl(cls, value: int | str) -> int | str:
         return _hdl(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _tiles_fit(self) -> "Transfer":
+        for side, tile in zip((self.width, self.height), self.tile or (), strict=False):
+            if tile < 1 or (isinstance(side, int) and side % tile):
+                raise ValueError(f"tile: {self.tile} does not divide {self.width}x{self.height}")
+        return self
 
 
 class MemoryPort(Part):
@@ -430,6 +460,9 @@ class MemoryPort(Part):
     commands: list[Transfer] = Field(min_length=1, max_length=32)
     samples: int = Field(8, ge=1, le=256, description="samples a beat")
     first: Literal["low", "high"] = Field("high", description="where a beat's first sample stands")
+    lanes: Annotated[list[int] | str | None, AfterValidator(lambda value: value and ranges(value))] = Field(
+        None, description='places of a beat\'s samples from the low end, instead of `first`: "3..0 7..4"'
+    )
     data_in: Name | None = Field(None, description="port of data into the block")
     data_out: Name | None = Field(None, description="port of data out of the block")
     valid: Driven | None = Field(None, description="1 with each beat into the block")
@@ -439,6 +472,15 @@ class MemoryPort(Part):
     latency: int = Field(0, ge=0, le=100_000, description="cycles from the command to the first beat")
     beat_gap: int = Field(0, ge=0, le=1000, description="cycles between beats")
     done_gap: int = Field(1, ge=0, le=1000, description="cycles from the last beat to done")
+
+    @model_validator(mode="after")
+    def _beats_fit(self) -> "MemoryPort":
+        if self.lanes is not None and sorted(ranges(self.lanes)) != list(range(self.samples)):
+            raise ValueError(f"lanes: {self.lanes} are not the places 0..{self.samples - 1} of `samples`, each once")
+        for command in self.commands:
+            if command.samples is not None and command.samples > self.samples:
+                raise ValueError(f"commands: {command.samples} samples a beat, the port has {self.samples}")
+        return self
 
 
 class Reply(Part):
@@ -531,7 +573,9 @@ class Adapter(Part):
             raise ValueError("a block without `outputs` cannot be judged")
         if self.control is None:
             if self.clock is not None:
-                held = [name for name, each in self.inputs.items() if each.kind in ("hold", "ram", "bit_window")]
+                held = [
+                    name for name, each in self.inputs.items() if each.kind in ("hold", "ram", "samples", "bit_window")
+                ]
                 held += [name for name, each in self.outputs.items() if each.kind in ("hold", "ram", "read")]
                 if held:
                     raise ValueError(f"{held[0]}: this kind needs a `control` section (when does a transaction end?)")

@@ -1,5 +1,6 @@
 """Agents of the inputs: how each kind of stream is offered to the block."""
 
+from rtl_tests.foreign.description import ranges
 from rtl_tests.foreign.parts import BEFORE, RUN, Parts, polarity
 from rtl_tests.foreign.plan import InputPlan, Plan
 
@@ -65,6 +66,8 @@ def _beats(w: Parts, number: int, s: str, plan: InputPlan, width: int, *, taken:
     else:
         allowed = f"{s}_t < tb_total"
     idle = _idle(s, plan)
+    if stream.kind == "valid_ready":
+        w.stuck.append(f'if ({s}_offered) $fdisplay(tb_log, "y i {number} %0d %0d", {s}_i, {s}_n);')
     w.events += [
         f"if ({s}_offered && ({taken})) begin",
         f"  {s}_offered = 0; tb_progress = 1; if ({s}_i == 0) {s}_first = tb_cycle - 1; {s}_i = {s}_i + 1; {s}_wait = {stream.gap};",
@@ -170,9 +173,7 @@ def _ram(w: Parts, number: int, s: str, plan: InputPlan, width: int) -> None:
             f'  tb_code = $fscanf({s}_file, "%h\\n", {s}_next); {memory}[{s}_i] = {s}_next;', "end",
         ]  # fmt: skip
     address, enable = f"({stream.address})", stream.enable or "1'b1"
-    if stream.valid:
-        answer, sign = polarity(stream.valid)
-        w.connect(answer, f"{sign}{s}_answered")
+    _answer(w, s, plan)
     if stream.latency == 0:
         w.declare.append(f"wire [{width - 1}:0] {s}_data; wire {s}_answered;")
         w.wire.append(f"assign {s}_data = {memory}[{w.live(address)}];")
@@ -182,6 +183,12 @@ def _ram(w: Parts, number: int, s: str, plan: InputPlan, width: int) -> None:
             w.connect(port.name, f"{s}_data[{at}+:{port.width}]")
             at += port.width
         return
+    _delayed(w, s, plan, width, [f"{s}_pipe[0] = {memory}[{address}];"])
+
+
+def _delayed(w: Parts, s: str, plan: InputPlan, width: int, fetch: list[str]) -> None:
+    """The word that `fetch` puts into the pipe's first place stands `latency` cycles after it was asked for."""
+    stream, enable = plan.stream, plan.stream.enable or "1'b1"
     w.register(f"{s}_data", plan.ports, width)
     last = stream.latency - 1
     w.declare.append(f"reg [{width - 1}:0] {s}_pipe [0:{last}]; reg {s}_answered; reg [{stream.latency}:0] {s}_asked;")
@@ -190,10 +197,69 @@ def _ram(w: Parts, number: int, s: str, plan: InputPlan, width: int) -> None:
     ]  # fmt: skip
     w.step += [
         f"for (tb_k = {last}; tb_k > 0; tb_k = tb_k - 1) {s}_pipe[tb_k] = {s}_pipe[tb_k-1];",
-        f"if ({enable}) {s}_pipe[0] = {memory}[{address}];",
+        f"if ({enable}) begin", *(f"  {line}" for line in fetch), "end",
         f"{s}_asked = {{{s}_asked[{last}:0], ({enable}) != 0}};",
         f"{s}_data <= {s}_pipe[{last}]; {s}_answered <= {s}_asked[{last}];",
+    ]  # fmt: skip
+
+
+def _samples(w: Parts, number: int, s: str, plan: InputPlan, width: int) -> None:
+    """A plane that the block addresses by column and row; beyond its edges its outermost samples are repeated."""
+    stream, layout = plan.stream, plan.layout
+    assert layout is not None
+    lanes = [layout.lanes[n] for n in ranges(stream.lanes)] if isinstance(stream.lanes, list) else layout.lanes
+    columns, rows = stream.rectangle or (len(lanes), 1)
+    element, data = lanes[0].width, layout.width
+    bits = max(16, element)
+    w.declare += [
+        f"reg [{bits - 1}:0] {s}_memory [0:{stream.depth - 1}]; reg [{bits - 1}:0] {s}_word;",
+        f"integer {s}_rows, {s}_columns, {s}_x, {s}_y, {s}_version;",
+        f"function [{element - 1}:0] {s}_at; input integer x, y, version; integer cx, cy; begin",
+        f"  cx = x < 0 ? 0 : x >= {s}_columns ? {s}_columns - 1 : x; cy = y < 0 ? 0 : y >= {s}_rows ? {s}_rows - 1 : y;",
+        f"  {s}_at = {s}_memory[cy * {s}_columns + cx]; end endfunction",
+    ]  # fmt: skip
+    w.setup.append(f"{s}_rows = 1; {s}_columns = 1; {s}_x = 0; {s}_y = 0; {s}_version = 0;")
+    w.load += [
+        f'tb_code = $fscanf({s}_file, "%d\\n", {s}_n); tb_code = $fscanf({s}_file, "%h\\n", {s}_word); {s}_rows = {s}_word;',
+        f'tb_code = $fscanf({s}_file, "%h\\n", {s}_word); {s}_columns = {s}_word;',
+        f"for ({s}_i = 0; {s}_i < {s}_n - 2; {s}_i = {s}_i + 1) begin",
+        f'  tb_code = $fscanf({s}_file, "%h\\n", {s}_word); {s}_memory[{s}_i] = {s}_word;', "end",
+        f"{s}_version = {s}_version + 1;",
+    ]  # fmt: skip
+    # Lane of each sample of the rectangle; transposed: down the columns.
+    steps = [(n // rows, n % rows) if stream.order == "transposed" else (n % columns, n // columns)
+             for n in range(columns * rows)]  # fmt: skip
+    if stream.latency == 0:
+        w.declare.append(f"wire [{data - 1}:0] {s}_data; wire {s}_answered; wire signed [31:0] {s}_cx, {s}_cy;")
+        w.wire += [f"assign {s}_cx = {w.live(stream.x)}; assign {s}_cy = {w.live(stream.y)};"]
+        w.wire += [
+            f"assign {s}_data[{lane.offset}+:{element}] = {s}_at({s}_cx + {dx}, {s}_cy + {dy}, {s}_version);"
+            for lane, (dx, dy) in zip(lanes, steps, strict=False)
+        ]
+        enable = stream.enable or "1'b1"
+        w.wire.append(f"assign {s}_answered = {w.live(enable)};")
+        _answer(w, s, plan)
+        at = 0
+        for port in plan.ports:
+            w.connect(port.name, f"{s}_data[{at}+:{port.width}]")
+            at += port.width
+        return
+    w.declare.append(f"reg [{data - 1}:0] {s}_read;")
+    w.setup.append(f"{s}_read = 0;")
+    fetch = [f"{s}_x = {stream.x}; {s}_y = {stream.y};"]
+    fetch += [
+        f"{s}_read[{lane.offset}+:{element}] = {s}_at({s}_x + {dx}, {s}_y + {dy}, 0);"
+        for lane, (dx, dy) in zip(lanes, steps, strict=False)
     ]
+    _answer(w, s, plan)
+    _delayed(w, s, plan, width, [*fetch, f"{s}_pipe[0] = {s}_read;"])
+
+
+def _answer(w: Parts, s: str, plan: InputPlan) -> None:
+    """The port that is 1 with the word that was asked for."""
+    if plan.stream.valid:
+        answer, sign = polarity(plan.stream.valid)
+        w.connect(answer, f"{sign}{s}_answered")
 
 
 def _bit_window(w: Parts, number: int, s: str, plan: InputPlan, width: int) -> None:
@@ -216,5 +282,6 @@ def _bit_window(w: Parts, number: int, s: str, plan: InputPlan, width: int) -> N
 
 
 _KINDS = {
-    "hold": _hold, "valid": _valid, "valid_ready": _valid_ready, "pull": _pull, "ram": _ram, "bit_window": _bit_window,
+    "hold": _hold, "valid": _valid, "valid_ready": _valid_ready, "pull": _pull, "ram": _ram,
+    "samples": _samples, "bit_window": _bit_window,
 }  # fmt: skip

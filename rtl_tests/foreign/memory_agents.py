@@ -1,6 +1,6 @@
 """Agents of the external memory: planes behind command ports, and replies to requests without data."""
 
-from rtl_tests.foreign.description import MemoryPort, Reply
+from rtl_tests.foreign.description import MemoryPort, Reply, ranges
 from rtl_tests.foreign.parts import Parts, polarity
 
 
@@ -53,40 +53,53 @@ def add_memory_port(w: Parts, number: int, port: MemoryPort) -> None:
         f"reg {m}_start_q, {m}_busy, {m}_out, {m}_valid, {m}_enable, {m}_done; reg [{8 * samples - 1}:0] {m}_data;",
         f"reg [31:0] {m}_address; reg [16:0] {m}_live;",
         f"integer {m}_plane, {m}_x, {m}_y, {m}_w, {m}_h, {m}_b, {m}_beats, {m}_wait, {m}_left, {m}_k, {m}_px, {m}_py, {m}_taken;",
+        f"integer {m}_s, {m}_first, {m}_tw, {m}_th, {m}_n, {m}_tile; integer {m}_lane [0:{samples - 1}];",
     ]
     w.setup += [
         f"{m}_start_q = 0; {m}_busy = 0; {m}_out = 0; {m}_valid = 0; {m}_enable = 0; {m}_done = 0; {m}_data = 0; {m}_address = 0;",
         f"{m}_live = 0; {m}_left = -1; {m}_taken = 0; {m}_b = 0; {m}_beats = 0; {m}_wait = 0;",
+        *(f"{m}_lane[{n}] = {place};" for n, place in enumerate(ranges(port.lanes) if port.lanes else [])),
     ]
     for label, source in (("done", f"{m}_done"), ("valid", f"{m}_valid"), ("enable", f"{m}_enable"),
                           ("address", f"{m}_address"), ("data_in", f"{m}_data")):  # fmt: skip
         if getattr(port, label):
             name, sign = polarity(getattr(port, label))
             w.connect(name, f"{sign}{source}")
+    w.stuck.append(f'if ({m}_busy) $fdisplay(tb_log, "y m {number} %0d %0d", {m}_b, {m}_beats);')
     start = f"({port.start.port})"
     event = f"(!{start} && {m}_start_q)" if port.start.style == "fall" else f"({start} && !{m}_start_q)"
     choose = []
     for command in port.commands:
         choose += [
             f"if (({command.when}) && !{m}_busy) begin {m}_busy = 1; {m}_out = {int(command.direction == 'out')}; "
-            f"{m}_plane = {planes.index(command.plane)}; {m}_x = $signed({command.x}); {m}_y = $signed({command.y}); "
-            f"{m}_w = {command.width}; {m}_h = {command.height}; {m}_beats = ({m}_w * {m}_h + {samples - 1}) / {samples}; end"
+            f"{m}_plane = {planes.index(command.plane)}; {m}_x = {command.x}; {m}_y = {command.y}; "
+            f"{m}_w = {command.width}; {m}_h = {command.height}; {m}_s = {command.samples or samples}; "
+            f"{m}_first = {command.first_beat}; "
+            + (
+                f"{m}_tw = {command.tile[0]}; {m}_th = {command.tile[1]}; "
+                if command.tile
+                else f"{m}_tw = {m}_w; {m}_th = {m}_h; "
+            )
+            + f"{m}_beats = ({m}_w * {m}_h + {m}_s - 1) / {m}_s; end"
         ]
-    lane = f"{m}_k" if port.first == "low" else f"({samples - 1}-{m}_k)"
+    # Of a narrower beat the samples stand at the low end.
+    lane = f"{m}_lane[{m}_k]" if port.lanes else f"{m}_k" if port.first == "low" else f"({m}_s-1-{m}_k)"
     position = [
-        f"{m}_px = {m}_x + ({{b}} * {samples} + {m}_k) % {m}_w; {m}_py = {m}_y + ({{b}} * {samples} + {m}_k) / {m}_w;",
+        f"{m}_n = {{b}} * {m}_s + {m}_k; {m}_tile = {m}_n / ({m}_tw * {m}_th); {m}_n = {m}_n % ({m}_tw * {m}_th);",
+        f"  {m}_px = {m}_x + {m}_tile % ({m}_w / {m}_tw) * {m}_tw + {m}_n % {m}_tw;",
+        f"  {m}_py = {m}_y + {m}_tile / ({m}_w / {m}_tw) * {m}_th + {m}_n / {m}_tw;",
     ]
     fetch = [
-        f"for ({m}_k = 0; {m}_k < {samples}; {m}_k = {m}_k + 1) begin",
-        "  " + position[0].format(b=f"{m}_b"),
+        f"for ({m}_k = 0; {m}_k < {m}_s; {m}_k = {m}_k + 1) begin",
+        "  " + "\n  ".join(position).format(b=f"{m}_b"),
         f"  if ({m}_px < 0) {m}_px = 0; if ({m}_px >= tb_width[{m}_plane]) {m}_px = tb_width[{m}_plane] - 1;",
         f"  if ({m}_py < 0) {m}_py = 0; if ({m}_py >= tb_height[{m}_plane]) {m}_py = tb_height[{m}_plane] - 1;",
         f"  {m}_data[8*{lane}+:8] <= tb_store[tb_base[{m}_plane] + {m}_py * tb_width[{m}_plane] + {m}_px];", "end",
     ]  # fmt: skip
     store = [
-        f"for ({m}_k = 0; {m}_k < {samples}; {m}_k = {m}_k + 1) begin",
-        "  " + position[0].format(b=f"{m}_taken"),
-        f"  if ({m}_taken * {samples} + {m}_k < {m}_w * {m}_h) begin",
+        f"for ({m}_k = 0; {m}_k < {m}_s; {m}_k = {m}_k + 1) begin",
+        "  " + "\n  ".join(position).format(b=f"{m}_taken"),
+        f"  if ({m}_taken * {m}_s + {m}_k < {m}_w * {m}_h) begin",
         f"    if ({m}_px < 0 || {m}_py < 0 || {m}_px >= tb_width[{m}_plane] || {m}_py >= tb_height[{m}_plane])",
         f'      $fdisplay(tb_log, "s {number} %0d %0d %0d", tb_t, {m}_px, {m}_py);',
         f"    else tb_store[tb_base[{m}_plane] + {m}_py * tb_width[{m}_plane] + {m}_px] = {port.data_out or f'{m}_data'}[8*{lane}+:8];",
@@ -106,7 +119,7 @@ def add_memory_port(w: Parts, number: int, port: MemoryPort) -> None:
         f"    {m}_b = 0; {m}_taken = 0; {m}_wait = {port.latency}; {m}_left = -1; tb_progress = 1;", "  end", "end",
         f"if ({m}_busy && {m}_b < {m}_beats) begin",
         f"  if ({m}_wait > 0) {m}_wait = {m}_wait - 1; else begin",
-        f"    {m}_address <= {m}_b; {m}_wait = {port.beat_gap}; tb_progress = 1;",
+        f"    {m}_address <= {m}_first + {m}_b; {m}_wait = {port.beat_gap}; tb_progress = 1;",
         f"    if ({m}_out) begin {m}_enable <= 1; {m}_live[0] = 1; end",
         f"    else begin {m}_valid <= 1;", *(f"      {line}" for line in fetch),
         f"      if ({m}_b == {m}_beats - 1) {m}_left = {port.done_gap} + 1; end",

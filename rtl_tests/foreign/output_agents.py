@@ -17,6 +17,8 @@ def add_output(w: Parts, number: int, plan: OutputPlan) -> None:
         # Streamed: the sum over all transactions stands in the file's first line.
         w.setup.append(f'tb_code = $fscanf({o}_file, "%d\\n", {o}_want);')
         w.complete.append(f"{o}_got >= {o}_want")
+    if stream.kind in ("valid", "valid_ready", "latency"):
+        w.stuck.append(f'$fdisplay(tb_log, "y o {number} %0d %0d", {o}_got, {o}_want);')
     length = f", ({stream.length})" if stream.length else ""
     entry = (f'$fdisplay(tb_log, "o {number} %0d %0d %h{" %0d" if stream.length else ""}", tb_t, tb_cycle - 1, {data}'
              f"{length}); {o}_got = {o}_got + 1; tb_progress = 1;")  # fmt: skip

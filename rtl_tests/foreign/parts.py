@@ -33,6 +33,7 @@ class Parts:
     reads: list[str] = field(default_factory=list)
     reads_done: list[str] = field(default_factory=list)
     dump: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)  # when the run is given up: what it waits for
     shared: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # port -> (stream, what it drives), in order
 
     @property

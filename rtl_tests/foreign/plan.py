@@ -1,6 +1,7 @@
 """How an adapter's words meet the block's ports: every port once, every name known, every width right."""
 
 import difflib
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -149,7 +150,7 @@ class Plan:
     def _words(self, text: str | None, where: str) -> None:
         """Names in an expression over ports are ports."""
         if text is not None:
-            plain = re.sub(r"\d*'s?[bodhBODH][0-9a-fA-FxXzZ_]+", "", text)
+            plain = re.sub(r"\d*'s?[bodhBODH][0-9a-fA-FxXzZ_]+|\$(un)?signed\b", "", text)
             for name in re.findall(r"[A-Za-z_][A-Za-z0-9_$]*", plain):
                 self._find(name, where)
 
@@ -164,9 +165,17 @@ class Plan:
         for label, port in (("ready", stream.ready), ("request", stream.request)):
             if port:
                 self._signal(port, f"{where}.{label}")
-        for label in ("address", "enable", "consumed"):
+        for label in ("address", "enable", "consumed", "x", "y"):
             self._words(getattr(stream, label), f"{where}.{label}")
-        return InputPlan(name, stream, Layout(where, stream, data) if data else None, extra, strobes)
+        layout = Layout(where, stream, data) if data else None
+        if stream.rectangle is not None and layout is not None:
+            lanes = len(stream.lanes) if isinstance(stream.lanes, list) else len(layout.lanes)
+            if math.prod(stream.rectangle) != lanes:
+                raise AdapterFault(
+                    f"{where}.rectangle: {stream.rectangle[0]}x{stream.rectangle[1]} samples on {lanes} lanes "
+                    f"(`width`, `lanes`)"
+                )
+        return InputPlan(name, stream, layout, extra, strobes)
 
     def _output(self, name: str, out: Output) -> OutputPlan:
         where = f"outputs.{name}"
@@ -205,7 +214,7 @@ class Plan:
                     f"did you mean {near[0]!r}?" if near else f"this transaction has {', '.join(self.planes) or 'none'}"
                 )
                 raise AdapterFault(f"{here}.plane: no plane {command.plane!r}; {hint}")
-            for label in ("when", "x", "y", "width", "height"):
+            for label in ("when", "x", "y", "width", "height", "first_beat"):
                 text = getattr(command, label)
                 self._words(text if isinstance(text, str) else None, f"{here}.{label}")
             if (port.data_in if command.direction == "in" else port.data_out) is None:

@@ -120,6 +120,7 @@ class Log:
     rows: dict[tuple[int, int], list[bytes]] = field(default_factory=lambda: defaultdict(list))  # plane, transaction
     spills: list[tuple[int, int, int, int]] = field(default_factory=list)
     gave_up: tuple[int, int] | None = None
+    waiting: list[tuple[str, int, int, int]] = field(default_factory=list)  # kind, number, two figures
     cycles: int = 0
     lines: list[str] = field(default_factory=list)
 
@@ -150,6 +151,10 @@ class Log:
                 self.spills.append((int(port), int(transaction), int(x), int(y)))
             case ["x", transaction, state]:
                 self.gave_up = int(transaction), int(state)
+            case ["y", kind, number, first, second]:
+                # A value that is unknown counts as 0.
+                figures = [int(text) if text.lstrip("-").isdigit() else 0 for text in (first, second)]
+                self.waiting.append((kind, int(number), figures[0], figures[1]))
             case ["e", cycles]:
                 self.cycles = int(cycles)
 
@@ -229,11 +234,12 @@ def _build_icarus(adapter: Adapter, sources: SourceSet, bench: Path, folder: Pat
 
 def run(
     folder: Path, adapter: Adapter, vectors: Vectors, simulator: str, *, seed: int, bubble: int = 0, pressure: int = 0,
-    waves: Path | None = None, latencies: Mapping[int, int] | None = None,
+    waves: Path | None = None, latencies: Mapping[int, int] | None = None, flip_reset: bool = False,
 ) -> Log:  # fmt: skip
     """Run `vectors` in the built folder; runs side by side each have a folder of their own.
 
     latencies: cycles of outputs of kind latency, by their number, where they differ from the adapter's.
+    flip_reset: the reset is given at the other level than the adapter says.
     """
     place = folder / f"run-{os.getpid()}-{seed}-{bubble}-{pressure}"
     place.mkdir(exist_ok=True)
@@ -241,8 +247,7 @@ def run(
         vectors.write(place)
         plusargs = [f"+total={vectors.count}", f"+seed={seed}", f"+bubble={bubble}", f"+pressure={pressure}"]
         plusargs += [f"+latency{number}={cycles}" for number, cycles in (latencies or {}).items()]
-        if waves is not None:
-            plusargs.append("+waves")
+        plusargs += ["+waves"] * (waves is not None) + ["+flip"] * flip_reset
         if simulator == "icarus":
             command: Sequence[str] = ["vvp", str(folder / "simulation.vvp"), *plusargs]
         else:

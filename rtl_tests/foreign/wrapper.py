@@ -16,6 +16,8 @@ the number of beats, then the beats), `out_<name>.txt` (for each transaction the
     p PLANE TRANSACTION ROW DATA         a row of an output plane, after done
     s PORT TRANSACTION X Y               a memory port stored outside its plane
     x TRANSACTION STATE                  no progress: the run was given up
+    y KIND NUMBER A B                    what it waited for: o beats of an output, got and wanted; i beats of an input, taken
+                                         and offered; m beats of a memory command; d done's value
     e CYCLES                             the end
 """
 
@@ -91,7 +93,8 @@ class _Writer(Parts):
         live = name
         if port.direction == "OUTPUT":
             live = f"tb_live_{name}"
-            self.declare.append(f"reg [{port.width - 1}:0] {name};")
+            sign = "signed " if port.signed and not port.entries else ""
+            self.declare.append(f"reg {sign}[{port.width - 1}:0] {name};")
             self.sample.append(f"{name} = {live};")
         self.declare.append(f"wire [{port.width - 1}:0] {live};")
         if port.entries:
@@ -119,11 +122,11 @@ class _Writer(Parts):
                 port, sign = polarity(name)
                 self.wire.append(f"assign {port} = {sign}tb_clk;")
         if reset:
-            self.declare.append("reg tb_reset;")
-            self.setup.append("tb_reset = 1;")
+            self.declare.append("reg tb_reset, tb_flip;")
+            self.setup.append('tb_reset = 1; tb_flip = $test$plusargs("flip") != 0;')
             for name in (f"{'!' if reset.active == 'low' else ''}{reset.port}", *reset.also):
                 port, sign = polarity(name)
-                self.wire.append(f"assign {port} = {sign}tb_reset;")
+                self.wire.append(f"assign {port} = {sign}(tb_reset ^ tb_flip);")
 
     def _instance(self) -> str:
         parameters = ", ".join(f".{name}({value})" for name, value in self.plan.adapter.sources.parameters.items())
@@ -163,7 +166,9 @@ class _Writer(Parts):
         cycles = reset.cycles if reset else 1
         every = [*self.events, *self.step]
         end = ['$fdisplay(tb_log, "e %0d", tb_cycle); $fclose(tb_log); tb_finished = 1; $finish;']
-        give_up = ['$fdisplay(tb_log, "x %0d %0d", tb_t, tb_state);', *end]
+        if adapter.control and adapter.control.done:
+            self.stuck.append(f'$fdisplay(tb_log, "y d 0 %0d 0", {adapter.control.done.port});')
+        give_up = ['$fdisplay(tb_log, "x %0d %0d", tb_t, tb_state);', *self.stuck, *end]
         lines = [
             "if (tb_finished) ;",
             f"else if (tb_state == {RESET}) begin",

