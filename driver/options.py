@@ -241,7 +241,8 @@ class EncoderConfig(_Config):
     slices: int = option(1, names=("slices", "slice"), low=1, high=32, text="slices a picture")
     profile: str = option("high", names=("profile:v", "profile"), parse=str, choices=PROFILES, text="H.264 profile")
     coder: str | None = option(
-        None, names=("coder",), parse=str, choices=CODERS, aliases={"vlc": "cavlc", "ac": "cabac"},
+        None, names=("coder",), parse=str, choices=CODERS,
+        aliases={"vlc": "cavlc", "ac": "cabac", "0": "cavlc", "1": "cabac"},
         text="entropy coder (default: the best of the profile)",
     )  # fmt: skip
     dct8x8: bool | None = option(

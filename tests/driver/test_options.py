@@ -147,6 +147,8 @@ def test_scaler_limits() -> None:
         ("-b:v 1M -rc-lookahead 20", "-b:v 1M -rc_lookahead 20"),
         ("-b:v 1M -lookahead_depth 20", "-b:v 1M -rc-lookahead 20"),
         ("-b_ref_mode 1", "-b_ref_mode each"),
+        ("-coder 0", "-coder cavlc"),
+        ("-coder 1", "-coder cabac"),
         ("-tune hq", ""),
         ("-tune ll", "-bf 0"),
         ("-tune ull -b:v 1M", "-bf 0 -b:v 1M -rc-lookahead 0"),
