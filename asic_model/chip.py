@@ -33,7 +33,7 @@ from asic_model.bus import (
     function_register,
 )
 from asic_model.config import ChipConfig
-from asic_model.core_jobs import CONTROL, HOST, ChipError, CoreJobs, Watcher
+from asic_model.core_jobs import CONTROL, HOST, NEVER_PS, ChipError, CoreJobs, Watcher
 from asic_model.cores.fabric import Fabric
 from asic_model.cores.registry import CoreType, core_types
 from asic_model.damage import Damage
@@ -100,6 +100,7 @@ class Chip:
         self._executor = Executor(self.memory, self._types, threads if functional else 1, functional)
         self.faults = faults or Faults()
         self._link_down_until_ps = 0
+        self.removed = False  # nobody will find it again behind the link
         self._stuck = False  # the control processor turns in a circle
         self.job_times: JobTimes | None = None  # for whoever wants to know how long jobs take
         self.timeline = Timeline(config.clocks.control_ps) if trace else None
@@ -228,9 +229,13 @@ class Chip:
         return True
 
     def wait_any(self, timeout_us: float, functions: Sequence[int]) -> None:
-        """Let time pass until an enabled event of one of `functions` is up, or `timeout_us` passed."""
+        """Let time pass until an enabled event of one of `functions` is up, or `timeout_us` passed; all of it while the
+        link is down."""
         limit_ps = self.now_ps + round(timeout_us * PS_PER_US)
         self._catch_up()
+        if self.link_is_down:
+            self._pass(limit_ps - self.now_ps)
+            return
         if not self._any_event(functions):
             self._play_with_faults(limit_ps, functions)
         up = [self._bus.event_ps[f] for f in functions if self._bus.event_line(f)]
@@ -247,8 +252,8 @@ class Chip:
         return self.job_times
 
     def event_is_up(self, function: int) -> bool:
-        """Whether the function's event line is up now."""
-        return self._bus.event_line(function)
+        """Whether the function's event line is up now, and the host sees it."""
+        return self._bus.event_line(function) and not self.link_is_down
 
     def _any_event(self, functions: Sequence[int]) -> bool:
         line = self._bus.event_line
@@ -517,10 +522,11 @@ class Chip:
         elif fault.kind == "firmware_stuck":
             self._stuck = True
         elif fault.kind == "link_drop":
-            self._link_down_until_ps = at_ps + round(fault.for_us * PS_PER_US)
+            self._link_down_until_ps = max(self._link_down_until_ps, at_ps + round(fault.for_us * PS_PER_US))
             self._bus.count_up(regs.LINK_DROPS)
         else:
-            self._link_down_until_ps = 1 << 62
+            self._link_down_until_ps = NEVER_PS
+            self.removed = True
 
     # --------------------------------------------------------------------------------------------- mover and link
 

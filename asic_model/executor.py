@@ -99,7 +99,7 @@ class Executor:
             if any(other.touches(area.address, area.size_bytes, area.write) for area in ticket.areas)
         ]
         self._under_way.append(ticket)
-        if self._pool is not None:
+        if self._pool is not None and not self._closed:
             self._queue(ticket)
         return ticket
 
@@ -130,12 +130,15 @@ class Executor:
         self._foreseen.clear()
 
     def close(self) -> None:
-        """Stop the threads. Jobs that did not begin are dropped; what compiles kernels is left alone."""
+        """Stop the threads. Jobs that did not begin are dropped, or computed by who waits for them; what compiles
+        kernels is left alone."""
         if self._pool is None:
             return
         with self._lock:
             self._closed = True
             begun = list(self._begun)
+            for ticket in self._followers:
+                ticket.pooled = ticket in self._begun
         self._pool.shutdown(wait=False, cancel_futures=True)
         for ticket in begun:
             while not ticket.wait(LOOK_S) and not compiling():
@@ -173,5 +176,7 @@ class Executor:
                 if self._missing[follower] == 0:
                     free.append(follower)
             del self._missing[ticket]
-        for follower in free:
-            self._submit(follower)
+            if self._closed:
+                return
+            for follower in free:
+                self._submit(follower)

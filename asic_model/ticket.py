@@ -9,7 +9,7 @@ import numpy as np
 
 from asic_model.cores.result import REQUEST, CoreResult
 from asic_model.descriptors import Kind, Region
-from asic_model.latch import Latch
+from asic_model.latch import WAKE_S, Latch
 from asic_model.work import ENCODE_WORK
 
 Compute = Callable[[], CoreResult]
@@ -52,7 +52,7 @@ class Ticket:
         self.areas = areas
         self._spans = [(area.address, area.address + area.size_bytes, area.write) for area in areas]
         self.waits_for: list[Ticket] = []  # earlier jobs that must be computed first
-        self.pooled = False  # a thread will compute it
+        self.pooled = False  # a thread will compute it; taken back when the threads end before they begin it
         self._compute = compute
         self._outcome: CoreResult | BaseException | None = None
         self._lock = threading.Lock()
@@ -95,8 +95,8 @@ class Ticket:
 
     def finish(self) -> None:
         """Wait until it is computed, or compute it here when no thread does; errors wait for `result`."""
-        if self.pooled:
-            self._done.wait()
+        while self.pooled and not self._done.wait(WAKE_S):
+            pass
         waiting = [] if self.done else [self]
         while waiting:
             ticket = waiting[-1]

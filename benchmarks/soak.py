@@ -6,8 +6,9 @@
 Each session codes, scales, transcodes or decodes short clips over and over through a `tasic serve` of its own. A piece
 of work ends well (its result is compared bit for bit with that of an undisturbed chip), or with one of the driver's
 errors; anything else fails the run: another result, another exception, a process that does not end, a session or memory
-that is not given back, a daemon that grows. Under rate control a picture's QP follows the bits of those that have
-completed, so its stream depends on what else the chip does: there FFmpeg must decode every picture of it.
+that is not given back, a daemon that grows or does not tell how it is. Under rate control a picture's QP follows the
+bits of those that have completed, so its stream depends on what else the chip does: there FFmpeg must decode every
+picture of it.
 """
 
 import argparse
@@ -224,14 +225,17 @@ class Soak:
         self.clients: list[subprocess.Popen[str]] = []
         self.samples: list[tuple[float, int, int]] = []
         self.last: dict[str, Any] = {}
+        self.unanswered = 0  # questions
+        self.stderr = folder / "daemon.err"
 
     def _daemon(self) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "cli.main", "serve", "--chip", self.a.chip, "--socket", str(self.socket),
                    "--memory", "32", "--no-selftest"]  # fmt: skip
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with self.stderr.open("a") as log:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None
         if "serving" not in process.stdout.readline():
-            raise SystemExit("the daemon does not start")
+            raise SystemExit(f"the daemon does not start: {self.stderr.read_text()[-1000:]}")
         return process
 
     def _client(self, number: int, seconds: float) -> "subprocess.Popen[str]":
@@ -294,14 +298,26 @@ class Soak:
             yield name
 
     def _note(self) -> None:
-        """Look at the daemon."""
-        with suppress(TasicError, OSError):
-            self.last = status(self.socket)
-            self.struck = collections.Counter(self.last["faults"])
-            pid = self.daemon.pid
-            self.samples.append((time.monotonic(), rss_kib(pid), descriptors(pid)))
+        """Look at the daemon, which must say how it is whatever is done to its device."""
         if self.daemon.poll() is not None:
-            raise SystemExit(f"the daemon ended by itself: {self.daemon.returncode}")
+            raise SystemExit(f"the daemon ended by itself: {self.daemon.returncode}\n{self.stderr.read_text()[-3000:]}")
+        try:
+            self.last = status(self.socket)
+        except TasicError as error:
+            if not self.unanswered:
+                self.failures.append(f"the daemon does not tell how it is: {error}\n{self._stacks()}")
+            self.unanswered += 1
+            return
+        self.struck = collections.Counter(self.last["faults"])
+        pid = self.daemon.pid
+        self.samples.append((time.monotonic(), rss_kib(pid), descriptors(pid)))
+
+    def _stacks(self) -> str:
+        """Where each of the daemon's threads stands."""
+        before = self.stderr.stat().st_size
+        self.daemon.send_signal(signal.SIGUSR1)
+        time.sleep(1.0)
+        return self.stderr.read_text()[before:]
 
     def _finish(self) -> None:
         for process in self.clients:
@@ -325,12 +341,13 @@ class Soak:
         limit = time.monotonic() + END_SECONDS
         while time.monotonic() < limit:
             self._note()
-            clean = self.last.get("telemetry", {}).get("sessions") == 0 and not self.last.get("clients")
-            if clean and not self.last["dying"] and self.last["window_bytes_free"] == self.last["window_bytes_total"]:
+            if not self._kept():
                 break
             time.sleep(0.2)
         else:
-            self.failures.append(f"sessions or memory were not given back: {self.last}")
+            self.failures.append(
+                f"not given back: {self._kept()}; log: {self.last.get('log', [])[-10:]}\n{self._stacks()}"
+            )
         self.daemon.send_signal(signal.SIGTERM)
         try:
             if self.daemon.wait(END_SECONDS):
@@ -344,6 +361,20 @@ class Soak:
             late = max(kib for _, kib, _ in self.samples[2 * third :])
             if late > early * 1.1 + 20_000:
                 self.failures.append(f"the daemon grew from {early} to {late} KiB")
+
+    def _kept(self) -> dict[str, Any]:
+        """What the daemon has told that somebody still has."""
+        told = self.last
+        if not told:
+            return {"everything": "the daemon never told how it is"}
+        found = {
+            "sessions": told["telemetry"]["sessions"],
+            "clients": told["clients"],
+            "dying": told["dying"],
+            "bytes": told["window_bytes_total"] - told["window_bytes_free"],
+        }
+        state = {"link_up": told["link_up"], "firmware": told["telemetry"]["firmware_state"]}
+        return found | state | {"uptime_seconds": told["uptime_seconds"]} if any(found.values()) else {}
 
     def report(self) -> str:
         """What happened, in lines."""
@@ -367,6 +398,8 @@ class Soak:
             memory = [kib for _, kib, _ in self.samples]
             lines.append(f"  the daemon: {memory[0]} KiB at first, {max(memory)} at most, {memory[-1]} at last; "
                          f"{self.samples[-1][2]} descriptors at last")  # fmt: skip
+        if self.unanswered:
+            lines.append(f"  {self.unanswered} questions to the daemon without an answer")
         lines += [f"  FAILED: {text}" for text in self.failures[:20]]
         lines.append("  passed" if not self.failures else f"  {len(self.failures)} failures")
         return "\n".join(lines)

@@ -56,7 +56,7 @@ def _row(number: int, status: dict[str, Any]) -> list[str]:
         f"{status['celsius']:.0f}C" if status.get("celsius") is not None else "-",
         f"{status['watts']:.2f}W" if status.get("watts") is not None else "-",
         str(telemetry["counters"]["jobs_retried"]), str(telemetry["counters"]["resets"]),
-        telemetry["firmware_state"],
+        telemetry["firmware_state"] if status["link_up"] else "NO LINK",
     ]  # fmt: skip
 
 
@@ -68,9 +68,7 @@ def table(rows: list[list[str]]) -> str:
 
 
 def _screen(paths: list[str]) -> str:
-    from driver.serve.monitor import status
-
-    found = [status(path) for path in paths]
+    found, gone = _told(paths)
     lines = [table([_row(number, one) for number, one in enumerate(found)])]
     for number, one in enumerate(found):
         lines.append(f"\n{number}: {one['device']}, firmware {one['firmware_version']}, simulated, {one['socket']}")
@@ -81,7 +79,23 @@ def _screen(paths: list[str]) -> str:
                 f"{client['memory_bytes'] >> 20:6} MiB  violations {client['violations']}"
             )
         lines += [f"   {text}" for text in one["log"][-4:]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(["", *gone] if gone else [])])
+
+
+def _told(paths: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the daemons say, and why some do not; raises when none does."""
+    from driver.errors import TasicError
+    from driver.serve.monitor import status
+
+    found, gone = [], []
+    for path in paths:
+        try:
+            found.append(status(path))
+        except TasicError as error:
+            if path == paths[-1] and not found:
+                raise
+            gone.append(str(error))
+    return found, gone
 
 
 @click.command(cls=Command)

@@ -1,9 +1,10 @@
 """`tasic serve`, `tasic selftest`: devices for other processes, and whether their cores can be trusted."""
 
+import contextlib
+import faulthandler
 import signal
 import sys
 import threading
-from types import FrameType
 
 import click
 
@@ -35,9 +36,14 @@ def serve(
     chips: tuple[str, ...], backend: str, sockets: tuple[str, ...], mode: str, memory_mib: int | None,
     sessions: int | None, mpix_s: float | None, faults: str | None, threads: int | None, selftest: bool, verbose: bool,
 ) -> None:  # fmt: skip
-    """Run devices for other processes, which open them as `remote:SOCKET`; ends with SIGTERM or Ctrl-C."""
+    """Run devices for other processes, which open them as `remote:SOCKET`; ends with SIGTERM or Ctrl-C.
+
+    A device that is removed ends alone, the others go on; then the command ends with 1. SIGUSR1 prints to stderr where
+    each thread stands.
+    """
     from driver.device import Device
     from driver.enumeration import socket_folder
+    from driver.errors import DeviceLost
     from driver.serve.daemon import Daemon
 
     try:
@@ -57,6 +63,17 @@ def serve(
 
     daemons: list[Daemon] = []
     devices: list[Device] = []
+    threads_of: list[threading.Thread] = []
+
+    def run(daemon: Daemon) -> None:
+        daemon.run()
+        if daemon.removed:
+            print(f"tasic: {daemon.device.name} was removed", file=sys.stderr, flush=True)
+
+    def stop(*_signal: object) -> None:
+        for daemon in daemons:
+            daemon.stop()
+
     try:
         for name, path in zip(names, paths, strict=True):
             device = Device.open(f"{backend}:{name}", faults=faults, host_threads=threads)
@@ -72,24 +89,27 @@ def serve(
                     kilosamples=round(1000 * mpix_s) if mpix_s else 0, mode=permissions, say=say,
                 )
             )  # fmt: skip
-
-        def stop(_number: int, _frame: FrameType | None) -> None:
-            for daemon in daemons:
-                daemon.stop()
-
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        threads_of = [threading.Thread(target=daemon.run) for daemon in daemons[1:]]
+        faulthandler.register(signal.SIGUSR1)
+        threads_of += [threading.Thread(target=run, args=(daemon,)) for daemon in daemons[1:]]
         for thread in threads_of:
             thread.start()
         for daemon in daemons:
             print(f"serving {daemon.device.name} at {daemon.path}", flush=True)
-        daemons[0].run()
+        run(daemons[0])
         for thread in threads_of:
             thread.join()
     finally:
+        stop()  # what still runs when this thread failed
+        for thread in threads_of:
+            if thread.is_alive():
+                thread.join()
         for device in devices:
-            device.close()
+            with contextlib.suppress(DeviceLost):  # of one that was removed no orderly end is possible
+                device.close()
+    if any(daemon.removed for daemon in daemons):
+        raise click.exceptions.Exit(1)
 
 
 @click.command(cls=Command)

@@ -100,12 +100,13 @@ def boot(device: "Device", features: int) -> None:
     device.wait_register(
         lambda: regs.NEGOTIATION_VERSION.get(read(regs.NEGOTIATION)) == wanted, "the firmware's answer"
     )
-    answer = regs.Negotiation(regs.NEGOTIATION_ANSWER.get(read(regs.NEGOTIATION)))
-    if answer is regs.Negotiation.NO_FEATURE:
+    answer = regs.NEGOTIATION_ANSWER.get(read(regs.NEGOTIATION))
+    device.check_link()  # or all that was read may be ones, and what was written lost
+    if answer == regs.Negotiation.NO_FEATURE:
         missing = features & ~read(regs.FIRMWARE_FEATURES)
         names = ", ".join(name for name, bit in FEATURES.items() if bit & missing) or f"{missing:#x}"
         raise FirmwareVersionMismatch(f"{device.name}: the firmware does not offer {names}", missing=missing)
-    if answer is not regs.Negotiation.ACCEPTED:
+    if answer != regs.Negotiation.ACCEPTED:
         oldest = regs.DESCRIPTOR_VERSIONS_OLDEST.get(versions)
         newest = regs.DESCRIPTOR_VERSIONS_NEWEST.get(versions)
         raise FirmwareVersionMismatch(

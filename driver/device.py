@@ -108,17 +108,19 @@ class Device:
         self._pump: Any = None
         self._leftovers: list[tuple[list[int], Callable[[], None]]] = []  # see `leave`
         self._telemetry: Any = None
-        for _ in range(OPEN_ATTEMPTS):
+        for attempt in range(1, OPEN_ATTEMPTS + 1):
             self._link_drops = backend.read32(regs.LINK_DROPS)
-            self.boot()
-            self.function = regs.FUNCTION_INDEX.get(backend.read32(regs.FUNCTION))
-            self.capabilities = read_capabilities(backend)
-            known, drops = self.link_drops()
-            if known == drops:
-                break  # the link was up all the while: what was read and written is sound
-        else:
-            raise LinkDown(f"{name}: the host link does not stay up")
-        start = regs.FIRMWARE_AREA_BYTES.get(backend.read32(regs.FIRMWARE_AREA))
+            try:
+                self.boot()
+                self.function = regs.FUNCTION_INDEX.get(backend.read32(regs.FUNCTION))
+                self.capabilities = read_capabilities(backend)
+                start = regs.FIRMWARE_AREA_BYTES.get(backend.read32(regs.FIRMWARE_AREA))
+                self.check_link()  # up all the while: what was read and written is sound
+                break
+            except LinkDown:
+                if attempt == OPEN_ATTEMPTS:
+                    raise
+                backend.wait(WAIT_STEP_US)
         self.allocator = Allocator(start, self.capabilities.memory_bytes)
 
     @classmethod

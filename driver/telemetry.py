@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asic_model import descriptors
 from asic_model.descriptors import Kind, LogCode, Status
 from asic_model.registers import map as regs
+from driver.errors import LinkDown
 
 if TYPE_CHECKING:
     from driver.device import Device
@@ -76,9 +77,10 @@ class Telemetry:
 
 
 def read_telemetry(device: "Device") -> Telemetry:
-    """Read all of it; takes the link's time."""
+    """Read all of it; takes the link's time. Raises LinkDown when the link is down before the end."""
     with device.lock:
         read = device.backend.read32
+        drops = read(regs.LINK_DROPS)
         low = read(regs.TIME_LOW)
         ticks = low | read(regs.TIME_HIGH) << 32
         out, sessions = read(regs.CORES_OUT), read(regs.SESSIONS)
@@ -94,7 +96,7 @@ def read_telemetry(device: "Device") -> Telemetry:
                     not out >> number & 1, read(regs.CORES_BUSY_TICKS + base),
                 )
             )  # fmt: skip
-        return Telemetry(
+        found = Telemetry(
             ticks=ticks,
             clock_period_ps=device.capabilities.clock_period_ps,
             cores=tuple(cores),
@@ -108,6 +110,14 @@ def read_telemetry(device: "Device") -> Telemetry:
             counters={name: read(address) for name, address in COUNTERS.items()},
             instructions=read(regs.INSTRUCTIONS_LOW) | read(regs.INSTRUCTIONS_HIGH) << 32,
         )
+        _check_steady(device, drops)
+        return found
+
+
+def _check_steady(device: "Device", drops: int) -> None:
+    """Raise LinkDown unless the link has been up since that many drops were counted: what was read then is sound."""
+    if drops == MASK32 or device.backend.read32(regs.LINK_DROPS) != drops:
+        raise LinkDown(f"{device.name}: the host link went down while the device was looked at")
 
 
 def utilization(before: Telemetry, after: Telemetry) -> dict[str, float]:
@@ -156,15 +166,20 @@ def _name(enumeration: Any, value: int) -> str:
 
 
 def read_log(device: "Device") -> list[LogEntry]:
-    """Decode the ring of the firmware's log, oldest entry first. Empty for clients, who have no log of their own."""
+    """Decode the ring of the firmware's log, oldest entry first. Empty for clients, who have no log of their own.
+
+    Raises LinkDown when the link is down before the end.
+    """
     with device.lock:
-        device.check_link()
         read = device.backend.read32
+        drops = read(regs.LINK_DROPS)
         base, size, count = read(regs.LOG_BASE), read(regs.LOG_SIZE), read(regs.LOG_COUNT)
+        _check_steady(device, drops)
         if not size:
             return []
         record_bytes = descriptors.RECORD_BYTES
         whole = device.backend.memory_read(base, size * record_bytes)
+        _check_steady(device, drops)
     entries = []
     for index in range(max(0, count - size), count):
         at = index % size * record_bytes

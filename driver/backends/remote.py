@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from driver.backends import TRANSFER_BYTES_MOST
-from driver.errors import DeviceLost, NoSuchDevice, NotPermitted
+from driver.errors import DeviceLost, NoSuchDevice, NotPermitted, TasicError
 from driver.serve.protocol import (
     ANSWER,
     JSON_MOST,
@@ -82,8 +82,14 @@ class RemoteBackend:
         self._view = np.frombuffer(self._shared, np.uint8)
 
     def _ask(self, op: Op, address: int = 0, value: int = 0) -> int:
-        send(self._sock, REQUEST.pack(op, 0, address, value))
-        found, _ = answer_of(receive(self._sock))
+        try:
+            send(self._sock, REQUEST.pack(op, 0, address, value))
+            found, _ = answer_of(receive(self._sock))
+        except TasicError:
+            raise
+        except BaseException:
+            self.close()  # interrupted: the answer would be taken for that of the next request
+            raise
         self._place = 0  # all that was sent before has been done
         return found
 

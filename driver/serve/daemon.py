@@ -4,8 +4,12 @@ One thread and one device a daemon. Simulated time passes while somebody waits f
 steps, and between them every client's messages are taken, a few of each in turn, so that no client holds up another.
 
 A client that goes, in whatever way, is scrubbed: its queue is stopped (what ran ends, what waited is aborted), its
-sessions end with the queue, its memory is zeroed and given to others. The daemon also watches the firmware: when that
-traps or stands still the chip is reset, and the clients' drivers find their queues stopped and build up again.
+sessions end with the queue, its memory is zeroed and given to others. The daemon also watches the chip. Firmware that
+traps or stands still is reset, and the clients' drivers find their queues stopped and build up again. A device that is
+removed ends the daemon: who waits for an answer gets DeviceLost, and so does who asks for one later.
+
+The daemon never waits for a client, nor longer than a step for the chip, so it answers whatever clients and chip do
+(docs/serve.md says who waits for what).
 """
 
 import contextlib
@@ -25,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from asic_model.bus import WINDOW_UNIT_BYTES
+from asic_model.bus import WINDOW_UNIT_BYTES, function_register
 from asic_model.functions import Function
 from asic_model.registers import map as regs
 from driver.device import Device
@@ -40,7 +44,7 @@ from driver.errors import (
 )
 from driver.serve.protocol import ANSWER, JSON_MOST, REQUEST, SHARED_BYTES, VERSION, Op, refusal
 from driver.surfaces import Allocator, Span
-from driver.telemetry import utilization
+from driver.telemetry import LogEntry, utilization
 
 STEP_US = 200.0  # of simulated time between looks at the sockets
 MESSAGES_A_TURN = 64  # of one client
@@ -116,9 +120,11 @@ class Daemon:
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._beat, self._beat_ps = -1, 0
+        self._reset_due = False  # a reset did not come to its end
         self.scrubbed = self.refused = 0
         self._began = time.monotonic()
-        self._seen = device.telemetry()
+        self._seen = self._now = device.telemetry()
+        self._log: list[LogEntry] = []
         self._job_times = self.chip.watch_job_times()
         self._awake = self.chip.awake_ps, self.chip.now_ps
         self._lock_file: Any = None
@@ -162,12 +168,17 @@ class Daemon:
             os.write(self._wake_write, b"!")
 
     def run(self) -> None:
-        """Serve until `stop`."""
+        """Serve until `stop`, or until the device is removed."""
         try:
-            while not self._stopping:
+            while not self._stopping and not self.removed:
                 self._turn()
         finally:
             self._end()
+
+    @property
+    def removed(self) -> bool:
+        """Whether the device is gone for good; nobody is served any more."""
+        return self.chip.removed
 
     def _turn(self) -> None:
         busy = self._dying or any(client.waits_until_ps is not None for client in self._clients)
@@ -179,8 +190,7 @@ class Daemon:
             else:
                 self._serve(key.data)
         self._advance()
-        if self._clients:
-            self._watch()
+        self._watch()
 
     def _advance(self) -> None:
         """Let time pass for those who wait, and tell them when their time has come."""
@@ -198,19 +208,34 @@ class Daemon:
         self._bury()
 
     def _watch(self) -> None:
-        """Reset a chip whose firmware trapped or stands still."""
-        if self.chip.now_ps - self._beat_ps < WATCH_US * 1_000_000:
-            if self.chip.peek(regs.FIRMWARE_STATUS) != regs.FirmwareState.FAULT:
-                return
-        else:
-            beat, self._beat_ps = self.chip.peek(regs.FIRMWARE_HEARTBEAT), self.chip.now_ps
-            if beat != self._beat:
-                self._beat = beat
-                return
+        """Take note of drops of the link; reset a chip whose firmware trapped or stands still while it is needed."""
+        if self.chip.link_is_down:
+            return
+        self.device.accept_link(self.chip.peek(regs.LINK_DROPS))  # of the daemon's own nothing was on its way
+        if not self._clients and not self._dying:
+            return
+        if not self._reset_due and not self._stands():
+            return
         self._say("the firmware stands still or trapped: the chip is reset")
-        with contextlib.suppress(DeviceLost):
+        with contextlib.suppress(TasicError):
+            self._reset_chip()
+
+    def _stands(self) -> bool:
+        """Whether the firmware trapped, or has not turned its loop since the last look."""
+        if self.chip.now_ps - self._beat_ps < WATCH_US * 1_000_000:
+            return self.chip.peek(regs.FIRMWARE_STATUS) == regs.FirmwareState.FAULT
+        before, self._beat, self._beat_ps = self._beat, self.chip.peek(regs.FIRMWARE_HEARTBEAT), self.chip.now_ps
+        return self._beat == before
+
+    def _reset_chip(self) -> None:
+        """Reset the chip. Where that fails, for the link went down meanwhile, it is due again: a chip with which nobody
+        agreed on a version serves no client."""
+        self._reset_due = True
+        try:
             self.device.reset()
-        self._beat_ps = self.chip.now_ps
+        finally:
+            self._beat, self._beat_ps = -1, self.chip.now_ps
+        self._reset_due = False
 
     # -- clients --------------------------------------------------------------------------------------------------
 
@@ -228,6 +253,10 @@ class Daemon:
 
     def _serve(self, client: _Client) -> None:
         """Take some messages of a client."""
+        if client.waits_until_ps is not None:  # it sends nothing now, but it may have died
+            if self._has_hung_up(client):
+                self._drop(client)
+            return
         for _ in range(MESSAGES_A_TURN):
             if client.waits_until_ps is not None:
                 return
@@ -251,6 +280,15 @@ class Daemon:
                 self._answer(client, ANSWER.pack(0, 0) + json.dumps(refusal(wrong)).encode())
             if client not in self._clients:
                 return
+
+    @staticmethod
+    def _has_hung_up(client: _Client) -> bool:
+        try:
+            return not client.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _handle(self, client: _Client, data: bytes) -> None:
         op, place, address, value = REQUEST.unpack_from(data)
@@ -290,6 +328,9 @@ class Daemon:
             raise InvalidConfig(f"the daemon knows no operation {op}")
 
     def _answer(self, client: _Client, data: bytes, descriptors: list[int] | None = None) -> None:
+        if self.removed:  # whatever was read is worth nothing
+            gone = DeviceLost(f"{self.device.name} was removed")
+            data, descriptors = ANSWER.pack(0, 0) + json.dumps(refusal(gone)).encode(), None
         try:
             if descriptors:
                 socket.send_fds(client.sock, [data], descriptors)
@@ -343,7 +384,7 @@ class Daemon:
         if client.uid not in (0, os.getuid()):
             raise NotPermitted("the device may be reset by the daemon's own user only")
         self._say("the device is reset: somebody asked for it")
-        self.device.reset()
+        self._reset_chip()
         self._answer(client, _ANSWER_NOTHING + b"{}")
 
     def _inject(self, client: _Client, fault: dict[str, Any]) -> None:
@@ -398,8 +439,12 @@ class Daemon:
     # -- seeing it ------------------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        """What monitors are told; `utilization` is since the last time that somebody asked."""
-        now = self.device.telemetry()
+        """What monitors are told; `utilization` is since the last time that somebody asked.
+
+        While the link is down, `link_up` says so, and telemetry and log are those of the last look before.
+        """
+        self._look()
+        now = self._now
         load = utilization(self._seen, now)
         self._seen = now
         load["firmware"] = self._firmware_load()
@@ -412,7 +457,7 @@ class Daemon:
                 "pid": client.pid,
                 "user": _user(client.uid),
                 "memory_bytes": client.window.size if client.window else 0,
-                "violations": client.function.read32(regs.FUNCTIONS_VIOLATIONS),
+                "violations": self.chip.peek(function_register(client.number, regs.FUNCTIONS_VIOLATIONS)),
                 "seconds": round(time.monotonic() - client.since, 3),
             }
             for client in self._clients
@@ -423,6 +468,7 @@ class Daemon:
             "socket": str(self.path),
             "pid": os.getpid(),
             "simulated": True,
+            "link_up": not self.chip.link_is_down,
             "functional": capabilities.functional,
             "uptime_seconds": round(time.monotonic() - self._began, 3),
             "firmware_version": capabilities.firmware_version,
@@ -441,8 +487,13 @@ class Daemon:
             "jobs": self._job_times.as_dict(),
             "queue_depth": self._queue_depths(),
             "telemetry": now.as_dict(),
-            "log": [f"{entry.seconds:.6f}  {entry.text}" for entry in self.device.dump_firmware_log()],
+            "log": [f"{entry.seconds:.6f}  {entry.text}" for entry in self._log],
         }
+
+    def _look(self) -> None:
+        """Read telemetry and log over the link."""
+        with contextlib.suppress(LinkDown):
+            self._now, self._log = self.device.telemetry(), self.device.dump_firmware_log()
 
     def _queue_depths(self) -> dict[str, int]:
         """Commands that were sent and not completed, of each queue that runs."""
@@ -470,15 +521,21 @@ class Daemon:
         return energy.get("watts"), energy["joules"]["total"], energy.get("die_celsius")
 
     def _end(self) -> None:
-        """Say goodbye: every client sees the end of its connection."""
+        """Say goodbye: every client sees the end of its connection. Of a device that was removed nothing is left to
+        give back."""
         for client in list(self._clients):
+            if self.removed:
+                self._answer(client, _ANSWER_NOTHING)  # what it finds when it calls next, if it does not wait now
             self._drop(client)
         limit = time.monotonic() + CLOSING_SECONDS
-        while self._dying and time.monotonic() < limit:
+        while self._dying and not self.removed and time.monotonic() < limit:
             self._advance()
+            self._watch()
         self._listener.close()
         self.path.unlink(missing_ok=True)
-        for descriptor in (self._wake_read, self._wake_write):
+        descriptors = self._wake_read, self._wake_write
+        self._wake_write = -1  # `stop` may still be called
+        for descriptor in descriptors:
             os.close(descriptor)
         self._selector.close()
         self._lock_file.close()

@@ -10,6 +10,7 @@ from driver.serve.monitor import status
 # name, type, help
 METRICS = (
     ("tasic_up", "gauge", "Whether the daemon answered."),
+    ("tasic_link_up", "gauge", "Whether the host link is up; while it is down figures of the device stand still."),
     ("tasic_engine_utilization_ratio", "gauge", "Share of simulated time that cores of a kind were busy, last look."),
     ("tasic_engine_busy_seconds_total", "counter", "Simulated seconds that a core was busy (wraps at 2^32 ticks)."),
     ("tasic_sessions", "gauge", "Sessions open."),
@@ -52,6 +53,7 @@ def escape(text: str) -> str:
 def _samples(device: str, found: dict[str, Any]) -> Iterable[tuple[str, dict[str, str], float]]:
     telemetry = found["telemetry"]
     counters, tick_s = telemetry["counters"], telemetry["clock_period_ps"] * 1e-12
+    yield "tasic_link_up", {}, int(found["link_up"])
     for kind, share in found["utilization"].items():
         yield "tasic_engine_utilization_ratio", {"engine": kind}, share
     for core in telemetry["cores"]:

@@ -59,14 +59,31 @@ def send(sock: socket.socket, data: bytes, descriptors: list[int] | None = None)
         else:
             sock.send(data)
     except OSError as error:
+        _raise_last_words(sock)
         raise DeviceLost(f"the daemon is gone ({error.strerror or error})") from None
 
 
+def _raise_last_words(sock: socket.socket) -> None:
+    """A connection broke: raise what the daemon refused with before it went, if it said so."""
+    data = b""
+    for _ in range(2):  # the first call may report the break itself
+        try:
+            data = sock.recv(ANSWER.size + JSON_MOST, socket.MSG_DONTWAIT)
+        except OSError:
+            continue
+        break
+    if len(data) >= ANSWER.size:
+        answer_of(data)
+
+
 def receive(sock: socket.socket) -> bytes:
-    """The next message; DeviceLost at the end of the connection."""
+    """The next message; DeviceLost at the end of the connection, or after the socket's time-out."""
     try:
         data = sock.recv(ANSWER.size + JSON_MOST)
+    except TimeoutError:
+        raise DeviceLost(f"the daemon does not answer within {sock.gettimeout():g} s") from None
     except OSError as error:
+        _raise_last_words(sock)
         raise DeviceLost(f"the daemon is gone ({error.strerror or error})") from None
     if not data:
         raise DeviceLost("the daemon is gone")

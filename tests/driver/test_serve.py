@@ -226,6 +226,48 @@ def test_a_client_that_is_killed_is_scrubbed_and_others_go_on(tmp_path, wanted):
         assert survivor.telemetry().sessions == 0
 
 
+def test_a_client_that_dies_while_it_waits_is_scrubbed_at_once(tmp_path):
+    """It waits for an hour of simulated time, which takes this process minutes."""
+    path = tmp_path / "d.sock"
+    with served(path, "null:tiny") as daemon:
+        backend = RemoteBackend(str(path))
+
+        def ask() -> None:
+            with pytest.raises(DeviceLost):
+                backend.wait(3600 * 10**6)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        until(lambda: any(client.waits_until_ps for client in daemon._clients))
+        backend.close()
+        until(lambda: daemon.scrubbed == 1, 5.0)
+        asking.join(5)
+        assert not asking.is_alive()
+        assert daemon.chip.now_ps < 3600 * 10**12
+
+
+def test_a_call_that_is_interrupted_ends_the_connection(tmp_path):
+    """Its answer may still come, and must not be taken for that of the next call."""
+    path = tmp_path / "d.sock"
+    with served(path, "null:tiny") as daemon:
+        backend = RemoteBackend(str(path))
+
+        def interrupt(*_signal: object) -> None:
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(KeyboardInterrupt):
+                backend.wait(3600 * 10**6)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        with pytest.raises(DeviceLost):
+            backend.read32(0)
+        until(lambda: daemon.scrubbed == 1, 5.0)
+
+
 def test_a_daemon_that_is_killed_is_a_lost_device_and_starts_clean(tmp_path, wanted):
     path = tmp_path / "d.sock"
     command = [sys.executable, "-m", "cli.main", "serve", "--chip", "tiny", "--socket", str(path)]
