@@ -3,19 +3,17 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rtl_tests import simulator as benches
-from rtl_tests.foreign import expressions, simulate, sources, wrapper
+from rtl_tests.foreign import axi_regions, expressions, simulate, sources, wrapper
 from rtl_tests.foreign.description import Adapter, Packed
-from rtl_tests.foreign.layout import beat_bits, mask
-from rtl_tests.foreign.parts import STATES
-from rtl_tests.foreign.plan import InputPlan, OutputPlan, Plan
+from rtl_tests.foreign.encoding import Encoder, shapes_of
+from rtl_tests.foreign.judging import Judge
+from rtl_tests.foreign.plan import Plan
 from rtl_tests.foreign.reading import load_adapter
 from rtl_tests.foreign.results import Result, RunResult, timing_table
-from rtl_tests.foreign.simulate import Beat, Log, Vectors
 from rtl_tests.foreign.sources import AdapterFault
 from rtl_tests.foreign.transactions import TRANSACTIONS, Transaction, Vector
 from rtl_tests.foreign.transactions.frame_encode import FrameEncode
@@ -72,6 +70,24 @@ class Check:
                                        f"{self.adapter.block.transaction} {op} has {', '.join(expected)}")  # fmt: skip
             if "bits" in out.fields and (self.adapter.control is None or self.adapter.control.done is None):
                 raise AdapterFault(f"outputs.{name}: bits need `control.done`: nobody knows beforehand how many come")
+        answers = {*expected, *shapes_of(corner[0])}
+        for memory, _, label, region in axi_regions.regions(self.adapter, "in"):
+            where = f"axi.{memory}.regions.{label}"
+            self._names(f"{where}.address", region.address, set(fields))
+            if region.field not in fields:
+                raise AdapterFault(
+                    f"{where}.field: no field {region.field!r}; {self.transaction.name} has {', '.join(fields)}"
+                )
+        for memory, _, label, region in axi_regions.regions(self.adapter, "out"):
+            where = f"axi.{memory}.regions.{label}"
+            self._names(f"{where}.address", region.address, set(fields))
+            if region.field not in answers:
+                raise AdapterFault(f"{where}.field: no answer {region.field!r}; {op} has {', '.join(sorted(answers))}")
+        if isinstance(self.transaction, FrameEncode) and "bits" not in {
+            *(name for out in self.adapter.outputs.values() for name in out.fields),
+            *(region.field for *_, region in axi_regions.regions(self.adapter, "out")),
+        }:
+            raise AdapterFault("outputs: frame_encode needs an output, or a region of a memory, with `field: bits`")
         for name, value in self.adapter.config.items():
             for text in [member.value for member in value.members] if isinstance(value, Packed) else [value]:
                 self._names(f"config.{name}", text, set(fields))
@@ -81,132 +97,6 @@ class Check:
         unknown = expressions.names(text) - fields
         if unknown:
             raise AdapterFault(f"{where}: no field {min(unknown)!r}; there are {', '.join(sorted(fields))}")
-
-    # ---- vectors
-
-    def _encode(self, vectors: list[Vector]) -> Vectors:
-        plan = self.plan
-        found = Vectors(streamed=self.adapter.control is None)
-        found.config_width = sum(plan.ports[name].width for name in self.adapter.config)
-        for each in plan.inputs:
-            plane = each.stream.kind == "samples" and each.layout is not None
-            found.inputs[each.name] = []
-            found.widths[each.name] = max(16, each.layout.lanes[0].width) if plane and each.layout else each.width
-        for out in plan.outputs:
-            found.outputs[out.name] = []
-        self._planes(vectors, found)
-        for vector in vectors:
-            if self.adapter.config:
-                found.config.append(self._config_word(vector))
-            for each in plan.inputs:
-                if each.stream.written_by is not None:
-                    continue
-                if each.stream.kind == "bit_window":
-                    found.widths[each.name] = each.stream.depth
-                    bits = str(vector.fields[each.stream.fields[0]])
-                    if len(bits) > each.stream.depth:
-                        raise AdapterFault(f"inputs.{each.name}.depth: {len(bits)} bits do not fit {each.stream.depth}")
-                    word = int((bits + "0" * each.stream.depth)[: each.stream.depth], 2)
-                    found.inputs[each.name].append([word])
-                else:
-                    found.inputs[each.name].append(self._beats(each, vector))
-            for out in plan.outputs:
-                expected = _expected(out, vector)
-                unknown = isinstance(expected, str) or out.stream.kind == "ram"
-                count = 1 if out.stream.kind == "hold" else -1 if unknown else _beats_of(out, vector)
-                found.outputs[out.name].append(count)
-        return found
-
-    def _config_word(self, vector: Vector) -> int:
-        word = at = 0
-        for name, value in self.adapter.config.items():
-            port = self.plan.ports[name]
-            where = f"config.{name}"
-            if isinstance(value, Packed):
-                total = sum(member.width for member in value.members)
-                if total != port.width:
-                    raise AdapterFault(f"{where}: the members have {total} bits, the port {port.width}")
-                packed = 0
-                for member in value.members if value.first == "high" else value.members[::-1]:
-                    number = expressions.evaluate(member.value, _scalars(vector))
-                    packed = packed << member.width | mask(number, member.width, where)
-            else:
-                packed = mask(expressions.evaluate(value, _scalars(vector)), port.width, where)
-            word |= packed << at
-            at += port.width
-        return word
-
-    def _beats(self, plan: InputPlan, vector: Vector) -> list[int]:
-        stream = plan.stream
-        if stream.writes:
-            names = list(stream.writes[0])
-            return [
-                self._extra(plan, vector, {name: each[name] for name in names}, n)
-                for n, each in enumerate(stream.writes)
-            ]
-        values = [_array(vector.fields[name]) for name in stream.fields]
-        if plan.layout is None:
-            count = sum(each.size for each in values)
-            return [self._extra(plan, vector, stream.set, n) for n in range(min(count, stream.take or count))]
-        if stream.kind == "samples":
-            return self._plane(plan, values[0])
-        beats = plan.layout.pack(values, vector.size)
-        if stream.kind == "ram" and len(beats) > stream.depth:
-            raise AdapterFault(f"inputs.{plan.name}.depth: {len(beats)} words do not fit {stream.depth}")
-        if not stream.set and not stream.strobe:
-            return beats
-        parts = plan.layout.parts([each.shape for each in values], vector.size)
-        return [
-            beat | self._extra(plan, vector, stream.set, n, parts[n]) << plan.layout.width
-            for n, beat in enumerate(beats)
-        ]
-
-    def _plane(self, plan: InputPlan, field: np.ndarray) -> list[int]:
-        """Rows, columns and the elements of a field that the block addresses by place."""
-        assert plan.layout is not None
-        where, width = f"inputs.{plan.name}", plan.layout.lanes[0].width
-        if field.ndim != 2:
-            raise AdapterFault(f"{where}.field: {plan.stream.field} has no rows and columns, kind samples needs them")
-        if field.size > plan.stream.depth:
-            raise AdapterFault(f"{where}.depth: {field.size} samples do not fit {plan.stream.depth}")
-        return [*field.shape, *(mask(int(value), width, where) for value in field.ravel())]
-
-    def _extra(self, plan: InputPlan, vector: Vector, ports: dict[str, Any], beat: int, part: int = 0) -> int:
-        word = at = 0
-        ports = ports | plan.stream.strobe
-        fields = {name: (value.ravel()[beat % value.size] if isinstance(value, np.ndarray) else value)
-                  for name, value in vector.fields.items() if not isinstance(value, str)}  # fmt: skip
-        fields |= {"beat": beat, "part": part}
-        for port in (*plan.extra, *plan.strobes):
-            number = expressions.evaluate(ports[port.name], fields)
-            word |= mask(number, port.width, f"inputs.{plan.name}.{port.name}") << at
-            at += port.width
-        return word
-
-    def _planes(self, vectors: list[Vector], found: Vectors) -> None:
-        if not self.adapter.memory_ports:
-            return
-        names = self.plan.planes
-        sizes = self.transaction.plane_sizes() if isinstance(self.transaction, FrameEncode) else {}
-        for name in names:
-            if name not in sizes:
-                sizes[name] = max(((each.planes[name].shape[1], each.planes[name].shape[0]) for each in vectors
-                                   if name in each.planes), default=(16, 16))  # fmt: skip
-        base = 0
-        bases = {}
-        for name in names:
-            bases[name] = base
-            found.planes.append((base, *sizes[name]))
-            base += -(-(sizes[name][0] * sizes[name][1] + 16) // 16) * 16
-        if base > self.plan.store_bytes:
-            raise AdapterFault(f"memory_ports: planes of {base} bytes do not fit the wrapper's {self.plan.store_bytes}")
-        for vector in vectors:
-            pieces = []
-            for name, plane in vector.planes.items():
-                width, height = sizes[name]
-                whole = np.pad(plane, ((0, height - plane.shape[0]), (0, width - plane.shape[1])), mode="edge")
-                pieces.append((bases[name], whole.astype(np.uint8).tobytes()))
-            found.images.append(pieces)
 
     # ---- one run
 
@@ -219,7 +109,7 @@ class Check:
         log = simulate.run(
             folder,
             self.adapter,
-            self._encode(vectors),
+            Encoder(self.plan, self.transaction).encode(vectors),
             simulator,
             seed=seed,
             bubble=bubbles,
@@ -229,38 +119,10 @@ class Check:
             flip_reset=flip_reset,
         )
         result = RunResult(simulator, bubbles, pressure)
-        self._judge(vectors, log, result)
-        self._time(vectors, log, result)
+        judge = Judge(self.plan, self.transaction)
+        judge.judge(vectors, log, result)
+        judge.time(vectors, log, result)
         return result
-
-    def _judge(self, vectors: list[Vector], log: Log, result: RunResult) -> None:
-        if log.spills:
-            port, transaction, x, y = log.spills[0]
-            name = list(self.adapter.memory_ports)[port]
-            what = {(-1, -1): "a command came while one was under way", (-2, -2): "no command's `when` holds"}.get(
-                (x, y), f"stored outside its plane, at x {x}, y {y}"
-            )
-            result.failure = f"memory port {name}, transaction {transaction}: {what} ({len(log.spills)} times)"
-            return
-        beats = [self._by_transaction(number, vectors, log) for number in range(len(self.plan.outputs))]
-        if isinstance(self.transaction, FrameEncode):
-            self._judge_frames(vectors, beats, log, result)
-            return
-        self.transaction.start_judging()
-        for n, vector in enumerate(vectors):
-            text = self._one(n, vector, beats, log)
-            if text is None:
-                result.checked += 1
-            elif self._known(vector):
-                result.waived += 1
-            else:
-                result.failure = f"vector {n}: {vector}: {text}"
-                break
-        if log.gave_up is not None and result.failure is None:
-            result.failure = self._stuck(log)
-        if result.failure is None:
-            result.failure = self.transaction.judge_sum()
-            result.figures |= self.transaction.figures()
 
     def find_latencies(
         self, vectors: list[Vector], seed: int, numbers: list[int], simulator: str
@@ -271,169 +133,6 @@ class Check:
             if self.run(simulator, seed, vectors=vectors, latencies=latencies).failure is None:
                 return latencies
         return None
-
-    def _stuck(self, log: Log) -> str:
-        assert log.gave_up is not None
-        awaited = "; ".join(filter(None, (self._awaited(*each) for each in log.waiting)))
-        serial = self.adapter.control is not None
-        where = f" in transaction {log.gave_up[0]} ({STATES[log.gave_up[1]]})" if serial else ""
-        return (
-            f"no progress for {self.adapter.timeout_cycles} cycles (timeout_cycles){where}"
-            f"{f': {awaited}' if awaited else ''}"
-        )
-
-    def _awaited(self, kind: str, number: int, first: int, second: int) -> str:
-        """What a run that was given up waited for."""
-        if kind == "o":
-            out = self.plan.outputs[number]
-            signal = f", `{out.stream.valid}` is awaited" if out.stream.valid else ""
-            wanted = f" of {second}" if second >= 0 else ""
-            return f"output {out.name} gave {first}{wanted} beats{signal}" if first < second or second < 0 else ""
-        if kind == "i":
-            each = self.plan.inputs[number]
-            return f"input {each.name} has beat {first + 1} of {second} standing, `{each.stream.ready}` is awaited"
-        if kind == "m":
-            name = list(self.adapter.memory_ports)[number]
-            return f"memory port {name} is at beat {first} of {second} of a command"
-        assert self.adapter.control is not None
-        assert self.adapter.control.done is not None
-        done = self.adapter.control.done
-        return f"control.done `{done.port}` ({done.style}) is {first}"
-
-    def _one(self, n: int, vector: Vector, beats: list[list[list[Beat]]], log: Log) -> str | None:
-        answer: dict[str, Any] = {}
-        for number, out in enumerate(self.plan.outputs):
-            if not out.stream.fields:
-                continue  # a memory of the block's own
-            expected = _expected(out, vector)
-            if isinstance(expected, str):
-                came = beats[number][n] if n < len(beats[number]) else []
-                answer[out.stream.fields[0]] = self._bits(out, came)
-                continue
-            words = (
-                self._memory(number, n, out, vector, log)
-                if out.stream.kind == "ram"
-                else self._words(number, n, out, vector, beats, log)
-            )
-            if isinstance(words, str):
-                return words
-            answer |= zip(out.stream.fields, out.layout.unpack(words, vector.size, expected), strict=True)
-        return self.transaction.judge(vector, answer)
-
-    def _words(self, number: int, n: int, out: OutputPlan, vector: Vector, beats: list[list[list[Beat]]],
-               log: Log) -> list[int] | str:  # fmt: skip
-        """An output's beats of one transaction, or what is wrong with them."""
-        came = beats[number][n] if n < len(beats[number]) else []
-        wanted = 1 if out.stream.kind == "hold" else _beats_of(out, vector)
-        if not came and log.gave_up and out.stream.kind in ("hold", "read"):
-            return self._stuck(log)
-        if len(came) < wanted:
-            stuck = f"; {self._stuck(log)}" if log.gave_up else ""
-            return f"output {out.name}: {len(came)} beats came, {wanted} were expected{stuck}"
-        unknown = [beat for beat in came[:wanted] if not beat.known]
-        if unknown:
-            return f"output {out.name}: unknown bits at cycle {unknown[0].cycle}: {unknown[0].text}"
-        return [beat.value for beat in came[:wanted]]
-
-    def _memory(self, number: int, n: int, out: OutputPlan, vector: Vector, log: Log) -> list[int] | str:
-        count = _beats_of(out, vector)
-        image: list[int | None] = [out.stream.fill] * count
-        for transaction, address, text in log.writes[number]:
-            if transaction == n:
-                if address >= count:
-                    return f"output {out.name}: address {address} was written, the field has {count} words"
-                if set(text) & set("xXzZ"):
-                    return f"output {out.name}: unknown bits written to address {address}: {text}"
-                image[address] = int(text, 16)
-        missing = [address for address, word in enumerate(image) if word is None]
-        if missing:
-            return f"output {out.name}: address {missing[0]} was never written ({len(missing)} of {count})"
-        return [word for word in image if word is not None]
-
-    @staticmethod
-    def _bits(out: OutputPlan, came: list[Beat]) -> str:
-        stream = out.stream
-        return "".join(
-            beat_bits(out.layout, beat.value if beat.known else 0, beat.length, stream.align, stream.reversed)
-            for beat in came
-        )
-
-    def _by_transaction(self, number: int, vectors: list[Vector], log: Log) -> list[list[Beat]]:
-        beats = log.outputs[number]
-        if self.adapter.control is not None:
-            found: list[list[Beat]] = [[] for _ in vectors]
-            for beat in beats:
-                if beat.transaction < len(found):
-                    found[beat.transaction].append(beat)
-            return found
-        out, at, streamed = self.plan.outputs[number], 0, []
-        for vector in vectors if out.stream.fields else []:
-            count = _beats_of(out, vector)
-            streamed.append(beats[at : at + count])
-            at += count
-        return streamed
-
-    def _known(self, vector: Vector) -> bool:
-        fields = {**_scalars(vector), "op": vector.op, "kind": vector.kind}
-        return any(bug.waive and all(fields.get(name) == value for name, value in bug.waive.items())
-                   for bug in self.adapter.known_bugs)  # fmt: skip
-
-    def _judge_frames(self, vectors: list[Vector], beats: list[list[list[Beat]]], log: Log, result: RunResult) -> None:
-        if log.gave_up is not None:
-            result.failure = self._stuck(log)
-            return
-        assert isinstance(self.transaction, FrameEncode)
-        number = next((n for n, out in enumerate(self.plan.outputs) if "bits" in out.stream.fields), None)
-        if number is None:
-            raise AdapterFault("outputs: frame_encode needs an output with `field: bits`")
-        payloads = [self._bits(self.plan.outputs[number], each) for each in beats[number]]
-        stored: list[dict[str, np.ndarray]] = [{} for _ in vectors]
-        for (plane, transaction), rows in log.rows.items():
-            if transaction < len(stored):
-                stored[transaction][self.plan.planes[plane]] = np.array([list(row) for row in rows], np.uint8)
-        result.failure, result.figures = self.transaction.judge_all(vectors, payloads, stored)
-        result.checked = len(vectors) if result.failure is None else 0
-
-    def _time(self, vectors: list[Vector], log: Log, result: RunResult) -> None:
-        """Cycles of each transaction, and between them where they stream."""
-        spans = dict(log.spans)
-        if not spans and self.adapter.control is None and log.taken[0]:
-            ends = [self._by_transaction(number, vectors, log) for number in range(len(self.plan.outputs))]
-            for n, (first, _) in sorted(log.taken[0].items()):
-                last = [each[n][-1].cycle for each in ends if n < len(each) and each[n]]
-                if last:
-                    spans[n] = first, max(last)
-        result.transaction_cycles = [done - begin + 1 for begin, done in spans.values()]
-        groups: dict[str, list[int]] = {}
-        for n, (begin, done) in spans.items():
-            vector = vectors[n]
-            groups.setdefault(f"{vector.op} {vector.kind} {vector.size}", []).append(done - begin + 1)
-        result.by_kind = {name: float(np.mean(each)) for name, each in sorted(groups.items())}
-        if not spans:
-            return
-        if self.adapter.control is None and len(spans) > 1:
-            order = sorted(spans)
-            result.interval_cycles = (spans[order[-1]][1] - spans[order[0]][1]) / (len(order) - 1)
-        else:
-            result.interval_cycles = float(np.mean(result.transaction_cycles))
-
-
-def _array(value: Any) -> np.ndarray:
-    return value if isinstance(value, np.ndarray) else np.array([value])
-
-
-def _expected(out: OutputPlan, vector: Vector) -> Any:
-    """What an output has to show: text of bits, or an array for each of its fields."""
-    found = [vector.expected[name] for name in out.stream.fields]
-    return found[0] if found and isinstance(found[0], str) else found
-
-
-def _beats_of(out: OutputPlan, vector: Vector) -> int:
-    return out.layout.beats_for([vector.expected[name].shape for name in out.stream.fields], vector.size)
-
-
-def _scalars(vector: Vector) -> dict[str, int]:
-    return {name: int(value) for name, value in vector.fields.items() if isinstance(value, (int, np.integer))}
 
 
 def check(
@@ -539,8 +238,10 @@ def _other_reset(work: Check, vectors: list[Vector], seed: int, tool: str) -> st
 
 
 def _pauses(adapter: Adapter) -> bool:
-    return any(each.kind == "valid_ready" or each.bubbles for each in adapter.inputs.values()) or any(
-        each.kind == "valid_ready" for each in adapter.outputs.values()
+    return (
+        bool(adapter.axi)
+        or any(each.kind == "valid_ready" or each.bubbles for each in adapter.inputs.values())
+        or any(each.kind == "valid_ready" for each in adapter.outputs.values())
     )
 
 

@@ -1,8 +1,8 @@
 """Agents of the inputs: how each kind of stream is offered to the block."""
 
-from rtl_tests.foreign.description import ranges
 from rtl_tests.foreign.parts import BEFORE, RUN, Parts, polarity
 from rtl_tests.foreign.plan import InputPlan, Plan
+from rtl_tests.foreign.words import ranges
 
 
 def add_input(w: Parts, number: int, plan: InputPlan) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rtl_tests.foreign.description import Stream, ranges
 from rtl_tests.foreign.sources import AdapterFault, Port
+from rtl_tests.foreign.streams import Stream
+from rtl_tests.foreign.words import ranges
 
 
 def order_of(name: str, shape: tuple[int, ...], tile: int | None = None) -> np.ndarray:

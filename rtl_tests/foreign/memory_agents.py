@@ -1,7 +1,8 @@
 """Agents of the external memory: planes behind command ports, and replies to requests without data."""
 
-from rtl_tests.foreign.description import MemoryPort, Reply, ranges
+from rtl_tests.foreign.memories import MemoryPort, Reply
 from rtl_tests.foreign.parts import Parts, polarity
+from rtl_tests.foreign.words import ranges
 
 
 def add_planes(w: Parts) -> None:

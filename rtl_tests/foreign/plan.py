@@ -5,9 +5,11 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from rtl_tests.foreign.description import Adapter, Input, MemoryPort, Output
+from rtl_tests.foreign.description import Adapter
 from rtl_tests.foreign.layout import Layout
+from rtl_tests.foreign.memories import AXI_INPUTS, AXI_OUTPUTS, AxiMemory, MemoryPort
 from rtl_tests.foreign.sources import AdapterFault, Port
+from rtl_tests.foreign.streams import Input, Output
 
 CONSTANT = re.compile(r"\d+|\d*'s?[bodhBODH][0-9a-fA-FxXzZ_]+|'[01]")
 
@@ -50,6 +52,7 @@ class Plan:
     inputs: list[InputPlan] = field(init=False, default_factory=list)
     outputs: list[OutputPlan] = field(init=False, default_factory=list)
     driven: dict[str, str] = field(init=False, default_factory=dict)
+    axi: dict[str, dict[str, Port]] = field(init=False, default_factory=dict)  # memory -> signal -> port
 
     def __post_init__(self) -> None:
         adapter = self.adapter
@@ -78,6 +81,8 @@ class Plan:
             self.outputs.append(self._output(name, out))
         for name, port in adapter.memory_ports.items():
             self._memory_port(name, port)
+        for name, memory in adapter.axi.items():
+            self.axi[name] = self._axi(name, memory)
         for name, reply in adapter.replies.items():
             self._words(reply.request, f"replies.{name}.request")
             self._drive(reply.port, f"replies.{name}.port", 1)
@@ -193,6 +198,38 @@ class Plan:
                 self._words(getattr(out, label), f"{where}.{label}")
         self._words(out.length, f"{where}.length")
         return OutputPlan(name, out, Layout(where, out, data))
+
+    def _axi(self, name: str, memory: AxiMemory) -> dict[str, Port]:
+        """Ports of an AXI master by the signal that each is."""
+        where = f"axi.{name}"
+        by_name = {port.lower(): port for port in self.ports}
+        found: dict[str, Port] = {}
+        for signal in (*AXI_INPUTS, *AXI_OUTPUTS):
+            plain = f"{memory.prefix}{signal}{memory.suffix}".lower()
+            port = memory.ports.get(signal) or next(
+                (by_name[each] for each in (plain, f"{plain}_i", f"{plain}_o") if each in by_name), None
+            )
+            if port is None:
+                continue
+            here = f"{where}.ports.{signal}" if signal in memory.ports else f"{where}.prefix"
+            found[signal] = self._drive(port, here) if signal in AXI_INPUTS else self._watch(port, here)
+        channels = [("araddr", "arvalid", "arready", "rdata", "rvalid", "rready"),
+                    ("awaddr", "awvalid", "awready", "wdata", "wvalid", "wready")]  # fmt: skip
+        used = [channel for channel in channels if any(signal in found for signal in channel)]
+        missing = [signal for channel in used or channels[:1] for signal in channel if signal not in found]
+        if missing:
+            raise AdapterFault(
+                f"{where}.prefix: {self.adapter.top} has no port {memory.prefix}{missing[0]}{memory.suffix} for "
+                f"{missing[0]}; name it under {where}.ports, it has {', '.join(self.ports)}"
+            )
+        for signal in ("rdata", "wdata"):
+            if signal in found and found[signal].width not in (8, 16, 32, 64, 128, 256, 512, 1024):
+                raise AdapterFault(
+                    f"{where}: {found[signal].name} has {found[signal].width} bits; AXI has 8, 16, ... 1024"
+                )
+        for label, region in memory.regions.items():
+            self._words(region.length, f"{where}.regions.{label}.length")
+        return found
 
     def _memory_port(self, name: str, port: MemoryPort) -> None:
         where = f"memory_ports.{name}"

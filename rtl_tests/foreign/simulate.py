@@ -1,6 +1,7 @@
 """Builds a wrapped block and runs vectors through it, in Verilator or in Icarus; reads the log back."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections import defaultdict
@@ -60,12 +61,14 @@ class Vectors:
     outputs: dict[str, list[int]] = field(default_factory=dict)
     planes: list[tuple[int, int, int]] = field(default_factory=list)  # base, width, height
     images: list[list[tuple[int, bytes]]] = field(default_factory=list)  # per transaction: address, bytes
+    axi: dict[str, list[str]] = field(default_factory=dict)  # memory -> text of each transaction (axi_regions.image)
     streamed: bool = False
 
     @property
     def count(self) -> int:
         """Transactions."""
-        lists: list[list[Any]] = [*self.inputs.values(), *self.outputs.values(), self.config, self.images]
+        lists: list[list[Any]] = [*self.inputs.values(), *self.outputs.values(), self.config, self.images,
+                                 *self.axi.values()]  # fmt: skip
         return max(len(each) for each in lists)
 
     def write(self, folder: Path) -> None:
@@ -81,6 +84,8 @@ class Vectors:
         for name, counts in self.outputs.items():
             head = [sum(counts)] if self.streamed else []
             (folder / f"out_{name}.txt").write_text("".join(f"{count}\n" for count in [*head, *counts]))
+        for name, texts in self.axi.items():
+            (folder / f"axi_{name}.txt").write_text("".join(texts))
         if self.planes:
             lines = [f"{base} {width} {height}\n" for base, width, height in self.planes]
             for pieces in self.images:
@@ -119,6 +124,8 @@ class Log:
     spans: dict[int, tuple[int, int]] = field(default_factory=dict)  # transaction -> start, done
     rows: dict[tuple[int, int], list[bytes]] = field(default_factory=lambda: defaultdict(list))  # plane, transaction
     spills: list[tuple[int, int, int, int]] = field(default_factory=list)
+    answers: dict[tuple[int, int, int], bytes] = field(default_factory=dict)  # memory, region, transaction
+    broken: list[tuple[int, int, int, int]] = field(default_factory=list)  # memory, transaction, rule, address
     gave_up: tuple[int, int] | None = None
     waiting: list[tuple[str, int, int, int]] = field(default_factory=list)  # kind, number, two figures
     cycles: int = 0
@@ -151,6 +158,11 @@ class Log:
                 self.spills.append((int(port), int(transaction), int(x), int(y)))
             case ["x", transaction, state]:
                 self.gave_up = int(transaction), int(state)
+            case ["a", memory, region, transaction, *data]:
+                text = re.sub("[xXzZ]", "0", "".join(data))
+                self.answers[int(memory), int(region), int(transaction)] = bytes.fromhex(text)
+            case ["v", memory, transaction, rule, address]:
+                self.broken.append((int(memory), int(transaction), int(rule), int(address) if address.isdigit() else 0))
             case ["y", kind, number, first, second]:
                 # A value that is unknown counts as 0.
                 figures = [int(text) if text.lstrip("-").isdigit() else 0 for text in (first, second)]

@@ -7,7 +7,8 @@ with `=` would race with them otherwise. Cycle c is the time after edge c.
 
 Files it reads, all in the folder it runs in: `config.hex` (a word a transaction), `in_<name>.txt` (for each transaction
 the number of beats, then the beats), `out_<name>.txt` (for each transaction the beats to expect, -1 until done),
-`planes.txt` (what memory ports serve). Lines of the log:
+`planes.txt` (what memory ports serve), `axi_<name>.txt` (what stands in a memory behind AXI, and where its answers
+are). Lines of the log:
 
     i STREAM TRANSACTION FIRST LAST      an input's beats were taken, cycles of the first and the last
     o STREAM TRANSACTION CYCLE DATA [LENGTH]
@@ -15,14 +16,18 @@ the number of beats, then the beats), `out_<name>.txt` (for each transaction the
     d TRANSACTION BEGIN DONE             cycles of start and done
     p PLANE TRANSACTION ROW DATA         a row of an output plane, after done
     s PORT TRANSACTION X Y               a memory port stored outside its plane
+    a MEMORY REGION TRANSACTION BYTES    an answer in a memory behind AXI, after done
+    v MEMORY TRANSACTION RULE ADDRESS    a rule of AXI was broken (axi_agents.RULES)
     x TRANSACTION STATE                  no progress: the run was given up
     y KIND NUMBER A B                    what it waited for: o beats of an output, got and wanted; i beats of an input, taken
-                                         and offered; m beats of a memory command; d done's value
+                                         and offered; m beats of a memory command; r and w beats and bursts of AXI;
+                                         d done's value
     e CYCLES                             the end
 """
 
 import itertools
 
+from rtl_tests.foreign.axi_agents import add_axi
 from rtl_tests.foreign.input_agents import add_input
 from rtl_tests.foreign.memory_agents import add_memory_port, add_planes, add_reply
 from rtl_tests.foreign.output_agents import add_output
@@ -50,6 +55,8 @@ class _Writer(Parts):
             add_output(self, number, out)
         for number, served in enumerate(adapter.memory_ports.values()):
             add_memory_port(self, number, served)
+        for number, name in enumerate(adapter.axi):
+            add_axi(self, number, name)
         for number, reply in enumerate(adapter.replies.values()):
             add_reply(self, number, reply)
         add_planes(self)

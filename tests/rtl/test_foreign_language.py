@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from asic_model import timing_table
 from asic_model.chips.reader import ConfigError
 from rtl_tests.foreign import expressions, sources
-from rtl_tests.foreign.description import Input, expand, json_schema, ranges
+from rtl_tests.foreign.description import json_schema
 from rtl_tests.foreign.layout import Layout, beat_bits, order_of, zigzag_scan, zscan
 from rtl_tests.foreign.reading import parse_adapter
 from rtl_tests.foreign.sources import Port, SourceSet
+from rtl_tests.foreign.streams import Input
 from rtl_tests.foreign.transactions.block_transform import hevc_forward, hevc_inverse, hevc_matrix
 from rtl_tests.foreign.transactions.intra_predict import hevc_predict
+from rtl_tests.foreign.words import expand, ranges
 
 GOOD = """adapter: 1
 block: {name: b, standard: h264, transaction: transform}

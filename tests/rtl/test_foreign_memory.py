@@ -1,9 +1,12 @@
 """Memories that a block asks by place, by tiles and by commands; blocks that stop; resets that stand the wrong way."""
 
+import numpy as np
 import pytest
 
+from asic_model.chips.reader import ConfigError
+from rtl_tests.foreign import axi_regions, results
 from rtl_tests.foreign import check as checking
-from rtl_tests.foreign import results
+from rtl_tests.foreign.memories import Region
 from rtl_tests.foreign.sources import AdapterFault
 from tests.rtl.foreign_variants import variant
 
@@ -64,3 +67,65 @@ def test_a_reset_at_the_wrong_level_is_found(tmp_path):
     wrong = ("adapter.yaml", "{port: rstn, active: low", "{port: rstn, active: high")
     limit = ("adapter.yaml", "vectors: 100", "vectors: 5\ntimeout_cycles: 3000")
     assert "with `reset.active: low` the answers are right" in failure(variant(tmp_path, "place_search", wrong, limit))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (("assign M_AXI_WLAST = sent == burst - 1;", "assign M_AXI_WLAST = sent == burst;"), "wlast does not stand at"),
+        (("M_AXI_AWADDR <= M_AXI_AWADDR + 64;", "M_AXI_AWADDR <= M_AXI_AWADDR + 80;"), "crosses a 4 KiB boundary"),
+        (("if (M_AXI_ARVALID && M_AXI_ARREADY)", "if (M_AXI_ARVALID)"), "arvalid or araddr changed before arready"),
+        (("stream <= cfg_dat;", "stream <= cfg_dat + 65536;"), "write outside the memory"),
+        (("mb[n]; n", "mb[n] ^ {7'd0, n == 7}; n"), "PSNR"),
+    ],
+)  # fmt: skip
+def test_faults_behind_axi(tmp_path, fault, said):
+    """Rules of the bus, and the picture that comes out."""
+    limit = ("adapter.yaml", "tolerance: {min_psnr_db: 99}", "tolerance: {min_psnr_db: 99}\ntimeout_cycles: 20000")
+    assert said in failure(variant(tmp_path, "axi_pcm", ("axi_pcm.sv", *fault), limit))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("prefix: m_axi_ ", "prefix: s_axi_ ", "axi.dram.prefix: axi_pcm has no port s_axi_araddr for araddr"),
+        ("direction: in, address: 4096", "direction: in, address: 131000", "address: 5760 bytes at 131000 do not fit"),
+        ("field: source_nv12", "field: source_nv21", "picture.field: no field 'source_nv21'"),
+        ("{field: bits, direction: out", "{field: bit, direction: out", "`length` and `swap` belong to the field bits"),
+        (", length: stream_bytes", "", "stream: `length` is missing"),
+        ("size: 131072", "size: 131072\n    ports: {arradr: aclk}", "ports: 'arradr' is no signal of AXI"),
+        ("length: stream_bytes", "length: stream_byte", "did you mean 'stream_bytes'?"),
+        ("address: 4096}", "address: 4096 * qpp}", "picture.address: no field 'qpp'"),
+    ],
+)  # fmt: skip
+def test_mistakes_about_axi_are_explained(tmp_path, old, new, said):
+    """One line that names the field, and what there is."""
+    with pytest.raises((AdapterFault, ConfigError)) as caught:
+        checking.check(variant(tmp_path, "axi_pcm", ("adapter.yaml", old, new)), simulator="verilator")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("width", [8, 16, 32])
+@pytest.mark.parametrize("endian", ["little", "big"])
+def test_regions_hold_what_was_put(width, endian):
+    """A strided field of signed elements comes back as it went; bytes between rows are left alone."""
+    rng = np.random.default_rng(width)
+    field = rng.integers(-(1 << (width - 1)), 1 << (width - 1), (4, 6))
+    each = width // 8
+    region = Region(field="block", direction="out", address=0, width=width, endian=endian, signed=True, stride=64)
+    memory = bytearray(b"\xee" * 256)
+    for at, data in axi_regions.pack(region, field, "here"):
+        memory[at : at + len(data)] = data
+    assert memory[6 * each] == 0xEE
+    assert int.from_bytes(memory[64 : 64 + each], endian, signed=True) == field[1, 0]
+    assert np.array_equal(axi_regions.unpack(region, bytes(memory), field.shape), field)
+    with pytest.raises(AdapterFault, match="stride: a row has"):
+        axi_regions.pack(region.model_copy(update={"stride": 6 * each - 1}), field, "here")
+
+
+def test_streams_in_words_are_turned():
+    """A stream in 32-bit words, its first byte at the top of each, in a little-endian memory."""
+    region = Region(field="bits", direction="out", address=0, length="n", swap=4)
+    assert axi_regions.bits(region, bytes([4, 3, 2, 1, 0x80])) == "".join(
+        f"{n:08b}" for n in (1, 2, 3, 4, 0, 0, 0, 0x80)
+    )
