@@ -58,6 +58,7 @@ class _Shape:
     result: CoreResult | None = None
     bases: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of the areas that `result` was made with
     area_of: np.ndarray | None = None  # in which of the areas each request is; None: in none, or in several
+    offsets: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # of each request in its area
     size_bytes: int = 0
 
     def keep(self, result: CoreResult, areas: list[Region]) -> None:
@@ -70,6 +71,8 @@ class _Shape:
         place = np.searchsorted(bases[order], addresses, "right") - 1
         inside = apart and bool(np.all(place >= 0)) and bool(np.all(addresses < ends[order][place]))
         self.result, self.bases, self.area_of = result, bases, order[place] if inside else None
+        if self.area_of is not None:
+            self.offsets = addresses - bases[self.area_of]
         self.size_bytes = result.requests.nbytes + result.cycles.nbytes
 
 
@@ -152,7 +155,7 @@ class Estimates:
                 kept if np.array_equal(at, shape.bases) else self._estimate(kind, block, shape.parameters), window
             )
         requests = kept.requests.copy()
-        requests["address"] += (at - shape.bases + window.base).view(np.uint64)[shape.area_of]
+        requests["address"] = (at + window.base).take(shape.area_of) + shape.offsets
         return CoreResult(
             kept.status, kept.detail, kept.output_bytes, kept.stages, kept.cycles, requests, kept.work, kept.counters,
             kept.facts,

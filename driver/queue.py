@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from driver.device import Device
 
 RING_LOG2 = 8
+HEAD_STEP = 32  # completions that the firmware is told of together: each telling wakes it
 MASK32 = 0xFFFFFFFF
 QUEUE_STATE_REASONS = {
     regs.QueueState.STOPPED: "it is stopped",
@@ -105,7 +106,7 @@ class Queue:
         self._tail_register, self._completion_tail_register, self._completion_head_register = map(
             self.register, (regs.QUEUES_TAIL, regs.QUEUES_COMPLETION_TAIL, regs.QUEUES_COMPLETION_HEAD)
         )
-        self._tail = self._head = self._completion_head = 0
+        self._tail = self._head = self._completion_head = self._told_head = 0
         self._sequence = 0
         self._staged: dict[int, Staged] = {}  # by sequence, in order
         self.enabled = False  # the firmware takes commands from these rings
@@ -124,7 +125,7 @@ class Queue:
     def enable(self) -> None:
         """Tell the firmware where the rings are and wait until it takes commands from them."""
         self._touched, self.enabled = True, False
-        self._tail = self._head = self._completion_head = 0
+        self._tail = self._head = self._completion_head = self._told_head = 0
         write = self._backend.write32
         for low, high, address in (
             (regs.QUEUES_BASE_LOW, regs.QUEUES_BASE_HIGH, self._commands),
@@ -167,7 +168,10 @@ class Queue:
             self._head = self._backend.read32(self.register(regs.QUEUES_HEAD))
             free = self.size - (self._tail - self._head & MASK32)
         # a completion slot is kept for every command, so the completion ring cannot stop the queue
-        return min(free, self.size - len(self._staged))
+        slots = self.size - len(self._staged)
+        if slots - (self._completion_head - self._told_head & MASK32) < count:
+            self._tell_head()
+        return min(free, slots - (self._completion_head - self._told_head & MASK32))
 
     def stage(
         self, command: Command, *, session: int = 0, block: bytes | None = None, wait_session: int = 0,
@@ -237,9 +241,14 @@ class Queue:
                 self._finish(descriptors.unpack_completion(records[at : at + RECORD_BYTES]))
             self._completion_head = self._completion_head + piece & MASK32
             count += piece
-        if count:
-            self._backend.write32(self._completion_head_register, self._completion_head)
+        if (self._completion_head - self._told_head & MASK32) >= HEAD_STEP:
+            self._tell_head()
         return count
+
+    def _tell_head(self) -> None:
+        """Tell the firmware which completions were taken: their slots are free again."""
+        self._backend.write32(self._completion_head_register, self._completion_head)
+        self._told_head = self._completion_head
 
     def _finish(self, completion: dict[str, int]) -> None:
         staged = self._staged.pop(completion["user_data"], None)

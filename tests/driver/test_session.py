@@ -256,6 +256,25 @@ def test_rings_wrap_and_indices_run_past_32_bits() -> None:
         assert queue._tail == (start + 3 * queue.size) & 0xFFFFFFFF
 
 
+@pytest.mark.parametrize("before", [0, 1, 31, 32, 33, 200, 255, 256, 257, 300])
+def test_a_ring_can_be_filled_whatever_the_firmware_was_told_of_completions(before: int) -> None:
+    """It is told of completions in groups, since each telling wakes it; `room` never counts on more than it knows."""
+    with Device.open("null:tiny") as device:
+        queue = device.queue(0)
+        for _ in range(before):
+            queue.stage(Command.NOP)
+            queue.ring()
+            device.wait_until(lambda: not queue.outstanding)
+        told = device.backend.read32(queue.register(regs.QUEUES_COMPLETION_HEAD))
+        assert before - told < 32
+        fences = [queue.stage(Command.NOP) for _ in range(queue.size)]
+        with pytest.raises(QueueFull):
+            queue.stage(Command.NOP)
+        queue.ring()
+        fences[-1].wait()
+        assert all(fence.done for fence in fences)
+
+
 def test_ladder_uploads_once_and_fences_the_encodes() -> None:
     chip, device = opened()
     rungs = [PlannedRung("48p", 64, 48, None), PlannedRung("32p", 42, 32, 100_000), PlannedRung("16p", 32, 16, None)]
