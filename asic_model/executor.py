@@ -60,6 +60,10 @@ class Executor:
             if not waiting:
                 del self._foreseen[window, block]
 
+    def is_foreseen(self, block: bytes, window: Window, ticket: Ticket) -> bool:
+        """Whether the job was foreseen and no core was given it yet."""
+        return ticket in self._foreseen.get((window, block), ())
+
     def announce(self, address: int, window: Window) -> Ticket:
         """The firmware says that the job block at `address` is final: its job may be computed from now on."""
         block = self._memory[address : address + BLOCK_BYTES].tobytes()

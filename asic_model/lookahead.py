@@ -5,8 +5,9 @@ on a ring is known by then, and as far as its pixels go, so is all it needs: a j
 and its inputs belong to the device from the doorbell on. So it is made known to the executor at once. When the
 firmware has judged it, the block that it hands to a core is the same, and the result is there or under way.
 
-Left to the firmware are jobs of sessions under rate control, whose QP it chooses, jobs that it might refuse, and with
-them all that comes after them: later jobs of the session, and jobs whose fence waits for that session. What a refused
+Left to the firmware are jobs of sessions whose QP it chooses (rate control, constant quality), jobs that it might
+refuse, and with them all that comes after them: later jobs of the session, and jobs whose fence waits for that session.
+A command that ends well as another job than the one foreseen is a defect of this file, and said so. What a refused
 job would have written is undefined by the protocol (the buffers are the device's until the completion), so a wrong
 guess does no harm beyond them. Guesses depend on the host's calls alone, never on threads.
 """
@@ -17,6 +18,7 @@ import numpy as np
 
 from asic_model import descriptors
 from asic_model.bus import FIRMWARE_AREA_BYTES, WINDOW_AREA_BYTES, function_of
+from asic_model.core_jobs import ChipError
 from asic_model.descriptors import BLOCK_BYTES, JOB_COMMANDS, RECORD_BYTES, Command, Kind, Status
 from asic_model.executor import Executor
 from asic_model.registers import map as regs
@@ -111,6 +113,9 @@ class Lookahead:
                 job = self._jobs.pop((queue, done["sequence"]), None)
                 if job is not None and done["status"] >= Status.BAD_VERSION:
                     self._executor.refused(*job)
+                elif job is not None and done["status"] == Status.OK and self._executor.is_foreseen(*job):
+                    # What later jobs were computed from is then not what was asked for.
+                    raise ChipError(f"queue {queue}: command {done['sequence']} ran another job than the one foreseen")
                 return queue, done
         return None
 
@@ -145,7 +150,8 @@ class Lookahead:
         known = self._sessions.get(command["session"])
         if command["type"] in (Command.OPEN_SESSION, Command.RECONFIGURE):
             fields = descriptors.SESSION_BLOCK.unpack(block)
-            controlled = bool(fields["bit_rate"] or fields["max_rate"])
+            # as the firmware's `rate_active` has it
+            controlled = bool(fields["bit_rate"] or fields["max_rate"] or fields["quality_qp"])
             if command["type"] == Command.OPEN_SESSION:
                 self._opening[queue, command["sequence"]] = (queue, fields["kind"], controlled)
             elif known is not None:

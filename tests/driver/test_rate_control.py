@@ -111,6 +111,43 @@ def test_constant_quality_follows_worth() -> None:
     assert {packet.qp for packet in without} == {17, 20, 21, 22}
 
 
+@pytest.mark.parametrize("host_threads", [1, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"crf": 23},
+        {"crf": 23, "b_count": 0},
+        {"crf": 30, "aq_mode": 1, "b_count": 0},
+        {"crf": 23, "rc_lookahead": 0},
+        {"crf": 23, "mbtree": False},
+        {"crf": 18, "max_rate": 400_000, "buffer_size": 200_000},
+        {"bit_rate": 400_000},
+        {"bit_rate": 400_000, "rc_lookahead": 0},
+        {"qp": 30, "rc_lookahead": 8},
+    ],
+    ids=lambda options: " ".join(f"{name}={value}" for name, value in options.items()),
+)
+def test_ffmpeg_decodes_the_reconstruction(options: dict[str, object], host_threads: int) -> None:
+    """The firmware chooses the QP: what is computed before it has chosen must not be what later pictures refer to.
+    In this noise some pictures get the QP that their job came with, and their references another."""
+    rng = np.random.default_rng(3)
+    frames = [np.clip(f + rng.normal(0, 15, f.shape), 0, 255).astype(np.uint8) for f in content("scenes", 30)]
+    config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, **options)  # type: ignore[arg-type]
+    with (
+        Device.open("model:tiny", host_threads=host_threads) as device,
+        EncodeSession(device, config, keep_reconstruction=True) as session,
+    ):
+        stream = b"".join(packet.data for packet in session.encode(frames))
+        reconstructions = list(session.reconstructions)
+    with av.open(io.BytesIO(stream), format="h264") as container:
+        decoded = [frame.to_ndarray() for frame in container.decode(video=0)]
+    assert len(decoded) == len(reconstructions) == 30
+    for number, (frame, reconstruction) in enumerate(zip(decoded, reconstructions, strict=True)):
+        assert np.array_equal(frame[:HEIGHT], reconstruction.y), number
+        assert np.array_equal(frame[HEIGHT : HEIGHT * 5 // 4].reshape(HEIGHT // 2, -1), reconstruction.cb), number
+        assert np.array_equal(frame[HEIGHT * 5 // 4 :].reshape(HEIGHT // 2, -1), reconstruction.cr), number
+
+
 def test_the_stream_does_not_depend_on_threads() -> None:
     frames = content("scenes", 50)
     first = coded(frames, "vcu", bit_rate=300_000, aq_mode=1)[0]
