@@ -211,7 +211,7 @@ class EncoderConfig(_Config):
     ref_count: int | None = option(None, names=("refs",), low=1, high=4, text="reference pictures (default: by preset)")
     b_count: int | None = option(
         None,
-        names=("bf",),
+        names=("bf", "max_b_frames"),
         low=0,
         high=7,
         unit="pictures",

@@ -91,8 +91,12 @@ class _Node:
         """No more will come: yield the rest."""
         raise NotImplementedError
 
+    def reconfigure(self, options: dict[str, Any]) -> None:
+        """Change options while pictures are under way; only an encoder's rate can be."""
+        raise InvalidConfig(f"option {next(iter(options), '')}: fixed once the node works")
+
     def close(self) -> None:
-        """End in order; harmless when done already."""
+        """End in order; harmless when done already, and the node may begin anew."""
         session, self._session = self._session, None
         if session is not None:
             session.close()
@@ -119,6 +123,21 @@ class EncoderNode(_Node):
         self._session.send_frame(picture)
         while (packet := self._session.ready_packet()) is not None:
             yield self._coded(packet)
+
+    def reconfigure(self, options: dict[str, Any]) -> None:
+        """From the next picture on: `b:v` or `qp`, whichever the session was opened with."""
+        if self._session is None:
+            self.options.update(options)
+            return
+        size = {"width": self._session.config.width, "height": self._session.config.height}
+        changes = {}
+        for name, value in options.items():
+            config = EncoderConfig.from_options({**size, name: value})
+            key = "qp" if config.bit_rate is None else "bit_rate"
+            if config != EncoderConfig.from_options({**size, key: getattr(config, key)}):
+                raise InvalidConfig(f"option {name}: fixed once the node works; b:v and qp are not", option=name)
+            changes[key] = getattr(config, key)
+        self._session.reconfigure(**changes)
 
     def drain(self) -> Iterator[Coded]:
         """No more will come: yield the rest."""
@@ -287,11 +306,36 @@ def module(node_class: type[_Node], bmf: Any = None) -> Any:
             packet.timestamp = int(pts * base / MICROSECOND)
             outputs[number].put(packet)
 
+        def dynamic_reset(self, option: Any = None) -> Any:
+            self.work.reconfigure(dict(option or {}))
+            return bmf.ProcessResult.OK
+
+        def reset(self) -> Any:
+            self.work.close()
+            return bmf.ProcessResult.OK
+
         def close(self) -> None:
             self.work.close()
 
     TasicModule.__name__ = node_class.__name__.replace("Node", "")
     return TasicModule
+
+
+# Modules by the name that a graph gives: `entry="driver.integrations.bmf.tasic_encoder"`.
+MODULES: dict[str, type[_Node]] = {
+    "tasic_encoder": EncoderNode,
+    "tasic_decoder": DecoderNode,
+    "tasic_scaler": ScalerNode,
+    "tasic_transcode": TranscodeNode,
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The modules, made when they are first asked for: only then BMF must import."""
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = globals()[name] = module(MODULES[name])
+    return made
 
 
 def library() -> Any:

@@ -1,12 +1,8 @@
 """The BMF nodes: their logic without BMF, their Module shell on a double of BMF, and on BMF itself where it imports."""
 
-import enum
-import io
 import types
-from collections import deque
 from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
 
@@ -20,6 +16,7 @@ from driver.integrations.bmf import (
     module,
     picture_of,
 )
+from tests.driver.bmf_double import FAKE, FakeFrame, FakePacket, FakeQueue, Timestamp
 from tests.driver.test_device import clip, decoded
 
 OPTIONS = {"chip": "tiny", "preset": "fast", "bf": 0}
@@ -64,57 +61,6 @@ def test_bad_options_are_named():
         node.close()
 
 
-class FakeQueue(deque):
-    """PacketQueue: empty, get, put."""
-
-    def empty(self) -> bool:
-        return not self
-
-    def get(self):
-        return self.popleft()
-
-    put = deque.append
-
-
-class Timestamp(enum.Enum):
-    EOF = "eof"
-    DONE = "done"
-
-
-class FakePacket:
-    """Packet with a payload and a timestamp."""
-
-    def __init__(self, payload):
-        self.payload, self.timestamp = payload, 0
-
-    def get(self, _kind):
-        return self.payload
-
-    @staticmethod
-    def generate_eof_packet():
-        packet = FakePacket(None)
-        packet.timestamp = Timestamp.EOF
-        return packet
-
-
-class FakeFrame:
-    """VideoFrame: frame().data() gives tensors with numpy() of [h, w, 1]."""
-
-    def __init__(self, planes, pts=0, time_base=Fraction(1, 25)):
-        self.planes, self.pts, self.time_base = planes, pts, time_base
-
-    def frame(self):
-        tensors = [types.SimpleNamespace(numpy=lambda p=p: p[..., None]) for p in self.planes]
-        return types.SimpleNamespace(data=lambda: tensors)
-
-
-FAKE = types.SimpleNamespace(
-    Module=object, Timestamp=Timestamp, Packet=FakePacket, ProcessResult=types.SimpleNamespace(OK=0),
-    VideoFrame=FakeFrame, BMFAVPacket=object, av_packet_of=lambda data: types.SimpleNamespace(data=data),
-    video_frame_of=FakeFrame, rational_of=Fraction,
-)  # fmt: skip
-
-
 def run_module(node, option, items, outputs=1):
     """Feed a Module as a graph does, a packet at a time; what came out by output, without the end of stream."""
     made = module(node, FAKE)(None, option)
@@ -137,13 +83,8 @@ def test_modules_on_a_double_of_bmf():
     coded = run_module(EncoderNode, OPTIONS, frames)[0]
     assert [packet.payload.pts for packet in coded] == list(range(5))
     assert [packet.timestamp for packet in coded] == [40_000 * n for n in range(5)]  # microseconds at 25 frames/s
-    assert len(decoded(b"".join(packet.payload.data for packet in coded))) == 5
-    items = [
-        types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda p=p: np.frombuffer(p.payload.data, np.uint8)),
-                              pts=p.payload.pts, time_base="1/25")
-        for p in coded
-    ]  # fmt: skip
-    assert len(run_module(DecoderNode, {"chip": "tiny"}, items)[0]) == 5
+    assert len(decoded(b"".join(packet.payload.data.numpy().tobytes() for packet in coded))) == 5
+    assert len(run_module(DecoderNode, {"chip": "tiny"}, [packet.payload for packet in coded])[0]) == 5
     scaled = run_module(ScalerNode, {"chip": "tiny", "sizes": "40x24,20x16"}, frames, outputs=2)
     assert [len(scaled[n]) for n in (0, 1)] == [5, 5]
     fused = run_module(TranscodeNode, {**OPTIONS, "ladder": "48p,24p"}, frames, outputs=2)
@@ -159,28 +100,41 @@ def test_planes_are_copied():
     assert picture.y.max() == 0
 
 
-def test_in_a_real_graph(tmp_path):
-    """decode -> our encoder in a BMF graph; FFmpeg decodes what came out."""
-    pytest.importorskip("bmf", reason="BMF does not import here: docs/bmf.md says how to get it")
-    import bmf
+def test_a_module_is_reset_while_it_works():
+    """`dynamic_reset` changes the rate from the next picture on and nothing else; `reset` lets the node begin anew."""
+    made = module(EncoderNode, FAKE)(None, {**OPTIONS, "qp": 20})
+    found = FakeQueue()
+    task = types.SimpleNamespace(timestamp=0, incoming=FakeQueue())
+    task.get_inputs, task.get_outputs = (lambda: {0: task.incoming}), (lambda: {0: found})
 
-    path = tmp_path / "in.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
-        for picture in clip(6):
-            chroma = np.concatenate([picture.cb, picture.cr]).reshape(-1, 80)
-            frame = av.VideoFrame.from_ndarray(np.concatenate([picture.y, chroma]), format="yuv420p")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    nodes = tmp_path / "bmf_nodes.py"
-    nodes.write_text("from driver.integrations.bmf import *\nTasicEncoder = module(EncoderNode, library())\n")
-    video = bmf.graph().decode({"input_path": str(path)})["video"]
-    coded = video.module("TasicEncoder", dict(OPTIONS), module_path=str(tmp_path), entry="bmf_nodes.TasicEncoder")
-    data = b"".join(
-        packet.get(bmf.lib._bmf.sdk.BMFAVPacket).data.numpy().tobytes()
-        for packet in coded.start()
-        if packet is not None and packet.defined() and packet.timestamp != bmf.Timestamp.EOF
-    )
-    with av.open(io.BytesIO(data), format="h264") as container:
-        assert sum(1 for _ in container.decode(video=0)) == 6
+    def feed(count: int) -> None:
+        for picture in clip(count):
+            task.incoming.put(FakePacket(FakeFrame((picture.y, picture.cb, picture.cr), picture.pts)))
+            made.process(task)
+
+    feed(3)
+    with pytest.raises(InvalidConfig, match="option bf: fixed once the node works"):
+        made.dynamic_reset({"qp": 44, "bf": 2})
+    assert made.work._session.config.qp == 20  # nothing of it was done
+    assert made.dynamic_reset({"qp": 44}) == 0
+    assert made.work._session.config.qp == 44
+    feed(3)
+    assert made.reset() == 0
+    feed(2)
+    task.incoming.put(FakePacket.generate_eof_packet())
+    made.process(task)
+    assert [packet.payload.pts for packet in list(found)[-3:-1]] == [0, 1]
+    assert len(decoded(b"".join(packet.payload.data.numpy().tobytes() for packet in list(found)[-3:-1]))) == 2
+    for node in (DecoderNode, ScalerNode, TranscodeNode):
+        with pytest.raises(InvalidConfig, match="option chip: fixed"):
+            module(node, FAKE)(None, {}).dynamic_reset({"chip": "vcu"})
+    made.close()
+    assert not DEVICES._open
+
+
+def test_modules_are_found_by_the_names_that_graphs_give():
+    import driver.integrations.bmf as place
+
+    with pytest.raises(AttributeError, match="tasic_enkoder"):
+        place.tasic_enkoder  # noqa: B018
+    assert list(place.MODULES) == ["tasic_encoder", "tasic_decoder", "tasic_scaler", "tasic_transcode"]
