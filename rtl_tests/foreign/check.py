@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rtl_tests import simulator as benches
-from rtl_tests.foreign import axi_regions, expressions, simulate, sources, wrapper
+from rtl_tests.foreign import axi_regions, expressions, interfaces, simulate, sources, wrapper
 from rtl_tests.foreign.description import Adapter, Packed
 from rtl_tests.foreign.encoding import Encoder, shapes_of
 from rtl_tests.foreign.judging import Judge
@@ -35,10 +35,14 @@ class Check:
         self.scratch = benches.build_base() / f"foreign-{self.adapter.block.name}-scratch-{os.getpid()}"
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.sources = sources.gather(self.adapter, folder, self.scratch / "overlay")
-        self.ports = sources.read_ports(self.adapter, self.sources, self.scratch)
+        plain = bool(self.adapter.interfaces)
+        read = interfaces.plain_ports if plain else sources.read_ports
+        self.ports = read(self.adapter, self.sources, self.scratch)
         names = list(self.transaction.planes)
         copies = [(names.index(a), names.index(b)) for a, b in self.transaction.copies]
-        self.plan = Plan(self.adapter, self.ports, names, copies, self._store_bytes())
+        self.plan = Plan(
+            self.adapter, self.ports, names, copies, self._store_bytes(), interfaces.PLAIN if plain else ""
+        )
         self._check_fields()
         self.text = wrapper.render(self.plan)
 

@@ -5,7 +5,7 @@ docs/rtl_check.md explains each field with examples; `json_schema()` is for edit
 
 import json
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -71,6 +71,18 @@ class Sources(Part):
     stubs: list[str] = Field([], description="files that stand in for missing modules")
 
 
+class Interface(Part):
+    """A port of the block that is a SystemVerilog interface: signal `a` of port `s` is port `s_a` here."""
+
+    type: Name = Field(description="the interface's name")
+    modport: Name | None = Field(None, description="where the port names none")
+    parameters: dict[Name, int | str] = Field({}, description="its parameters, as literals")
+    ports: dict[Name, int | Name] = Field(
+        {}, description="its own ports (clocks): plain ports of the block, or numbers"
+    )
+    count: int | None = Field(None, ge=1, le=64, description="elements, of an array of interfaces")
+
+
 class Waiver(Part):
     """A finding of the build that is accepted."""
 
@@ -113,6 +125,26 @@ class Clock(Part):
     port: Name
     edge: Literal["rising", "falling"] = "rising"
     also: list[Driven] = Field([], max_length=16, description="further ports of the same clock; ! in front: inverted")
+
+
+class OtherClock(Part):
+    """A further clock of the block. Streams go with the first."""
+
+    ratio: Annotated[int, Field(ge=1, le=64)] | str = Field(description="its frequency over `clock`'s: 2, 3/2, 1/4")
+    phase: float = Field(0.0, ge=0, lt=1, description="of the first clock's period, from its rising edge to this one's")
+
+    @field_validator("ratio")
+    @classmethod
+    def _is_ratio(cls, value: int | str) -> int | str:
+        if isinstance(value, str) and not re.fullmatch(r"[1-9]\d?(/[1-9]\d?)?", value):
+            raise ValueError(f"{value!r} is not a ratio (2, 3/2, 1/4: numbers of at most two digits)")
+        return value
+
+    @property
+    def fraction(self) -> tuple[int, int]:
+        """Numerator and denominator of the ratio."""
+        top, _, bottom = str(self.ratio).partition("/")
+        return int(top), int(bottom or 1)
 
 
 class Reset(Part):
@@ -207,7 +239,9 @@ class Adapter(Part):
     top: Name = Field(description="module to instantiate")
     sources: Sources
     tool: Tool = Tool()
+    interfaces: dict[Name, Interface] = Field({}, max_length=64, description="ports that are interfaces")
     clock: Clock | None = Field(None, description="absent: combinational")
+    clocks: dict[Name, OtherClock] = Field({}, max_length=16, description="further clocks, by their ports")
     reset: Reset | None = None
     tie: dict[Name, int | str] = Field({}, description="inputs that never change; text is a Verilog literal")
     config: dict[Name, Expression | Packed] = Field({}, description="inputs that stand during a transaction")
@@ -260,6 +294,8 @@ class Adapter(Part):
                 )
         elif self.clock is None:
             raise ValueError("`control` needs a `clock`")
+        if self.clocks and self.clock is None:
+            raise ValueError("`clocks` are further ones: `clock` is the one that streams go with")
         if self.reset is not None and self.reset.each and self.control is None:
             raise ValueError("`reset.each` needs a `control` section (when does a transaction end?)")
         for name, each in self.outputs.items():

@@ -92,8 +92,10 @@ class Judge:
                 continue  # a memory of the block's own
             expected = expected_of(out, vector)
             if isinstance(expected, str):
-                came = beats[number][n] if n < len(beats[number]) else []
-                answer[out.stream.fields[0]] = self._bits(out, came)
+                text = self._string(number, n, beats, log)
+                if text.strip("01"):
+                    return f"output {text}"
+                answer[out.stream.fields[0]] = text
                 continue
             words = (
                 self._memory(number, n, out, vector, log)
@@ -148,6 +150,19 @@ class Judge:
             return f"output {out.name}: address {missing[0]} was never written ({len(missing)} of {count})"
         return [word for word in image if word is not None]
 
+    def _string(self, number: int, n: int, beats: list[list[list[Beat]]], log: Log) -> str:
+        """Bits of one transaction; or the output's name and what is wrong with them."""
+        out = self.plan.outputs[number]
+        if out.stream.kind != "ram":
+            return self._bits(out, beats[number][n] if n < len(beats[number]) else [])
+        # Words of a memory, from the lowest address of this transaction on.
+        words = {address: text for transaction, address, text in log.writes[number] if transaction == n}
+        first = min(words, default=0)
+        missing = next((address for address in range(first, first + len(words)) if address not in words), None)
+        if missing is not None:
+            return f"{out.name}: address {missing} was never written between {first} and {max(words)}"
+        return self._bits(out, [Beat(n, 0, words[first + at]) for at in range(len(words))])
+
     @staticmethod
     def _bits(out: OutputPlan, came: list[Beat]) -> str:
         stream = out.stream
@@ -184,7 +199,11 @@ class Judge:
         number = next((n for n, out in enumerate(self.plan.outputs) if "bits" in out.stream.fields), None)
         payloads = [""] * len(vectors)
         if number is not None:
-            payloads = [self._bits(self.plan.outputs[number], each) for each in beats[number]]
+            payloads = [self._string(number, n, beats, log) for n in range(len(vectors))]
+            wrong = next((n for n, text in enumerate(payloads) if text.strip("01")), None)
+            if wrong is not None:
+                result.failure = f"frame {wrong}: output {payloads[wrong]}"
+                return
         stored: list[dict[str, np.ndarray]] = [{} for _ in vectors]
         for n, vector in enumerate(vectors):
             for region, data in self._axi_answers(n, log):

@@ -83,6 +83,8 @@ def _read(w: Parts, o: str, plan: OutputPlan, log: str) -> None:
         port, sign = polarity(stream.enable)
         w.connect(port, f"{sign}{o}_enable")
     w.load.append(f"{o}_next = 0;")
+    if stream.words is not None:
+        w.reads.append(f"if (tb_count == 0) {o}_want = {stream.words};")
     sample = stream.cycles + 1
     w.step += [
         f"if (tb_state == {READ}) begin",

@@ -49,6 +49,7 @@ class Plan:
     planes: list[str] = field(default_factory=list)  # names of the transaction's planes, in their order
     copies: list[tuple[int, int]] = field(default_factory=list)  # (to, from): before each transaction but the first
     store_bytes: int = 1 << 16
+    module: str = ""  # what the wrapper holds, where it is not the block itself
     inputs: list[InputPlan] = field(init=False, default_factory=list)
     outputs: list[OutputPlan] = field(init=False, default_factory=list)
     driven: dict[str, str] = field(init=False, default_factory=dict)
@@ -60,6 +61,8 @@ class Plan:
             self._drive(adapter.clock.port, "clock.port", 1)
             for name in adapter.clock.also:
                 self._drive(name, "clock.also", 1)
+        for name in adapter.clocks:
+            self._drive(name, f"clocks.{name}", 1)
         if adapter.reset:
             self._drive(adapter.reset.port, "reset.port", 1)
             for name in adapter.reset.also:
@@ -197,6 +200,7 @@ class Plan:
             for label in ("address", "enable"):
                 self._words(getattr(out, label), f"{where}.{label}")
         self._words(out.length, f"{where}.length")
+        self._words(out.words, f"{where}.words")
         return OutputPlan(name, out, Layout(where, out, data))
 
     def _axi(self, name: str, memory: AxiMemory) -> dict[str, Port]:

@@ -17,37 +17,73 @@ from rtl_tests.simulator import build_base, content_digest, locked, tool_environ
 
 WALL_SECONDS = 3600
 
+# One period of the first clock: it falls at 5,000, outputs are sampled at 9,000, it rises at 10,000 ps. Edge n of a
+# further clock, the even ones rising, comes at phase + n * half a period, rounded down.
 _MAIN = f"""#include "V{wrapper.TOP}.h"
 #include "verilated.h"
-int main(int argc, char** argv) {{
+struct Clock {{{{ uint64_t num, den, phase, edge; }}}};
+int main(int argc, char** argv) {{{{
     VerilatedContext context;
     context.commandArgs(argc, argv);
     context.traceEverOn(true);
-    V{wrapper.TOP} top{{&context}};
-    while (!context.gotFinish()) {{
-        top.tb_clk = 0;
-        context.timeInc(5000);
+    V{wrapper.TOP} top{{{{&context}}}};
+    static Clock clocks[] = {{{{{{clocks}}{{{{0, 0, 0, 0}}}}}}}};
+    uint64_t now = 0, step = 0;
+    const uint64_t steps[] = {{{{5000, 9000, 10000}}}};
+    while (!context.gotFinish()) {{{{
+        const uint64_t next = step / 3 * 10000 + steps[step % 3];
+        uint64_t at = next;
+        auto due = [](const Clock& c) {{{{ return 10000 + c.phase + c.edge * 5000 * c.den / c.num; }}}};
+        for (Clock* c = clocks; c->num; c++) if (due(*c) < at) at = due(*c);
+        context.timeInc(at - now);
+        now = at;
+        for (Clock* c = clocks; c->num; c++)
+            if (due(*c) == at) {{{{
+                const uint64_t bit = uint64_t(1) << (c - clocks);
+                top.tb_other = c->edge % 2 ? top.tb_other & ~bit : top.tb_other | bit;
+                c->edge++;
+            }}}}
+        if (at == next) {{{{
+            if (step % 3 == 0) top.tb_clk = 0;
+            if (step % 3 == 1) top.tb_sample = 1;
+            if (step % 3 == 2) {{{{ top.tb_sample = 0; top.tb_clk = 1; }}}}
+            step++;
+        }}}}
         top.eval();
-        top.tb_sample = 1;
-        context.timeInc(4000);
-        top.eval();
-        top.tb_sample = 0;
-        top.tb_clk = 1;
-        context.timeInc(1000);
-        top.eval();
-    }}
+    }}}}
     top.final();
     return 0;
-}}
+}}}}
 """
-# A clock of its own, for simulators without a main program.
-_CLOCK = f"""`timescale 1ns/1ps
-module tasic_clock;
-reg tb_clk, tb_sample; initial begin tb_clk = 0; tb_sample = 0; end
-always begin #5 tb_clk = 0; #4 tb_sample = 1; #1 tb_sample = 0; tb_clk = 1; end
-{wrapper.TOP} bench (.tb_clk(tb_clk), .tb_sample(tb_sample));
-endmodule
-"""
+
+
+def _main_program(adapter: Adapter) -> str:
+    """The C++ program around a Verilated bench."""
+    clocks = "".join(
+        f"{{{top}, {bottom}, {round(10_000 * clock.phase)}, 0}}, "
+        for clock, (top, bottom) in ((each, each.fraction) for each in adapter.clocks.values())
+    )
+    return _MAIN.format(clocks=clocks)
+
+
+def _clock_module(adapter: Adapter) -> str:
+    """The same clocks in Verilog, for simulators without a main program."""
+    lines = []
+    for number, clock in enumerate(adapter.clocks.values()):
+        top, bottom = clock.fraction
+        n, half = f"edge{number}", f"64'd{5000 * bottom}"
+        lines += [
+            f"reg [63:0] {n}; initial begin {n} = 0; #{10_000 + round(10_000 * clock.phase)};",
+            f"  forever begin tb_other[{number}] = ~{n}[0];",
+            f"    #(({n} + 1) * {half} / {top} - {n} * {half} / {top}); {n} = {n} + 1; end end",
+        ]
+    return "\n".join([
+        "`timescale 1ps/1ps", "module tasic_clock;",
+        f"reg tb_clk, tb_sample; reg [{max(len(adapter.clocks), 1) - 1}:0] tb_other;",
+        "initial begin tb_clk = 0; tb_sample = 0; tb_other = 0; end",
+        "always begin #5000 tb_clk = 0; #4000 tb_sample = 1; #1000 tb_sample = 0; tb_clk = 1; end", *lines,
+        f"{wrapper.TOP} bench (.tb_clk(tb_clk), .tb_sample(tb_sample), .tb_other(tb_other));", "endmodule", "",
+    ])  # fmt: skip
 
 
 @dataclass
@@ -187,6 +223,7 @@ def build(adapter: Adapter, sources: SourceSet, text: str, simulator: str, *, wa
         waves,
         adapter.tool.model_dump_json(),
         sorted(adapter.sources.parameters.items()),
+        _main_program(adapter),
     )
     folder = build_base() / f"foreign-{adapter.block.name}-{content_digest([], key)}"
     done = folder / ".built"
@@ -198,7 +235,7 @@ def build(adapter: Adapter, sources: SourceSet, text: str, simulator: str, *, wa
         folder.mkdir(parents=True)
         bench = folder / f"{wrapper.TOP}.{suffix}"
         bench.write_text(text, encoding="utf-8")
-        (folder / "tasic_clock.v").write_text(_CLOCK, encoding="utf-8")
+        (folder / "tasic_clock.v").write_text(_clock_module(adapter), encoding="utf-8")
         if simulator == "icarus":
             _build_icarus(adapter, sources, bench, folder)
         else:
@@ -210,7 +247,7 @@ def build(adapter: Adapter, sources: SourceSet, text: str, simulator: str, *, wa
 def _build_verilator(adapter: Adapter, sources: SourceSet, bench: Path, folder: Path, waves: bool) -> None:
     timing = adapter.tool.timing
     top = "tasic_clock" if timing else wrapper.TOP
-    (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
+    (folder / "main.cpp").write_text(_main_program(adapter), encoding="utf-8")
     zero = adapter.tool.undefined is not None and adapter.tool.undefined.value == "zero"
     undefined = ["--x-assign", "0", "--x-initial", "0"] if zero else ["--x-assign", "unique", "--x-initial", "unique"]
     command = [

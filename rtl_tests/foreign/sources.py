@@ -178,12 +178,25 @@ class Port:
 
 def read_ports(adapter: Adapter, sources: SourceSet, folder: Path) -> dict[str, Port]:
     """Elaborate the block with Verilator and return its ports. Raises AdapterFault with Verilator's own words."""
+    tree = elaborate(adapter, sources, folder, adapter.top)
+    types = {node["addr"]: node for node in tree["miscsp"][0]["typesp"] if "addr" in node}
+    modules = [each for each in tree["modulesp"] if adapter.top in (each.get("origName"), each["name"])]
+    if not modules:
+        raise AdapterFault(f"top: {adapter.top}: the sources have no such module")
+    return ports_of(modules[0], types)
+
+
+def elaborate(adapter: Adapter, sources: SourceSet, folder: Path, top: str) -> dict[str, Any]:
+    """Verilator's tree of the sources under `top`: the block itself, or a module of ours around it."""
     tree = folder / "ports.json"
+    ours = top != adapter.top
     command = [
         *verilator_command(adapter), "--json-only", "--json-only-output", str(tree),
         "--json-only-meta-output", os.devnull,
-        "--Mdir", str(folder / "ports"), "--top-module", adapter.top,
-        *(f"-G{name}={value}" for name, value in adapter.sources.parameters.items()),
+        "--Mdir", str(folder / "ports"), "--top-module", top,
+        # A module of ours around the block sets its parameters, and leaves its plain ports open.
+        *(["-Wno-PINMISSING", "-Wno-UNDRIVEN"] if ours else
+          [f"-G{name}={value}" for name, value in adapter.sources.parameters.items()]),
         *sources.arguments(), *map(str, sources.files),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, env=tool_environment(), timeout=600, cwd=folder)
@@ -196,7 +209,8 @@ def read_ports(adapter: Adapter, sources: SourceSet, folder: Path) -> dict[str, 
             raise AdapterFault(f"top: the sources have no module {adapter.top!r}; {hint}")
         text = f"{adapter.block.name}: Verilator does not accept the sources:\n{first_errors(done.stderr)}"
         raise AdapterFault(f"{text}{_missing_hint(done.stderr, sources)}")
-    return _ports(json.loads(tree.read_text(encoding="utf-8")), adapter.top)
+    found: dict[str, Any] = json.loads(tree.read_text(encoding="utf-8"))
+    return found
 
 
 def _modules(sources: SourceSet) -> list[str]:
@@ -219,6 +233,14 @@ def _missing_hint(text: str, sources: SourceSet) -> str:
         return f"\nsources.incdirs: name the folder of {name}{where}"
     if "is a SystemVerilog keyword misused" in text:
         return "\ntool.language: 1364-2001 reads the sources as Verilog, where that word is a name"
+    if "Interfaced port on top level module" in text:
+        return "\ninterfaces: ports that are interfaces are named here: `interfaces: {PORT: {type: INTERFACE}}`"
+    strange = re.search(r"Instance attempts to connect to '(\w+)', but|[Pp]in not found: '(\w+)'", text)
+    if strange:
+        return f"\ninterfaces: the block has no port {strange[1] or strange[2]!r} that is an interface"
+    open_port = re.search(r"Interface port '(\w+)' is not connected", text)
+    if open_port:
+        return f"\ninterfaces: port {open_port[1]} is an interface too; name it: `{open_port[1]}: {{type: INTERFACE}}`"
     option = re.search(r"%Error-(BLKANDNBLK|BLKLOOPINIT|ASSIGNIN|PROCASSWIRE)", text)
     if option:
         return f"\ntool.verilator.args: [-Wno-{option[1]}] goes on in spite of it"
@@ -259,15 +281,12 @@ def refuse_findings(adapter: Adapter, text: str) -> None:
         )
 
 
-def _ports(tree: dict[str, Any], top: str) -> dict[str, Port]:
-    types = {node["addr"]: node for node in tree["miscsp"][0]["typesp"] if "addr" in node}
-    modules = [each for each in tree["modulesp"] if top in (each.get("origName"), each["name"])]
-    if not modules:
-        raise AdapterFault(f"top: {top}: the sources have no such module")
+def ports_of(module: dict[str, Any], types: dict[str, Any]) -> dict[str, Port]:
+    """Plain ports of an elaborated module."""
     found: dict[str, Port] = {}
-    for node in modules[0]["stmtsp"]:
+    for node in module["stmtsp"]:
         if node.get("type") == "VAR" and node.get("direction") in ("INPUT", "OUTPUT", "INOUT"):
-            found[node["name"]] = _port(node["name"], node["direction"], node["dtypep"], types)
+            found[node["name"]] = port_of(node["name"], node["direction"], node["dtypep"], types)
     return found
 
 
@@ -316,7 +335,8 @@ def _width(address: str, types: dict[str, Any]) -> tuple[int, bool, bool]:
     raise AdapterFault(f"a port has type {kind}, which the wrapper cannot connect")
 
 
-def _port(name: str, direction: str, address: str, types: dict[str, Any]) -> Port:
+def port_of(name: str, direction: str, address: str, types: dict[str, Any]) -> Port:
+    """A port, or a signal of an interface, from the node of its type."""
     dimensions = []
     try:
         node = types.get(address, {})

@@ -170,6 +170,9 @@ class Output(Stream):
     reversed: bool = Field(
         False, description="bits: the lowest bit of each element (port, or `width` bits) is the first"
     )
+    words: Watched | None = Field(
+        None, description="read, bits: words that there are, an expression over ports, at done"
+    )
     hold_cycles: int = Field(0, ge=0, le=1000, description="hold: cycles from done to the sample")
     fill: int | None = Field(None, description="ram: value of words that were never written")
 
@@ -191,6 +194,10 @@ class Output(Stream):
                 raise ValueError(f"kind {self.kind} needs `{name}`")
         if not self.ports or not (self.field or self.kind == "ram"):
             raise ValueError("`field` and `ports` are needed (kind ram without `field` is a memory that nobody judges)")
+        if (self.kind == "read" and self.field == "bits") != (self.words is not None):
+            raise ValueError("`words` belongs to kind read with field bits, and is needed there")
+        if self.length is not None and self.kind in ("ram", "read"):
+            raise ValueError(f"`length` does not belong to kind {self.kind}")
         if self.latency == "unknown" and self.kind != "latency":
             raise ValueError(f"only kind latency looks for its latency, not {self.kind}")
         return self

@@ -1,8 +1,10 @@
 """A whole encoder: frames in, a stream out, judged by decoding it with FFmpeg.
 
-One transaction is one frame. Fields: `source_mb` (macroblocks in raster order: 256 luma samples, then 64 pairs of Cb
-and Cr), `source_mb_planar` (luma, Cb, Cr a macroblock), `source_ctu` (the same as source_mb in 64x64 units),
-`source_raster` (planar 4:2:0), `source_nv12`; scalars `frame`, `intra`, `qp`, `width`, `height`, `mb_width`,
+One transaction is one frame, or with `sequence` all of them: arrays are then one frame behind the other. Fields:
+`source_mb` (macroblocks in raster order: 256 luma samples, then 64 pairs of Cb and Cr), `source_mb_planar` (luma, Cb,
+Cr a macroblock), `source_ctu` (the same as source_mb in 64x64 units), `source_raster` (planar 4:2:0), `source_nv12`,
+`source_y`, `source_u`, `source_v`, `source_uv` (planes, with rows and columns), `source_u_full`, `source_v_full`
+(chroma repeated to luma's size: a pixel a beat); scalars `frame`, `intra`, `qp`, `width`, `height`, `mb_width`,
 `mb_height`, `ctu_width`, `ctu_height`, `frame_num`, `poc`, `header_bits` (slice_data: of the slice header in front).
 Memory ports serve planes `source_y`, `source_u`, `source_v`, `source_uv` (Cb and Cr in turn), `reference_*` (the
 reconstruction of the frame before) and `reconstruction_*`.
@@ -89,6 +91,7 @@ class FrameEncode(Transaction):
         "profile": (66, "slice_data, h264: profile_idc"),
         "transform_8x8": (False, "slice_data: transform_8x8_mode_flag"),
         "deblock_disable": (0, "slice_data: disable_deblocking_filter_idc"),
+        "sequence": (False, "one start for all frames, which the block counts itself (annexb)"),
         "trailing_bits": (True, "slice_data: the block writes rbsp_trailing_bits itself"),
         **hevc_headers.OPTIONS,
     }  # fmt: skip
@@ -97,6 +100,15 @@ class FrameEncode(Transaction):
         if self.adapter.options.get("payload", "annexb") not in ("annexb", "nal", "rbsp", "slice_data"):
             raise AdapterFault(
                 f"options.payload: {self.adapter.options['payload']!r} is not one of annexb, nal, rbsp, slice_data"
+            )
+        if self.option["sequence"] and self.option["payload"] != "annexb":
+            raise AdapterFault(
+                f"options.sequence: of one string for all frames {self.option['payload']!r} cannot be divided; "
+                "options.payload: annexb"
+            )
+        if self.option["sequence"] and self.adapter.memory_ports:
+            raise AdapterFault(
+                "options.sequence: memory_ports serve one frame a transaction; `inputs` and `axi` serve all"
             )
         if self._hevc and self.option["payload"] == "slice_data":
             hevc_headers.check_options(self.option)
@@ -117,6 +129,9 @@ class FrameEncode(Transaction):
                 "source_ctu": units(planes, 64, True),
                 "source_raster": np.concatenate([plane.ravel() for plane in planes]).astype(np.int64),
                 "source_nv12": np.concatenate([y.ravel(), uv.ravel()]).astype(np.int64),
+                "source_y": y.astype(np.int64), "source_u": u.astype(np.int64), "source_v": v.astype(np.int64),
+                "source_uv": uv.astype(np.int64), "source_u_full": u.repeat(2, 0).repeat(2, 1).astype(np.int64),
+                "source_v_full": v.repeat(2, 0).repeat(2, 1).astype(np.int64),
                 "frame": n, "intra": intra, "qp": qp, "width": width, "height": height, "mb_width": -(-width // 16),
                 "mb_height": -(-height // 16), "ctu_width": -(-width // 64), "ctu_height": -(-height // 64),
                 "poc": 2 * n, "size": count,
@@ -128,7 +143,17 @@ class FrameEncode(Transaction):
                 fields["header_bits"] = 0 if self._hevc else len(self._header(fields)[2])
             served = {"source_y": y, "source_u": u, "source_v": v, "source_uv": uv}
             found.append(Vector(op, kind, count, fields, {"bits": ""}, f"frame {n}", served))
-        return found
+        return [self._sequence(found)] if self.option["sequence"] else found
+
+    @staticmethod
+    def _sequence(frames: list[Vector]) -> Vector:
+        """All frames in one transaction: arrays behind each other, scalars of the first; the frames as reference."""
+        first = frames[0]
+        fields = {
+            name: np.concatenate([each.fields[name] for each in frames]) if isinstance(value, np.ndarray) else value
+            for name, value in first.fields.items()
+        }
+        return Vector(first.op, first.kind, first.size, fields, {"bits": ""}, "sequence", reference=frames)
 
     def plane_sizes(self) -> dict[str, tuple[int, int]]:
         """(width, height) of each plane: whole coding units, so that stores of edge units have a place."""
@@ -216,6 +241,7 @@ class FrameEncode(Transaction):
         import av
 
         stream = self.stream(vectors, payloads)
+        vectors = vectors[0].reference or vectors
         name = {"h264": "h264", "hevc": "hevc", "mpeg2": "mpeg2video", "jpeg": "mjpeg"}[self.adapter.block.standard]
         context = av.CodecContext.create(name, "r")
         context.options = {"err_detect": "explode"}
@@ -269,7 +295,8 @@ class FrameEncode(Transaction):
 
     def per_unit(self, size: int) -> tuple[float, str]:
         side, unit = unit_of(self.adapter.block.standard)
-        return 1 / (-(-int(self.option["width"]) // side) * -(-int(self.option["height"]) // side)), unit
+        frames = self.asked[0][2] if self.option["sequence"] else 1
+        return 1 / (frames * -(-int(self.option["width"]) // side) * -(-int(self.option["height"]) // side)), unit
 
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         side, _ = unit_of(self.adapter.block.standard)
