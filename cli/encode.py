@@ -95,7 +95,7 @@ def encode(source_path: str, output: str, **options: Any) -> None:
             stats = {"rung": rung.label, "bit_rate": rung.bit_rate, **session.stats(), "path": output}
         warner(source.warnings)
         stats["duration_seconds"] = float(source.pictures / config.fps)
-        warner(job.missed_rates([stats]))
+        warner(job.missed_targets([stats]))
         result = job.JobResult(
             [stats],
             source.pictures,

@@ -198,7 +198,7 @@ def transcode(
     for rung, path in zip(stats, paths, strict=True):
         rung["path"] = path
         rung["duration_seconds"] = float(seconds)
-    warner(missed_rates(stats))
+    warner(missed_targets(stats))
     return JobResult(
         stats, source.pictures, time.monotonic() - began, chip_seconds, describe_source(source, on_chip),
         CHIP if on_chip else HOST, decode, list(warner.lines),
@@ -244,10 +244,16 @@ def _decoded_on_chip(reader: ChipReader) -> Iterator[TimedPicture | AudioPacket]
         raise HostDecodeNeeded(str(refused)) from None
 
 
-def missed_rates(rungs: list[dict[str, Any]]) -> list[str]:
-    """Return a warning for each output whose mean rate is far from the bit rate that was asked for."""
+def missed_targets(rungs: list[dict[str, Any]]) -> list[str]:
+    """Return a warning for each output whose mean rate is far from the bit rate that was asked for, or whose pictures
+    need more than the decoder's buffer holds, whatever their QP."""
     found = []
     for rung in rungs:
+        if late := rung.get("buffer_underflows"):
+            found.append(
+                f"{rung['path']}: the decoder's buffer runs empty at {late} of {rung['frames']} picture(s): "
+                "maxrate or bufsize is too small for them, or qmax too low"
+            )
         wanted, seconds = rung["bit_rate"], rung["duration_seconds"]
         if not wanted or not seconds:
             continue

@@ -4,7 +4,8 @@ The record comes from `asic_model.stats.report` (docs/report.md names its keys).
 absent from the record and from the page. Of the `run` part these keys are shown where they are there:
 
   source    {path, width, height, frame_rate, decoded}      frames    int
-  outputs   list of {path, width, height, frames, bytes, duration_seconds, mean_qp, quality: {psnr_y_db, ssim_y}}
+  outputs   list of {path, width, height, frames, bytes, duration_seconds, mean_qp, quality: {psnr_y_db, ssim_y},
+             buffer_underflows: pictures that the decoder's buffer had not got whole in time, with a buffer}
   host      {seconds, frames_s}                             warnings  list of str
   decode    {frames, by_type: {I, P, B: {pictures, macroblocks, bits, core_ps}}, damaged_pictures,
              concealed_macroblocks}: `driver.decode_session.DecodeSession.stats`

@@ -21,7 +21,7 @@ from driver.device import Device
 from driver.errors import EndOfStream, InvalidConfig, TryAgain
 from driver.first_pass import FirstPass, Looked, Plan, Planned, picture_class
 from driver.gop import LOG2_MAX_FRAME_NUM, SLICE_I, Kept, PictureHeader, PictureOrder, hierarchy_depth
-from driver.hrd import HrdWriter, initial_bits, overhead_bits
+from driver.hrd import BufferLevel, HrdWriter, initial_bits, overhead_bits
 from driver.media.picture import Picture, as_picture
 from driver.media.sink import EncodedPacket
 from driver.options import EncoderConfig
@@ -136,6 +136,7 @@ class EncodeSession(Session):
         self._hrd: HrdWriter | None = None
         if self._vui.nal_hrd is not None:
             self._hrd = HrdWriter(self._vui, config, self._early)
+        self._buffer_level = BufferLevel(config) if config.buffer_size and config.max_rate else None
         self.quality: QualityMeter | None = None
         self._first_pass: FirstPass | None = None
         coded_width, coded_height = -(-config.width // 16) * 16, -(-config.height // 16) * 16
@@ -422,6 +423,8 @@ class EncodeSession(Session):
             if self._hrd is not None:
                 data = self._hrd.messages(flight.is_idr, given.number) + data
             data = flight.header + data
+            if self._buffer_level is not None:
+                self._buffer_level.take(8 * len(data), self.config)
             if self._hrd is not None:
                 data += self._hrd.finish(8 * len(data))
             latency = completion["finished"] - completion["submitted"]
@@ -491,5 +494,6 @@ class EncodeSession(Session):
             "frames": self.frames,
             "bytes": self.bytes,
             "mean_qp": self.qp_sum / self.frames if self.frames else None,
+            "buffer_underflows": self._buffer_level.underflows if self._buffer_level is not None else None,
             "quality": self.quality.summary() if self.quality is not None else None,
         }

@@ -103,6 +103,23 @@ class HrdWriter:
         return filler
 
 
+class BufferLevel:
+    """The decoder's buffer that rate control keeps to, declared in the stream or not, as packets take bits out of it
+    (C.1.1; what comes while it is full waits, or is filler data)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        """`config` has a buffer."""
+        self._level = Fraction(initial_bits(config))
+        self.underflows = 0  # pictures that had not arrived whole when their time came
+
+    def take(self, bits: int, config: EncoderConfig) -> None:
+        """Take the next picture in coding order out; until the following one's time the buffer fills."""
+        assert config.max_rate is not None
+        assert config.buffer_size is not None
+        self.underflows += bits > self._level
+        self._level = min(self._level - bits + config.max_rate / config.fps, Fraction(config.buffer_size))
+
+
 def overhead_bits(config: EncoderConfig, vui: Vui, parameter_sets: bytes) -> tuple[int, int]:
     """Bits that messages add to a picture, and messages and parameter sets to an IDR picture, at most."""
     if vui.nal_hrd is None:

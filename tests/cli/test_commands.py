@@ -110,6 +110,8 @@ def test_a_missed_bit_rate_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert run([*words, "-b:v", "12k"]) == 0
     size = 8 * (tmp_path / "out.264").stat().st_size / (2 / 25)
     assert f"out.264: {size / 1000:.0f} kbit/s over 2 picture(s), 12 kbit/s were asked for" in capfd.readouterr().err
+    assert run([*words, "-b:v", "1k", "-bufsize", "1k"]) == 0  # 900 bits before the first picture
+    assert "the decoder's buffer runs empty at 2 of 2 picture(s): maxrate or bufsize" in capfd.readouterr().err
 
 
 def test_ladder_names_sizes_and_aspect(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

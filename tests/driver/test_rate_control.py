@@ -85,6 +85,29 @@ def test_buffer_of_a_second_is_kept(name: str, options: dict) -> None:
     assert verdict.problems == [], name
 
 
+@pytest.mark.parametrize("nal_hrd", ["vbr", "none"])
+def test_a_buffer_that_no_qp_keeps_is_told(nal_hrd: str) -> None:
+    """Noise at QP 51 takes more than 2 kbit/s: the session counts the pictures that the checker of Annex C finds."""
+    rng = np.random.default_rng(5)
+    frames = [rng.integers(0, 256, (HEIGHT * 3 // 2, WIDTH), np.uint8) for _ in range(12)]
+    config = EncoderConfig(
+        width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=2_000, max_rate=2_000, buffer_size=2_000,
+        nal_hrd=nal_hrd,
+    )  # fmt: skip
+    with Device.open("model:tiny", host_threads=1) as device, EncodeSession(device, config) as session:
+        stream = b"".join(packet.data for packet in session.encode(frames))
+        stats = session.stats()
+    if nal_hrd == "vbr":
+        problems = hrd.check(hrd.split_access_units(stream)).problems
+        assert stats["buffer_underflows"] == sum(problem.kind == "underflow" for problem in problems) > 0
+    else:  # 1,800 bits to begin with, 80 a picture
+        fullness, late = 1_800, 0
+        for unit in hrd.split_access_units(stream):
+            late += unit.nal_bits > fullness
+            fullness = min(fullness - unit.nal_bits + 80, 2_000)
+        assert stats["buffer_underflows"] == late > 0
+
+
 def test_scene_cuts_come_from_the_chip() -> None:
     """No picture is looked at by the host (`submit`, as from the decoder): I pictures stand where scenes begin."""
     config = EncoderConfig(width=WIDTH, height=HEIGHT, fps=RATE, preset="fast", bit_rate=500_000, gop_size=40)
