@@ -9,18 +9,15 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from asic_model import descriptors
-from asic_model.descriptors import CapacityLimit, Command, Kind
+from asic_model.descriptors import Command
 from asic_model.registers import map as regs
 from driver.backends import Backend, open_backend
 from driver.bring_up import Capabilities, CheckedBackend, boot, read_capabilities
 from driver.enumeration import DeviceInfo, find
 from driver.errors import (
-    CapacityExceeded,
     DeviceLost,
     FirmwareHang,
     InvalidConfig,
@@ -30,6 +27,7 @@ from driver.errors import (
     TasicError,
     TryAgain,
 )
+from driver.firmware_sessions import FirmwareSessions
 from driver.queue import Fence, Queue, failure
 from driver.surfaces import Allocator, SurfacePool
 
@@ -65,15 +63,6 @@ def _forget_after_fork() -> None:
 os.register_at_fork(after_in_child=_forget_after_fork)
 
 
-@dataclass
-class FirmwareSession:
-    """A session of the firmware, with what it takes to open it again after a reset."""
-
-    queue: Queue
-    block: bytes
-    number: int  # what the firmware calls it now
-
-
 class Device:
     """An opened device. Use as a context manager; closing it closes its sessions.
 
@@ -96,17 +85,15 @@ class Device:
         self.lock = threading.RLock()
         self.queues: dict[int, Queue] = {}
         self.sessions: list[Any] = []
-        self.firmware_sessions: dict[int, FirmwareSession] = {}  # by handle
+        self.firmware_sessions = FirmwareSessions(self)
         self.resets = 0
         self._features = features
         self._priorities: dict[int, int] = {}
         self._resets_in_a_row = 0
         self._recovering = False
-        self._next_handle = 1
         self._next_queue = 0
         self._closed = False
         self._pump: Any = None
-        self._leftovers: list[tuple[list[int], Callable[[], None]]] = []  # see `leave`
         self._telemetry: Any = None
         for attempt in range(1, OPEN_ATTEMPTS + 1):
             self._link_drops = backend.read32(regs.LINK_DROPS)
@@ -349,93 +336,11 @@ class Device:
             raise InvalidConfig(f"queue {queue} is in use: its priority is fixed")
         self._priorities[queue] = priority
 
-    def open_session(self, queue: Queue, kind: Kind, width: int, height: int, **fields: int) -> int:
-        """Open a firmware session and return a handle that stays the same over resets.
-
-        Raises CapacityExceeded, with `limit`, `needed`, `free` and `total` in its info.
-        """
-        block = descriptors.pack_session(kind, width=width, height=height, **fields)
-        with self.lock:
-            try:
-                completion = self.command(queue, Command.OPEN_SESSION, block=block)
-            except CapacityExceeded as error:
-                raise self._explained(error, fields.get("reserve_kilosamples", 0)) from None
-            handle = self._next_handle
-            self._next_handle += 1
-            self.firmware_sessions[handle] = FirmwareSession(queue, block, completion["session"])
-            return handle
-
-    def close_session(self, queue: Queue, handle: int) -> None:
-        """Close a firmware session; harmless when a reset has closed it already."""
-        with self.lock:
-            if handle not in self.firmware_sessions:
-                return
-            try:
-                self.command(queue, Command.CLOSE_SESSION, session=handle)
-            except DeviceLost:
-                raise
-            except TasicError:
-                self.firmware_sessions.pop(handle, None)  # the firmware knows of no such session
-                raise
-
-    def leave(self, handles: list[int], give_back: Callable[[], None]) -> None:
-        """Take over what a session could not close: the firmware's sessions, and the memory that its jobs may still
-        use. Both end at the next reset, with `give_back`."""
-        with self.lock:
-            self._leftovers.append((list(handles), give_back))
-
-    def forget_leftovers(self) -> list[Callable[[], None]]:
-        """The firmware was restarted: what sessions left behind is not opened again. Returns what gives memory back."""
-        for handles, _ in self._leftovers:
-            for handle in handles:
-                self.firmware_sessions.pop(handle, None)
-        calls = [give_back for _, give_back in self._leftovers]
-        self._leftovers.clear()
-        return calls
-
-    def _explained(self, error: CapacityExceeded, kilosamples: int) -> CapacityExceeded:
-        """What the chip refused, with the figures of the limit."""
-        read = self.backend.read32
-        own = error.info["detail"] in (CapacityLimit.FUNCTION_SESSIONS, CapacityLimit.FUNCTION_ENCODE_RATE)
-        whose = "this client's" if own else "the chip's"
-        if error.info["limit"] == "encode_rate":
-            total = read(regs.ENCODE_RATE_LIMIT)
-            reserved = sum(
-                descriptors.SESSION_BLOCK.unpack(one.block)["reserve_kilosamples"]
-                for one in self.firmware_sessions.values()
-            )
-            free = total - reserved if own else read(regs.ENCODE_RATE_LEFT)
-            needed, unit = kilosamples, "thousand luma samples a second"
-        else:
-            total = read(regs.SESSION_LIMIT) if own else regs.SESSIONS_MOST.get(read(regs.SESSIONS))
-            opened = len(self.firmware_sessions) if own else regs.SESSIONS_OPEN.get(read(regs.SESSIONS))
-            needed, free, unit = 1, total - opened, "sessions"
-        return CapacityExceeded(
-            f"{error.message}: {needed} {unit} needed, {free} of {whose} {total} free",
-            limit=error.info["limit"], needed=needed, free=free, total=total, of_client=own,
-        )  # fmt: skip
-
-    def firmware_session(self, handle: int) -> int:
-        """The firmware's number of a session, 0 for none."""
-        opened = self.firmware_sessions.get(handle)
-        return opened.number if opened is not None else 0
-
-    def forget_firmware_session(self, handle: int, error: TasicError) -> None:
-        """A session could not be opened again: whoever uses it fails."""
-        self.firmware_sessions.pop(handle, None)
-        self.fail_sessions(handle, error)
-
     def fail_sessions(self, handle: int, error: TasicError) -> None:
         """Whoever uses a firmware session fails."""
         for session in self.sessions:
             if session.uses(handle):
                 session.fail(error)
-
-    def may_run_again(self, handle: int) -> bool:
-        """Whether jobs of a firmware session give the same when they run again; those of one that was left do not."""
-        if handle and handle not in self.firmware_sessions:
-            return False
-        return all(session.rerun_safe for session in self.sessions if session.uses(handle))
 
     def command(self, queue: Queue, command: Command, **fields: Any) -> dict[str, int]:
         """Send one command, wait for it, raise what it failed with."""
@@ -450,26 +355,17 @@ class Device:
         error = failure(completion)
         if error is not None:
             raise error
-        handle = fields.get("session", 0)
         if command is Command.CLOSE_SESSION:
-            self.firmware_sessions.pop(handle, None)
-        elif command is Command.RECONFIGURE and handle in self.firmware_sessions:
-            self.firmware_sessions[handle].block = fields["block"]
+            self.firmware_sessions.forget(fields["session"])
+        elif command is Command.RECONFIGURE:
+            self.firmware_sessions.reconfigured(fields["session"], fields["block"])
         return completion
 
     def give_up(self, queue: Queue, fence: Fence, session: bytes | None = None) -> None:
         """Nobody waits for a command any more; `session`: block of the one that it opens, if it does."""
         queue.give_up(fence)
         if session is not None:
-            fence.callback = lambda late: self._opened_in_vain(queue, session, late)
-
-    def _opened_in_vain(self, queue: Queue, block: bytes, completion: dict[str, int]) -> None:
-        """A session was opened after the caller had gone."""
-        if failure(completion) is None:
-            handle = self._next_handle
-            self._next_handle += 1
-            self.firmware_sessions[handle] = FirmwareSession(queue, block, completion["session"])
-            self.leave([handle], lambda: None)
+            fence.callback = lambda late: self.firmware_sessions.opened_in_vain(queue, session, late)
 
     # -- sessions -------------------------------------------------------------------------------------------------
 

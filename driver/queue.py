@@ -179,7 +179,7 @@ class Queue:
     ) -> Fence:  # fmt: skip
         """Write one command and its block into the rings, behind the doorbell; `ring()` makes them visible.
 
-        session, wait_session: handles, as `Device.open_session` gives them. deadline_us: when it should be done, from
+        session, wait_session: handles, as `FirmwareSessions.open` gives them. deadline_us: when it should be done, from
         the doorbell on (0: no deadline). core: 1 + number of the core that must run it (0: any).
         """
         if self.room <= 0:
@@ -212,7 +212,7 @@ class Queue:
         if staged.block is not None:
             address = self._blocks + slot * BLOCK_BYTES
             self._backend.memory_write(address, staged.block)
-        fence, number = staged.fence, self._device.firmware_session
+        fence, number = staged.fence, self._device.firmware_sessions.number
         # What has completed need not be waited for, and after a reset the firmware would not know it.
         waits = staged.wait_sequence if staged.wait_sequence in self._staged else 0
         record = descriptors.pack_sent(
@@ -288,7 +288,7 @@ class Queue:
         for staged in former:
             fence = staged.fence
             if staged.command is Command.CLOSE_SESSION:
-                self._device.firmware_sessions.pop(fence.session, None)
+                self._device.firmware_sessions.forget(fence.session)
                 self._settle(fence, _completion(staged, descriptors.Status.OK))
             elif staged.given_up:
                 self._settle(fence, _completion(staged, descriptors.Status.ABORTED))

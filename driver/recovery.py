@@ -67,24 +67,26 @@ def resume(device: "Device", *, rerun: bool) -> Reset:
 
 def _resume(device: "Device", taken: "dict[Queue, list[Staged]]", rerun: bool) -> Reset:
     run_again = failed = 0
-    give_back = device.forget_leftovers()
+    give_back = device.firmware_sessions.forget_leftovers()
     for queue in device.queues.values():
         before = queue.outstanding
-        taken[queue] = queue.take_back(lambda handle: rerun and device.may_run_again(handle), RUNS_MOST)
+        taken[queue] = queue.take_back(
+            lambda handle: rerun and device.firmware_sessions.may_run_again(handle), RUNS_MOST
+        )
         run_again += len(taken[queue])
         failed += before - len(taken[queue])
     for call in give_back:
         call()
     for queue in device.queues.values():
         queue.enable()
-    states = dict(device.firmware_sessions)
+    states = device.firmware_sessions.items()
     sessions_failed = 0
     for session in device.sessions:
         lost = rerun and not session.rerun_safe and session.in_flight
         if lost:
             session.fail(SessionReset("the device was reset while this session had jobs in flight"))
             sessions_failed += 1
-    for handle, opened in states.items():
+    for handle, opened in states:
         fence = opened.queue.stage(Command.OPEN_SESSION, block=opened.block)
         opened.queue.ring()
         try:
@@ -93,7 +95,7 @@ def _resume(device: "Device", taken: "dict[Queue, list[Staged]]", rerun: bool) -
             device.give_up(opened.queue, fence, opened.block)  # the next reset opens it, and once is enough
             raise
         if error is not None:
-            device.forget_firmware_session(handle, error)
+            device.firmware_sessions.lost(handle, error)
             continue
         assert fence.completion is not None
         opened.number = fence.completion["session"]

@@ -87,7 +87,7 @@ class _Tester:
     def run(self, core: int, kind: Kind) -> str:
         """Run the core's jobs; return the digest of what came out."""
         digest = hashlib.sha256()
-        session = self.device.open_session(self.queue, kind, WIDTH, HEIGHT)
+        session = self.device.firmware_sessions.open(self.queue, kind, WIDTH, HEIGHT)
         try:
             if kind is Kind.ENCODE:
                 self._encode(core, session, digest)

@@ -117,7 +117,7 @@ class Session:
                 session.fail(error)
 
     def _open_firmware_session(self, kind: Kind, width: int, height: int, **fields: int) -> int:
-        number = self.device.open_session(self.queue, kind, width, height, **fields)
+        number = self.device.firmware_sessions.open(self.queue, kind, width, height, **fields)
         self._firmware_sessions.append(number)
         return number
 
@@ -164,7 +164,7 @@ class Session:
                 # not under the lock: other threads' sessions go on meanwhile
                 self.device.wait_until(lambda: not self.in_flight, what="closing the session")
                 for number in self._firmware_sessions:
-                    self.device.close_session(self.queue, number)
+                    self.device.firmware_sessions.close(self.queue, number)
             except BaseException:
                 with self.device.lock:
                     self._leave()
@@ -185,7 +185,7 @@ class Session:
 
     def _leave(self) -> None:
         self._forget()
-        self.device.leave(self._firmware_sessions, self._give_back_memory)
+        self.device.firmware_sessions.leave(self._firmware_sessions, self._give_back_memory)
 
     def _forget(self) -> None:
         self.device.forget_session(self)
