@@ -64,6 +64,8 @@ class Check:
                 if field_name not in fields:
                     raise AdapterFault(f"inputs.{name}.field: no field {field_name!r}; {self.transaction.name} has "
                                        f"{', '.join(fields)}")  # fmt: skip
+            if stream.beats is not None:
+                self._names(f"inputs.{name}.beats", stream.beats, set(fields))
             written = (item for each in stream.writes for item in each.items())
             for port, text in [*stream.set.items(), *stream.strobe.items(), *written]:
                 self._names(f"inputs.{name}.set.{port}", text, {*fields, "beat", "part"})

@@ -112,13 +112,24 @@ class Encoder:
                 self._extra(plan, vector, {name: each[name] for name in names}, n)
                 for n, each in enumerate(stream.writes)
             ]
+        if stream.beats is not None:
+            count = expressions.evaluate(stream.beats, scalars(vector))
+            if not 0 <= count <= 1 << 16:
+                raise AdapterFault(f"inputs.{plan.name}.beats: {count} is not within 0..65536")
+            return [self._extra(plan, vector, stream.set, n) for n in range(count)]
         values = [as_array(vector.fields[name]) for name in stream.fields]
         if plan.layout is None:
             count = sum(each.size for each in values)
-            return [self._extra(plan, vector, stream.set, n) for n in range(min(count, stream.take or count))]
+            taken = stream.take.get(vector.size, count) if isinstance(stream.take, dict) else stream.take or count
+            return [self._extra(plan, vector, stream.set, n) for n in range(min(count, taken))]
         if stream.kind == "samples":
             return self._plane(plan, values[0])
         beats = plan.layout.pack(values, vector.size)
+        if stream.kind == "hold" and len(beats) != 1:
+            raise AdapterFault(
+                f"inputs.{plan.name}: {len(beats)} beats for the lanes there are, kind hold has one (`take`, `width`, "
+                "`lanes`)"
+            )
         if stream.kind == "ram" and len(beats) > stream.depth:
             raise AdapterFault(f"inputs.{plan.name}.depth: {len(beats)} words do not fit {stream.depth}")
         if not stream.set and not stream.strobe:

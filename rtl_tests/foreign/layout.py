@@ -105,12 +105,12 @@ class Layout:
             return chosen[size]
         return chosen
 
-    def elements(self, shapes: list[tuple[int, ...]]) -> list[tuple[int, int]]:
+    def elements(self, shapes: list[tuple[int, ...]], size: int) -> list[tuple[int, int]]:
         """(field's place in the stream, index into the raveled field) of all elements in the order of the ports."""
         key = tuple(shapes)
         if key not in self._orders:
             self._orders[key] = self._ordered(shapes)
-        return self._orders[key]
+        return self._orders[key][: self._sized("take", size)]
 
     def _ordered(self, shapes: list[tuple[int, ...]]) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
@@ -124,7 +124,7 @@ class Layout:
                     )
                 chosen, inner = chosen.reshape(shape)[:, columns].ravel(), (shape[0], len(columns))
             found += [(part, int(index)) for index in chosen[order_of(self.stream.order, inner, self.stream.tile)]]
-        return found[: self.stream.take]
+        return found
 
     def _beat(self, shapes: list[tuple[int, ...]], size: int) -> tuple[int, list[Lane]]:
         """Elements of a full beat, and the lanes that they take."""
@@ -152,17 +152,17 @@ class Layout:
         return per_beat, lanes
 
     def beats_for(self, shapes: list[tuple[int, ...]], size: int) -> int:
-        return -(-len(self.elements(shapes)) // self._beat(shapes, size)[0])
+        return -(-len(self.elements(shapes, size)) // self._beat(shapes, size)[0])
 
     def parts(self, shapes: list[tuple[int, ...]], size: int) -> list[int]:
         """For each beat, the place of the field that its first element belongs to."""
         per_beat = self._beat(shapes, size)[0]
-        return [part for part, _ in self.elements(shapes)[::per_beat]]
+        return [part for part, _ in self.elements(shapes, size)[::per_beat]]
 
     def pack(self, values: list[np.ndarray], size: int) -> list[int]:
         """Beats of the fields. Raises AdapterFault for a value that its lane cannot hold."""
         shapes = [each.shape for each in values]
-        flat = [int(values[part].ravel()[index]) for part, index in self.elements(shapes)]
+        flat = [int(values[part].ravel()[index]) for part, index in self.elements(shapes, size)]
         per_beat, lanes = self._beat(shapes, size)
         beats = []
         for begin in range(0, len(flat), per_beat):
@@ -192,7 +192,7 @@ class Layout:
                 value = (word >> lane.offset) & ((1 << lane.width) - 1)
                 flat.append(value - (1 << lane.width) if self.signed and value >> (lane.width - 1) else value)
         found = [each.astype(np.int64).ravel() for each in expected]
-        for (part, index), value in zip(self.elements(shapes), flat, strict=False):
+        for (part, index), value in zip(self.elements(shapes, size), flat, strict=False):
             found[part][index] = value
         return [each.reshape(shape) for each, shape in zip(found, shapes, strict=True)]
 

@@ -34,7 +34,7 @@ class Stream(Part):
     )
     order: Literal["raster", "transposed", "zigzag", "inverse_zigzag", "zscan"] = "raster"
     tile: int | None = Field(None, ge=1, le=64, description="a field goes in squares of this side, those in `order`")
-    take: int | None = Field(None, ge=1, le=1 << 20, description="elements that go over the ports, from the first")
+    take: PerSize | None = Field(None, description="elements that go over the ports, from the first; by size")
     per_beat: PerSize | None = Field(None, description="elements a beat, by size if they differ")
     lanes: Lanes | None = Field(
         None, description='lanes that a beat\'s elements take, by size if they differ; "0..3 8..11" counts'
@@ -90,6 +90,9 @@ class Input(Stream):
     written_by: str | None = Field(
         None, description="ram: output of kind ram whose words are read, in place of `field`"
     )
+    beats: Expression | None = Field(
+        None, description="beats that `set` and `strobe` alone make up, an expression over fields, in place of `field`"
+    )
     writes: list[dict[Name, Expression]] = Field([], max_length=4096, description="beats written out, port by port")
     depth: int = Field(4096, ge=1, le=1 << 24, description="ram: words")
 
@@ -109,6 +112,11 @@ class Input(Stream):
         for each in value.values():
             expression(each)
         return value
+
+    @field_validator("beats")
+    @classmethod
+    def _beats_parses(cls, value: int | str | None) -> int | str | None:
+        return None if value is None else expression(value)
 
     @field_validator("writes")
     @classmethod
@@ -130,8 +138,12 @@ class Input(Stream):
             raise ValueError("kind valid_ready needs `valid` (or `strobe`)")
         if self.written_by is not None and self.kind != "ram":
             raise ValueError(f"`written_by` belongs to kind ram, not {self.kind}")
-        if bool(self.field) + bool(self.writes) + bool(self.written_by) != 1:
-            raise ValueError("one of `field` (with `ports`), `writes` and `written_by`")
+        if self.beats is not None and not self.set and not self.strobe:
+            raise ValueError("`beats` needs `set` or `strobe`: what stands on the ports")
+        if self.beats is not None and (self.ports or self.kind not in ("valid", "valid_ready")):
+            raise ValueError("`beats` belongs to kinds valid and valid_ready without `ports`")
+        if bool(self.field) + bool(self.writes) + bool(self.written_by) + (self.beats is not None) != 1:
+            raise ValueError("one of `field` (with `ports`), `writes`, `beats` and `written_by`")
         if self.field and not self.ports and not self.set and not self.strobe:
             raise ValueError("`ports` is missing (or `set`, where expressions make all of a beat)")
         if self.kind != "samples" and (self.rectangle is not None or self.x != "0" or self.y != "0"):

@@ -76,7 +76,8 @@ def expand(text: str) -> list[str]:
 Expression = Annotated[int | str, Field(union_mode="left_to_right")]
 # Signals that the wrapper looks at: outputs of the block, or an expression over them (`!empty`, `vld & last`).
 Watched = Annotated[str, AfterValidator(hdl)]
-PerSize = int | dict[int, int]
+_Positive = Annotated[int, Field(ge=1, le=1 << 20)]
+PerSize = _Positive | dict[int, _Positive]
 Numbers = Annotated[list[int] | str, AfterValidator(ranges)]
 Lanes = Numbers | dict[int, Numbers]
 Fields = Annotated[str | list[str] | None, AfterValidator(fields_of)]

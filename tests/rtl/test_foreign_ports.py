@@ -1,4 +1,4 @@
-"""Ports that are interfaces, clocks beside the first, whole sequences at one start."""
+"""Ports that are interfaces, clocks beside the first, whole sequences at one start, requests without data."""
 
 import pytest
 
@@ -105,3 +105,37 @@ def test_bits_that_stay_in_the_blocks_memory_are_read_after_done(tmp_path):
     )  # fmt: skip
     result = checking.check(path, simulator="verilator")
     assert result.passed, results.report(result)
+
+
+@pytest.mark.parametrize(
+    ("block", "old", "new", "said"),
+    [
+        ("tile_planar", "y = 4 * y_i + k / 4;", "y = 4 * x_i + k / 4;", "block: element [0, 4] is"),
+        ("recon_loop", "x0 < 0 ? 8'd0", "x0 < 0 ? 8'd1", "samples: element"),
+        ("recon_loop", "(32'd1 << (15 + d)) / 3", "(32'd1 << (15 + d)) / 4", "block: element"),
+        ("cavlc_writer", "3'd0, 2'd0}: put(1, 2);", "3'd0, 2'd0}: put(0, 2);", "bits: bit 1 of 2"),
+        ("cavlc_writer", "size > (13'd3 <<", "size >= (13'd3 <<", "bits: bit "),
+    ],
+)  # fmt: skip
+def test_faults_are_found(tmp_path, block, old, new, said):
+    """A square from the wrong place, samples that are cut off wrongly, another dead zone, a wrong code."""
+    result = checking.check(variant(tmp_path, block, (f"{block}.v", old, new)), simulator="verilator")
+    assert said in result.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("block", "old", "new", "said"),
+    [
+        ("tile_planar", "take: {4: 5, 8: 9, 16: 17}\n", "signed: false\n", "inputs.above: 2 beats for the lanes there"),
+        ("tile_planar", "take: {4: 5, 8: 9, 16: 17}}", "take: {4: 0}}", "inputs.left.take.4: 0 is not allowed"),
+        ("tile_planar", "{4: 5, 8: 9, 16: 17}\n", "{4: 5}\n", "inputs.above.take: nothing for size 8; given: [4]"),
+        ("tile_planar", "    beats: (size", "    beats: (sise", "inputs.squares.beats: no field 'sise'"),
+        ("tile_planar", "    beats: (size // 4) *", "    field: mode\n    beats: (size // 4) *", "one of `field`"),
+        ("recon_loop", "field: samples", "field: sample", "outputs.samples.field: no answer 'sample'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_explained(tmp_path, block, old, new, said):
+    """The field, and what it lacks."""
+    with pytest.raises((AdapterFault, ConfigError)) as caught:
+        checking.check(variant(tmp_path, block, ("adapter.yaml", old, new)), simulator="verilator")
+    assert said in str(caught.value)

@@ -10,10 +10,12 @@ forward           residual -> coefficients. HEVC: intermediate shifts as in the 
 inverse           coefficients -> residual
 quantise          coefficients -> levels, dead zone 1/`dead_zone_intra` or 1/`dead_zone_inter` of a step
 dequantise        levels -> scaled coefficients, flat scaling lists
-forward_quantise  residual -> levels (`block`), and what they stand for (`reconstruction`: the residual again)
-dequantise_inverse  levels -> residual
+forward_quantise  residual -> levels (`block`), and what they stand for (`reconstruction`: the residual again); with
+                  `prediction` and `original` = prediction + residual, also `samples` = prediction + the residual again
+dequantise_inverse  levels -> residual, and with `prediction` -> `samples`
 """
 
+import zlib
 from functools import lru_cache
 from typing import Any
 
@@ -208,7 +210,20 @@ class BlockTransform(Transaction):
         if op == "forward_quantise":
             # What an encoder's loop goes on with: the residual that the levels stand for.
             expected["reconstruction"] = self._restored(kind, expected["block"], qp)
+        if op in ("forward_quantise", "dequantise_inverse") and kind != "hadamard":
+            fields |= self._predicted(op, block.astype(np.int64))
+            residual = expected["reconstruction" if op == "forward_quantise" else "block"]
+            expected["samples"] = np.clip(fields["prediction"] + residual, 0, (1 << self.bit_depth) - 1)
         return Vector(op, kind, size, fields, expected)
+
+    def _predicted(self, op: str, block: np.ndarray) -> dict[str, np.ndarray]:
+        """`prediction` to which the residual comes back; what was coded, `original`, where the block is a residual."""
+        top = (1 << self.bit_depth) - 1
+        rng = np.random.default_rng(zlib.crc32(block.tobytes()))
+        if op != "forward_quantise":
+            return {"prediction": rng.integers(0, top + 1, block.shape)}
+        prediction = rng.integers(np.maximum(0, -block), np.minimum(top, top - block) + 1)
+        return {"prediction": prediction, "original": prediction + block}
 
     def _answer(self, op: str, kind: str, block: np.ndarray, qp: int, intra: int) -> np.ndarray:
         if kind.endswith("_row"):

@@ -104,6 +104,7 @@ class IntraPredict(Transaction):
     options = {  # noqa: RUF012
         "availability": (True, "H.264: vectors without neighbours above or left are asked too"),
         "strong_smoothing": (False, "HEVC: strong_intra_smoothing_enabled_flag"),
+        "filtered": (False, "HEVC: neighbours come filtered (8.4.4.2.3) for their mode and size"),
         "modes": ("", "modes that the block has, separated by spaces; empty: all"),
     }
 
@@ -124,7 +125,11 @@ class IntraPredict(Transaction):
             "chroma": int(kind == "chroma"),
         }
         if self.adapter.block.standard == "hevc":
-            expected = hevc_predict(line, size, mode, bool(self.option["strong_smoothing"]), chroma=kind == "chroma")
+            strong = bool(self.option["strong_smoothing"])
+            expected = hevc_predict(line, size, mode, strong, chroma=kind == "chroma")
+            if self.option["filtered"] and kind == "luma":
+                line = hevc_filtered(line, size, mode, strong)
+                left, above = line[corner - 1 :: -1].copy(), line[corner + 1 :].copy()
             fields |= {"has_left": 1, "has_above": 1, "has_corner": 1, "has_above_right": 1}
             fields |= {"left": left, "above": above}
         else:

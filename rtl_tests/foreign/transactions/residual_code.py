@@ -155,7 +155,9 @@ class ResidualCode(Transaction):
         return self._cavlc(op, size, levels, int(rng.integers(0, 17)))
 
     def per_unit(self, size: int) -> tuple[float, str]:
-        return (1.0, "run of bins") if self.asked[0][0] == "cabac_encode" else (24.0, "macroblock, all blocks coded")
+        if self.asked[0][0] == "cabac_encode":
+            return 1.0, "run of bins"
+        return (2.0, "macroblock, its chroma DC") if size == 4 else (24.0, "macroblock, all blocks coded")
 
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         if vectors[0].op == "cabac_encode":
