@@ -245,6 +245,11 @@ def _cores(config: ChipConfig, fabric: Fabric, kind: str, jobs: Mapping[str, int
                 "idle_share": max(0.0, 1 - sum(sums.values()) / whole_ps),
                 "exactness": MEASURED if name in tables else exactness_of(config, kind, name),
                 **({"timing_from": tables[name].block} if name in tables else {}),
+                **(
+                    {"timing_not_covered": tables[name].not_covered}
+                    if name in tables and tables[name].not_covered
+                    else {}
+                ),
                 **_rtl_bench(kind, name, tables),
             }
         )

@@ -37,6 +37,7 @@ class StageTiming(Section):
     block: str = Field("", max_length=200, description="the block that was measured")
     constant: float = Field(0.0, ge=0, le=1e7, description="cycles of every macroblock [cycles]")
     per: dict[str, float] = Field({}, description="cycles for each unit of a field of the work record [cycles]")
+    not_covered: str = Field("", max_length=1000, description="work of the stage that nobody measured, in words")
     inter_only: bool = Field(False, description="macroblocks that were not searched take no cycles")
 
     @field_validator("per")
@@ -92,7 +93,12 @@ def load(path: Path) -> tuple[str, StageTiming]:
     if not isinstance(law, dict):
         raise TimingError(f"{path}: law: is missing")
     try:
-        return stage, StageTiming.model_validate_json(json.dumps({**law, "block": str(data.get("block", ""))[:200]}))
+        parts = data.get("not_covered", [])
+        said = {
+            "block": str(data.get("block", ""))[:200],
+            "not_covered": ", ".join(map(str, parts))[:1000] if isinstance(parts, list) else "",
+        }
+        return stage, StageTiming.model_validate_json(json.dumps({**law, **said}))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, ("law", *first["loc"])))

@@ -61,7 +61,7 @@ def encode(source_path: str, output: str, **options: Any) -> None:
         config = job.encoder_config(source, values, source.width, source.height)
         warner(source.warnings)
         backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
-        backend["changes"] = timing_changes(options["timing_from"])
+        backend["changes"] = timing_changes(options["timing_from"], warner)
         device = stack.enter_context(Device.open(f"model:{options['chip']}", **backend))
         sinks = [Sink(output)]
         with ExitStack() as work:

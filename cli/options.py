@@ -126,8 +126,11 @@ def timing_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)  # fmt: skip
 
 
-def timing_changes(files: Iterable[str]) -> dict[str, Any]:
-    """Changes of the chip that `--timing-from` asks for, as backends take them. Raises InvalidConfig."""
+def timing_changes(files: Iterable[str], warn: Callable[[str], None]) -> dict[str, Any]:
+    """Changes of the chip that `--timing-from` asks for, as backends take them. Raises InvalidConfig.
+
+    warn: is told of work that a table's block was not measured with.
+    """
     from pathlib import Path
 
     from asic_model.timing_table import TimingError, load
@@ -141,5 +144,8 @@ def timing_changes(files: Iterable[str]) -> dict[str, Any]:
             raise InvalidConfig(f"option --timing-from: {error}") from None
         if stage in tables:
             raise InvalidConfig(f"option --timing-from: {file}: a table for {stage} was given already")
+        if timing.not_covered:
+            beyond = timing.not_covered
+            warn(f"option --timing-from: {file}: {stage} was not measured with {beyond}; the law stands for it")
         tables[stage] = timing.model_dump()
     return {"encode.core.timing": tables} if tables else {}

@@ -11,6 +11,7 @@ from asic_model.workload import workload as workloads
 from asic_model.workload.simulation import Placed, Simulation
 from asic_model.workload.simulation_report import report as simulation_report
 from cli import report_files
+from cli.console import warn
 from cli.options import timing_changes
 from cli.recording import clip_recorder
 from cli.worker_pool import worker_pool
@@ -31,7 +32,7 @@ def _write_trace(path: str | None, fabric: Any, timeline: Any = None) -> None:
 
 def play_trace(path: Path, options: dict[str, Any]) -> None:
     """A recorded run: exactly, or as so many live streams."""
-    config = load(options["chip"], timing_changes(options["timing_from"]))
+    config = load(options["chip"], timing_changes(options["timing_from"], warn))
     trace = work_trace.read(path)
     if options["chips"] != 1:
         raise InvalidConfig("option --chips: a trace is played on one chip; a workload may name it as its source")
@@ -67,7 +68,7 @@ def _play_back(path: Path, trace: work_trace.WorkTrace, config: ChipConfig, opti
 
 def run_workload(name: str, options: dict[str, Any]) -> None:
     """A described workload, on one chip or on several."""
-    config = load(options["chip"], timing_changes(options["timing_from"]))
+    config = load(options["chip"], timing_changes(options["timing_from"], warn))
     workload = workloads.load(name)
     if options["streams"] is not None:
         from asic_model.workload.capacity import shares

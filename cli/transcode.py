@@ -121,7 +121,7 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
             job.check_outputs(source_path, paths)
             report_files.check(options["report"], options["trace"], source_path, paths)
             backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
-            backend["changes"] = timing_changes(options.get("timing_from", ()))
+            backend["changes"] = timing_changes(options.get("timing_from", ()), warner)
             device = stack.enter_context(Device.open(f"model:{options['chip']}", **backend))
             if mode != "host":
                 why = job.chip_refusal(device, source, weave=mode == "chip")

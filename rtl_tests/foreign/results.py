@@ -64,6 +64,8 @@ def timing_table(
         "transaction": adapter.block.transaction,
         "stage": transaction.engine,
         "law": law,
+        "covers": sorted({f"{vector.op} {vector.kind} {vector.size}" for vector in vectors}),
+        "not_covered": transaction.not_covered(),
         "measured": {
             "transactions": len(ordered),
             "cycles_min": ordered[0],
@@ -111,6 +113,8 @@ def report(result: Result) -> str:
         if len(measured["cycles_by_kind"]) > 1:
             kinds = ", ".join(f"{name} {cycles:.1f}" for name, cycles in measured["cycles_by_kind"].items())
             lines.append(f"  mean cycles: {kinds}")
+        if result.timing["not_covered"]:
+            lines.append(f"  its timing table does not cover: {', '.join(result.timing['not_covered'])}")
     lines += [f"  {text}" for text in (*result.notes, *result.failures)]
     lines.append("  PASS" if result.passed else "  FAIL")
     return "\n".join(lines)

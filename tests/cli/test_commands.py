@@ -515,13 +515,18 @@ def test_timing_table_changes_the_stage_and_says_so(tmp_path: Path) -> None:
         "stage": "deblock",
         "block": "slow_filter",
         "law": {"constant": 1000.0},
+        "not_covered": ["chroma edges", "boundary strengths"],
     }
     (tmp_path / "slow.json").write_text(json.dumps(table))
     command = ["transcode", str(tmp_path / "in.mkv"), str(tmp_path / "out.264"), "--chip", CHIP, "-q"]
     report = tmp_path / "report.json"
     assert run([*command, "--timing-from", str(tmp_path / "slow.json"), "--report", str(report)]) == 0
-    stages = {stage["name"]: stage for stage in json.loads(report.read_text())["cores"]["encode"]["stages"]}
+    found = json.loads(report.read_text())
+    stages = {stage["name"]: stage for stage in found["cores"]["encode"]["stages"]}
     assert stages["deblock"]["cycles_mean"] == 1000
+    assert stages["deblock"]["timing_not_covered"] == "chroma edges, boundary strengths"
+    said = [line for line in found["run"]["warnings"] if "deblock was not measured with chroma edges" in line]
+    assert len(said) == 1
     assert (stages["deblock"]["exactness"], stages["deblock"]["timing_from"]) == ("measured on RTL", "slow_filter")
     assert "timing_from" not in stages["transform"]
 

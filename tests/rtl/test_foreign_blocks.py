@@ -205,6 +205,8 @@ def test_timing_table_replaces_the_engine(tmp_path):
     results.write_timing(result, tmp_path / "row.json")
     stage, timing = timing_table.load(tmp_path / "row.json")
     assert (stage, timing.block) == ("transform", "row_dct4")
+    assert timing.not_covered == "quantisation, scaling, inverse transforms, 8x8 blocks, DC coefficients"
+    assert result.timing["covers"] == ["forward core 4"]
     work = encode_work(3)
     work["transform_blocks"] = [24, 0, 7]
     assert timing_table.cycles(timing, work).tolist() == [96, 0, 28]

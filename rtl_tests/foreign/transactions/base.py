@@ -175,6 +175,15 @@ class Transaction:
         """Transactions in a macroblock (H.264) or a 64x64 CTU (HEVC), and that unit's name."""
         raise NotImplementedError
 
+    def not_covered(self) -> list[str]:
+        """Work of the model's stage (an H.264 encode core) that was not asked of the block, in words."""
+        raise NotImplementedError
+
+    def foreign_standard(self) -> list[str]:
+        """For `not_covered`: the model's stage codes H.264."""
+        standard = self.adapter.block.standard
+        return [] if standard == "h264" else [f"H.264 (it was asked for {standard})"]
+
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         """The law that a timing table gives the model: see asic_model/timing_table.py. `cycles` of one transaction."""
         raise NotImplementedError

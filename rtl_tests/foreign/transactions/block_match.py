@@ -216,6 +216,16 @@ class BlockMatch(Transaction):
         side, unit = unit_of(self.adapter.block.standard)
         return (side / size) ** 2, unit
 
+    def not_covered(self) -> list[str]:
+        sizes = {size for _, _, size in self.asked}
+        found = ["macroblocks of 16x16"] * (16 not in sizes)
+        if all(op != "search" for op, _, _ in self.asked):
+            return [*self.foreign_standard(), *found, "the search (two blocks were compared)"]
+        return [
+            *self.foreign_standard(), *found,
+            f"vectors beyond {self.option['range_x']}x{self.option['range_y']} samples", "several reference pictures",
+        ]  # fmt: skip
+
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         count, _ = self.per_unit(vectors[0].size)
         scale = 16 if self.adapter.block.standard == "hevc" else 1  # the record's rows are macroblocks

@@ -389,6 +389,20 @@ class BlockTransform(Transaction):
         """Transactions of a block: one, or the rows and then the columns."""
         return 2 * size if self.asked[0][1].endswith("_row") else 1
 
+    def not_covered(self) -> list[str]:
+        composed = {"forward_quantise": ("forward", "quantise"), "dequantise_inverse": ("dequantise", "inverse")}
+        ops = {each for op, _, _ in self.asked for each in composed.get(op, (op,))}
+        answers = {field for out in self.adapter.outputs.values() for field in out.fields}
+        if "forward_quantise" in {op for op, _, _ in self.asked} and answers & {"reconstruction", "samples"}:
+            ops |= {"dequantise", "inverse"}
+        names = {"forward": "forward transforms", "quantise": "quantisation", "dequantise": "scaling",
+                 "inverse": "inverse transforms"}  # fmt: skip
+        found = [name for op, name in names.items() if op not in ops]
+        sizes = {size for _, kind, size in self.asked if not kind.startswith("hadamard")}
+        found += [f"{size}x{size} blocks" for size in (4, 8) if size not in sizes]
+        found += ["DC coefficients"] * (not any(kind == "hadamard" for _, kind, _ in self.asked))
+        return self.foreign_standard() + found
+
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         """Cycles of one block, spread over the 4x4 blocks that the work record counts."""
         mean = float(np.mean([vector.size**2 / 16 / self._lines(vector.size) for vector in vectors]))

@@ -202,6 +202,11 @@ class Deblock(Transaction):
             return 1.0, f"macroblock, {self.asked[0][1]}"
         return 48 * 4 / size, "macroblock, all edges"
 
+    def not_covered(self) -> list[str]:
+        kinds = {kind for _, kind, _ in self.asked}
+        found = [f"{kind} edges" for kind in ("luma", "chroma") if kind not in kinds]
+        return [*self.foreign_standard(), *found, "boundary strengths (they were given)"]
+
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         """Segments of four samples, 48 a macroblock: the block filters them all. HEVC: a CTU's on 16 macroblocks."""
         if vectors[0].op == "macroblock":

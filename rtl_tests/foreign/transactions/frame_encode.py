@@ -298,6 +298,14 @@ class FrameEncode(Transaction):
         frames = self.asked[0][2] if self.option["sequence"] else 1
         return 1 / (frames * -(-int(self.option["width"]) // side) * -(-int(self.option["height"]) // side)), unit
 
+    def not_covered(self) -> list[str]:
+        inter = any(kind == "inter" for _, kind, _ in self.asked)
+        return [
+            *self.foreign_standard(), *(["B pictures"] if inter else ["P and B pictures"]),
+            f"pictures other than {self.option['width']}x{self.option['height']}",
+            f"quantisers other than {self.option['qp']}",
+        ]  # fmt: skip
+
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         side, _ = unit_of(self.adapter.block.standard)
         return {"constant": cycles * self.per_unit(0)[0] / (side / 16) ** 2}

@@ -220,6 +220,13 @@ class IntraPredict(Transaction):
         side, unit = unit_of(self.adapter.block.standard)
         return (side / size) ** 2, unit
 
+    def not_covered(self) -> list[str]:
+        asked = {(kind, size) for _, kind, size in self.asked}
+        wanted = [("luma", 4), ("luma", 8), ("luma", 16), ("chroma", 8)]
+        found = [f"{kind} {size}x{size}" for kind, size in wanted if (kind, size) not in asked]
+        modes = str(self.option["modes"]).split()
+        return self.foreign_standard() + found + ([f"other modes than {', '.join(modes)}"] if modes else [])
+
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         mean = float(np.mean([vector.size**2 / 16 for vector in vectors]))
         return {"per": {"intra_prediction_blocks": cycles / mean}}

@@ -159,6 +159,14 @@ class ResidualCode(Transaction):
             return 1.0, "run of bins"
         return (2.0, "macroblock, its chroma DC") if size == 4 else (24.0, "macroblock, all blocks coded")
 
+    def not_covered(self) -> list[str]:
+        ops = {op for op, _, _ in self.asked}
+        if "cabac_encode" in ops:
+            return [*self.foreign_standard(), "CAVLC", "binarisation and contexts (bins were given)"]
+        found = ["coding (bits were read)"] * ("cavlc_encode" not in ops)
+        found += [f"blocks of {size} levels" for size in (4, 15, 16) if size not in {size for _, _, size in self.asked}]
+        return [*found, "CABAC", "syntax above residual blocks"]
+
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
         if vectors[0].op == "cabac_encode":
             return {"per": {"entropy_bins": cycles / float(np.mean([vector.size for vector in vectors]))}}
