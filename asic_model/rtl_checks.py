@@ -45,7 +45,7 @@ RTL_CHECKS: dict[str, RtlCheck] = {
         (
             "motion_search",
             False,
-            "each macroblock within 8 cycles, and a scan of the first level where nothing hides it",
+            "each macroblock within 6 cycles, and a scan of the first level where nothing hides it",
         ),
         (
             "fractional_search",

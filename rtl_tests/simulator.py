@@ -82,6 +82,7 @@ _CONTROL = (
 )
 
 _ENTROPY = (
+    "common/handshake_check.sv",
     "common/sram_1r1w.sv",
     "common/fifo.sv",
     "entropy/entropy_tables_pkg.sv",
@@ -93,7 +94,12 @@ _ENTROPY = (
     "entropy/entropy.sv",
 )
 
-_MOTION_SEARCH = ("common/sram_1r1w.sv", "motion_search/search_window.sv", "motion_search/motion_search.sv")
+_MOTION_SEARCH = (
+    "common/handshake_check.sv",
+    "common/sram_1r1w.sv",
+    "motion_search/search_window.sv",
+    "motion_search/motion_search.sv",
+)
 
 _DEBLOCK = (
     "deblock/deblock_tables_pkg.sv",
@@ -130,25 +136,31 @@ _ENCODE_CORE = (
     "encode_core/encode_core.sv",
 )
 
+_ENCODE_CORE_DEVICE = (*_ENCODE_CORE, "encode_core/encode_core_block_pkg.sv", "encode_core/encode_core_device.sv")
+
 BENCHES: dict[str, Bench] = {
     bench.engine: bench
     for bench in (
         Bench(
             engine="transform",
             top="transform",
-            sources=("transform/transform_pkg.sv", "transform/transform.sv"),
+            sources=("common/handshake_check.sv", "transform/transform_pkg.sv", "transform/transform.sv"),
             module="rtl_tests.transform.bench_transform",
         ),
         Bench(
             engine="transform_8x8",
             top="transform_8x8",
-            sources=("transform/transform_pkg.sv", "transform/transform_8x8.sv"),
+            sources=("common/handshake_check.sv", "transform/transform_pkg.sv", "transform/transform_8x8.sv"),
             module="rtl_tests.transform_8x8.bench_transform_8x8",
         ),
         Bench(
             engine="intra_prediction",
             top="intra_prediction",
-            sources=("intra_prediction/intra_prediction_pkg.sv", "intra_prediction/intra_prediction.sv"),
+            sources=(
+                "common/handshake_check.sv",
+                "intra_prediction/intra_prediction_pkg.sv",
+                "intra_prediction/intra_prediction.sv",
+            ),
             module="rtl_tests.intra_prediction.bench_intra_prediction",
         ),
         Bench(
@@ -167,13 +179,17 @@ BENCHES: dict[str, Bench] = {
         Bench(
             engine="fractional_search",
             top="fractional_search",
-            sources=("inter_prediction/luma_interpolation.sv", "fractional_search/fractional_search.sv"),
+            sources=(
+                "common/handshake_check.sv",
+                "inter_prediction/luma_interpolation.sv",
+                "fractional_search/fractional_search.sv",
+            ),
             module="rtl_tests.fractional_search.bench_fractional_search",
         ),
         Bench(
             engine="deblock",
             top="deblock",
-            sources=("common/sram_1r1w.sv", *_DEBLOCK),
+            sources=("common/handshake_check.sv", "common/sram_1r1w.sv", *_DEBLOCK),
             module="rtl_tests.deblock.bench_deblock",
         ),
         Bench(
@@ -205,7 +221,11 @@ BENCHES: dict[str, Bench] = {
         Bench(
             engine="chip",
             top="chip",
-            sources=(*_CONTROL, *(source for source in _ENCODE_CORE if source not in _CONTROL), "chip/chip.sv"),
+            sources=(
+                *_CONTROL,
+                *(source for source in _ENCODE_CORE_DEVICE if source not in _CONTROL),
+                "chip/chip.sv",
+            ),
             module="rtl_tests.chip.bench_chip",
         ),
         Bench(
@@ -217,11 +237,7 @@ BENCHES: dict[str, Bench] = {
         Bench(
             engine="encode_core_device",
             top="encode_core_device",
-            sources=(
-                *_ENCODE_CORE,
-                "encode_core/encode_core_block_pkg.sv",
-                "encode_core/encode_core_device.sv",
-            ),
+            sources=_ENCODE_CORE_DEVICE,
             module="rtl_tests.encode_core_device.bench_encode_core_device",
         ),
     )

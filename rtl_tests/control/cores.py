@@ -1,7 +1,8 @@
 """Cores at the control RTL's ports, served by the model: its answer, and its time by the model's clock of the cores.
 
 This side of the core ports is not RTL. A job's pixels are computed when it starts, its end comes when the fabric of
-the model (pipeline, network, memory, contention of the cores) says so. Jobs that an `Engine` takes are its own: RTL.
+the model (pipeline, network, memory, contention of the cores) says so. A core that is RTL is an `Engine`: it is given
+every job, and what it refuses is the model's.
 """
 
 from typing import Any, Protocol
@@ -14,9 +15,9 @@ from cocotb.utils import get_sim_time
 from asic_model.bus import WINDOW_UNIT_BYTES
 from asic_model.config import ChipConfig
 from asic_model.cores.fabric import Fabric
-from asic_model.cores.registry import build_job, core_types
+from asic_model.cores.registry import core_types
 from asic_model.cores.result import CoreResult
-from asic_model.descriptors import BLOCK_BYTES, Status, unpack_job
+from asic_model.descriptors import BLOCK_BYTES, Status
 from asic_model.executor import Executor, Window, failed_result
 
 
@@ -25,12 +26,10 @@ def now_ps() -> int:
 
 
 class Engine(Protocol):
-    """A core that is RTL, for the jobs that it can do."""
+    """A core that is RTL."""
 
-    def takes(self, job: Any) -> bool: ...
-
-    async def run(self, job: Any) -> CoreResult:
-        """Status, detail and bytes count."""
+    async def run(self, address: int, base: int) -> CoreResult | None:
+        """The job of the block at `address`, in the window at `base`: status, detail and bytes count. None: refused."""
 
 
 class ServedCores:
@@ -38,7 +37,7 @@ class ServedCores:
 
     served  : jobs by kind that the model answered
     engines : RTL by core
-    on_rtl  : jobs by kind that went there
+    on_rtl  : jobs by kind that were done there
     hang    : cores whose next job never ends
     """
 
@@ -92,27 +91,32 @@ class ServedCores:
             base, size = (WINDOW_UNIT_BYTES * value for value in self._windows(function))
         else:
             base, size = 0, self._memory.size
-        kind = self.fabric.cores[core].kind
         assert address + BLOCK_BYTES <= self._memory.size
         if core in self.engines:
-            number, fields = unpack_job(self._memory[address : address + BLOCK_BYTES].tobytes())
-            job = build_job(self._types[number], fields)
-            if self.engines[core].takes(job):
-                self.on_rtl[kind] = self.on_rtl.get(kind, 0) + 1
-                cocotb.start_soon(self._on_engine(core, job))
-                return
+            cocotb.start_soon(self._on_engine(core, address, Window(base, size)))
+        else:
+            self._serve(core, address, Window(base, size))
+
+    def _serve(self, core: int, address: int, window: Window) -> None:
+        kind = self.fabric.cores[core].kind
         self.served[kind] = self.served.get(kind, 0) + 1
         if core in self.hang:
             self.hang.remove(core)
             self._hung.add(core)
             return
-        result = self._executor.take(address, Window(base, size)).result()
+        result = self._executor.take(address, window).result()
         self._running[core] = result
         self.fabric.start(core, result, now_ps())
         self._changed.set()
 
-    async def _on_engine(self, core: int, job: Any) -> None:
-        self._ended.append((core, await self.engines[core].run(job)))
+    async def _on_engine(self, core: int, address: int, window: Window) -> None:
+        result = await self.engines[core].run(address, window.base)
+        if result is None:
+            self._serve(core, address, window)
+            return
+        kind = self.fabric.cores[core].kind
+        self.on_rtl[kind] = self.on_rtl.get(kind, 0) + 1
+        self._ended.append((core, result))
         self._changed.set()
 
     async def _reset(self) -> None:

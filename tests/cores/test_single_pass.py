@@ -107,7 +107,7 @@ def test_p_macroblocks_take_one_after_the_other():
     chroma, as RTL takes: with 17 positions of 16 blocks, two a cycle, and two drains of 22, 180 + 137."""
     _, _, results, recordings = code(encoding.natural(80, 64, 2, seed=2), gop=0, tools_off=int(SINGLE_PASS_P))
     work, cycles = recordings[1].work, results[1].cycles
-    search = -(-work["motion_search_coarse"].astype(int) // 16) + work["motion_search_fine"] + 2 * 4
+    search = -(-work["motion_search_coarse"].astype(int) // 16) + work["motion_search_fine"] + 2 * 3
     assert np.array_equal(cycles[:, MODE_DECISION], search + 180 + 137)
     assert not cycles[:, [MOTION_SEARCH, FRACTIONAL_SEARCH, TRANSFORM]].any()
 

@@ -1,5 +1,5 @@
-// The chip as far as there is RTL of it: the control path, and the encode core in a clock of its own. What joins the two,
-// fetching and reading job blocks and the network to memory, is the bench's (rtl_tests/chip/).
+// The chip as far as there is RTL of it: the control path, and the encode core in a clock of its own, which fetches job blocks
+// and refuses what it cannot do. What joins the two, and the network to memory, is the bench's (rtl_tests/chip/).
 
 `default_nettype none
 
@@ -82,16 +82,16 @@ module chip (
     input  wire logic [31:0]           ecc_corrected_i,
     input  wire logic [31:0]           ecc_uncorrected_i,
     input  wire logic [31:0]           link_drops_i,
-    // encode core, in the cores' clock: its job, its end, its memory (docs/rtl_encode_core.md)
+    // encode core, in the cores' clock: its start, its end, its memory (docs/rtl_encode_core.md)
     input  wire logic                  core_clk,
-    input  wire logic                  encode_job_valid_i,
-    output      logic                  encode_job_ready_o,
-    input  wire encode_core_pkg::job_t encode_job_i,
-    output      logic                  encode_done_valid_o,
-    input  wire logic                  encode_done_ready_i,
-    output      logic [1:0]            encode_done_status_o,
-    output      logic [31:0]           encode_done_bytes_o,
-    output      logic [31:0]           encode_done_cycles_o,
+    input  wire logic                  encode_start_valid_i,
+    output      logic                  encode_start_ready_o,
+    input  wire logic [63:0]           encode_job_i,       // address of the job block in device memory
+    input  wire logic [31:0]           encode_base_i,      // of the function's window
+    output      logic                  encode_done_o,      // pulse, with the three behind it
+    output      logic [7:0]            encode_result_o,
+    output      logic [31:0]           encode_detail_o,
+    output      logic [31:0]           encode_bytes_o,
     output      logic                  encode_read_valid_o,
     input  wire logic                  encode_read_ready_i,
     output      logic [31:0]           encode_read_address_o,
@@ -120,21 +120,16 @@ module chip (
       .dropped_i, .read_kib_i, .write_kib_i, .ecc_corrected_i, .ecc_uncorrected_i, .link_drops_i
   );
 
-  logic decided, coded, filtered, unused;
-  assign unused = &{1'b0, decided, coded, filtered};
-
-  encode_core i_encode_core (
+  encode_core_device i_encode_core_device (
       .clk(core_clk), .rst_n,
-      .job_valid_i(encode_job_valid_i), .job_ready_o(encode_job_ready_o), .job_i(encode_job_i),
-      .done_valid_o(encode_done_valid_o), .done_ready_i(encode_done_ready_i),
-      .done_status_o(encode_done_status_o), .done_bytes_o(encode_done_bytes_o),
-      .done_cycles_o(encode_done_cycles_o), .read_valid_o(encode_read_valid_o),
+      .start_valid_i(encode_start_valid_i), .start_ready_o(encode_start_ready_o), .job_i(encode_job_i),
+      .base_i(encode_base_i), .done_o(encode_done_o), .result_o(encode_result_o), .detail_o(encode_detail_o),
+      .bytes_o(encode_bytes_o), .read_valid_o(encode_read_valid_o),
       .read_ready_i(encode_read_ready_i), .read_address_o(encode_read_address_o),
       .read_data_valid_i(encode_read_data_valid_i), .read_data_i(encode_read_data_i),
       .write_valid_o(encode_write_valid_o), .write_ready_i(encode_write_ready_i),
       .write_address_o(encode_write_address_o), .write_data_o(encode_write_data_o),
-      .write_strobe_o(encode_write_strobe_o),
-      .decided_o(decided), .coded_o(coded), .filtered_o(filtered)
+      .write_strobe_o(encode_write_strobe_o)
   );
 
 endmodule

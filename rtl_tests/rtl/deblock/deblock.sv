@@ -458,6 +458,12 @@ module deblock
                                                        32'(mb_width_i) <= MB_WIDTH_MAX;
   endproperty
   assert property (p_inside) else $error("deblock: macroblock (%0d, %0d) outside the picture", mb_x_i, mb_y_i);
+  handshake_check #(.PAYLOAD_W($bits({mb_i, mb_motion_i, mb_x_i, mb_y_i, mb_width_i, mb_height_i}))) i_mb_check (
+      .clk, .rst_n, .valid_i(mb_valid_i), .ready_i(mb_ready_o), .payload_i({mb_i, mb_motion_i, mb_x_i, mb_y_i, mb_width_i, mb_height_i})
+  );
+  handshake_check #(.PAYLOAD_W($bits(block_i))) i_block_check (
+      .clk, .rst_n, .valid_i(block_valid_i), .ready_i(block_ready_o), .payload_i(block_i)
+  );
 
 endmodule
 

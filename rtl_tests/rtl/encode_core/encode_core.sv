@@ -413,6 +413,9 @@ module encode_core
         done_valid_o && $stable(done_bytes_o) && $stable(done_status_o) && $stable(done_cycles_o);
   endproperty
   assert property (p_done_stable) else $error("encode_core: done changed while it waited");
+  handshake_check #(.PAYLOAD_W($bits(job_i))) i_job_check (
+      .clk, .rst_n, .valid_i(job_valid_i), .ready_i(job_ready_o), .payload_i(job_i)
+  );
 
 endmodule
 

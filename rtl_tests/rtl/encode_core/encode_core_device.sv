@@ -224,6 +224,9 @@ module encode_core_device
     @(posedge clk) disable iff (!rst_n || $time == 0) state_q == D_CHECK |-> block.kind == 8'(KIND_ENCODE);
   endproperty
   assert property (p_kind) else $error("encode_core_device: a block of kind %0d", block.kind);
+  handshake_check #(.PAYLOAD_W($bits({job_i, base_i}))) i_start_check (
+      .clk, .rst_n, .valid_i(start_valid_i), .ready_i(start_ready_o), .payload_i({job_i, base_i})
+  );
 
 endmodule
 

@@ -48,6 +48,9 @@ module encode_core_reads #(
   );
   assign answer_valid_o = {read_data_valid_i && owner, read_data_valid_i && !owner};
 
+  handshake_check #(.PAYLOAD_W(32)) i_read_check (
+      .clk, .rst_n, .valid_i(read_valid_o), .ready_i(read_ready_i), .payload_i(read_address_o)
+  );
   property p_asked;
     @(posedge clk) disable iff (!rst_n || $time == 0) read_data_valid_i |-> count != 0;
   endproperty

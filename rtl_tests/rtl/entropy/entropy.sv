@@ -176,6 +176,18 @@ module entropy
     @(posedge clk) disable iff (!rst_n || $time == 0) header_valid_i |-> header_length_i >= 4'd1 && header_length_i <= 4'd8;
   endproperty
   assert property (p_header_length) else $error("entropy: header codeword of %0d bits", header_length_i);
+  handshake_check #(.PAYLOAD_W($bits(slice_i))) i_slice_check (
+      .clk, .rst_n, .valid_i(slice_valid_i), .ready_i(slice_ready_o), .payload_i(slice_i)
+  );
+  handshake_check #(.PAYLOAD_W($bits({header_bits_i, header_length_i, header_last_i}))) i_header_check (
+      .clk, .rst_n, .valid_i(header_valid_i), .ready_i(header_ready_o), .payload_i({header_bits_i, header_length_i, header_last_i})
+  );
+  handshake_check #(.PAYLOAD_W($bits(mb_i))) i_mb_check (
+      .clk, .rst_n, .valid_i(mb_valid_i), .ready_i(mb_ready_o), .payload_i(mb_i)
+  );
+  handshake_check #(.PAYLOAD_W($bits(block_i))) i_block_check (
+      .clk, .rst_n, .valid_i(block_valid_i), .ready_i(block_ready_o), .payload_i(block_i)
+  );
 
 endmodule
 

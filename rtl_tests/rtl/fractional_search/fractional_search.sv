@@ -439,6 +439,12 @@ module fractional_search #(
     @(posedge clk) disable iff (!rst_n || $time == 0) cmd_valid_i |-> cmd_wanted_i != 0;
   endproperty
   assert property (p_wanted) else $error("fractional_search: no partition is wanted");
+  handshake_check #(.PAYLOAD_W($bits({cmd_wanted_i, cmd_whole_x_i, cmd_whole_y_i, cmd_predicted_i, cmd_lambda_i}))) i_cmd_check (
+      .clk, .rst_n, .valid_i(cmd_valid_i), .ready_i(cmd_ready_o), .payload_i({cmd_wanted_i, cmd_whole_x_i, cmd_whole_y_i, cmd_predicted_i, cmd_lambda_i})
+  );
+  handshake_check #(.PAYLOAD_W($bits(window_data_i))) i_window_check (
+      .clk, .rst_n, .valid_i(window_valid_i), .ready_i(window_ready_o), .payload_i(window_data_i)
+  );
 
 endmodule
 

@@ -343,6 +343,9 @@ module intra_prediction
     @(posedge clk) disable iff (!rst_n || $time == 0) in_valid_i |-> (in_modes_i & ALLOWED[{in_kind_i, in_available_i}]) != 0;
   endproperty
   assert property (p_some_mode) else $error("intra_prediction: no wanted mode is allowed");
+  handshake_check #(.PAYLOAD_W($bits({in_kind_i, in_modes_i, in_available_i, in_left_i, in_top_i, in_corner_i}))) i_in_check (
+      .clk, .rst_n, .valid_i(in_valid_i), .ready_i(in_ready_o), .payload_i({in_kind_i, in_modes_i, in_available_i, in_left_i, in_top_i, in_corner_i})
+  );
 
 endmodule
 

@@ -249,12 +249,16 @@ module motion_search #(
   localparam logic [4:0] STEP_BEST   = 5'(5 + CENTRES);
   localparam logic [4:0] STEP_PARTS  = 5'(6 + CENTRES);
 
-  logic       step_there, step_wait, step_square, step_known, step_go, square_ends, square_free;
-  place_t     step_x, step_y, step_radius;
-  logic [3:0] centre_number;
-  logic [1:0] part_number;
+  // What a step may begin with: its own place and, when the best places are known, those of the quadrants that are left.
+  // Of these the first whose square has not been searched begins, in one cycle, however many are passed over.
+  place_t           step_x, step_y, step_radius;
+  place_t           place_x [5];
+  place_t           place_y [5];
+  logic       [4:0] place_there, place_fresh;
+  logic       [2:0] place;
+  logic             step_there, step_wait, step_square, step_go, step_begins, parts_here, square_ends, square_free;
+  logic       [3:0] centre_number;
   assign centre_number = 4'(step_q - STEP_CENTRE);
-  assign part_number   = 2'(step_q - STEP_PARTS);
   always_comb begin
     step_there  = 1'b1;
     step_wait   = 1'b0;
@@ -300,25 +304,37 @@ module motion_search #(
         step_wait  = 1'b0;
         step_there = 1'b0;
       end
-    end else if (step_q == STEP_BEST) begin
+    end else begin
+      step_there  = step_q == STEP_BEST;
       step_square = 1'b1;
-      step_wait   = pipe_busy || square_valid_q;
+      step_wait   = !parts_taken_q && (pipe_busy || square_valid_q);
       step_radius = place_t'(RADIUS);
       step_x      = best_x_d[0];
       step_y      = best_y_d[0];
-    end else begin
-      step_square = 1'b1;
-      step_wait   = !parts_taken_q && (pipe_busy || square_valid_q);
-      step_radius = place_t'(RADIUS_PARTS);
-      step_x      = parts_taken_q ? part_x_q[part_number] : best_x_d[5];
-      step_y      = parts_taken_q ? part_y_q[part_number] : best_y_d[5];
     end
-    step_x = smaller(larger(step_x, low_x_q), high_x_q);
-    step_y = smaller(larger(step_y, low_y_q), high_y_q);
-    step_known = 1'b0;
-    for (int unsigned k = 0; k < SQUARES; k++) begin
-      if (k < 32'(squares_q) && known_x_q[k] == step_x && known_y_q[k] == step_y) step_known = step_square;
+    place_there[0] = step_there;
+    place_x[0]     = step_x;
+    place_y[0]     = step_y;
+    for (int unsigned q = 0; q < 4; q++) begin
+      place_there[1+q] = parts_q && step_q >= STEP_BEST && step_q <= STEP_PARTS + 5'(q);
+      place_x[1+q]     = parts_taken_q ? part_x_q[q] : best_x_d[5+q];
+      place_y[1+q]     = parts_taken_q ? part_y_q[q] : best_y_d[5+q];
     end
+    for (int unsigned i = 0; i < 5; i++) begin
+      place_x[i]     = smaller(larger(place_x[i], low_x_q), high_x_q);
+      place_y[i]     = smaller(larger(place_y[i], low_y_q), high_y_q);
+      place_fresh[i] = place_there[i];
+      for (int unsigned k = 0; k < SQUARES; k++) begin
+        if (step_square && k < 32'(squares_q) && known_x_q[k] == place_x[i] && known_y_q[k] == place_y[i]) begin
+          place_fresh[i] = 1'b0;
+        end
+      end
+    end
+    place = '0;
+    for (int unsigned i = 5; i > 0; i--) if (place_fresh[i-1]) place = 3'(i - 1);
+    step_x = place_x[place];
+    step_y = place_y[place];
+    if (place != '0) step_radius = place_t'(RADIUS_PARTS);
   end
 
   logic issue_coarse, issue_fine, issue_end, last_pass;
@@ -329,8 +345,11 @@ module motion_search #(
   assign issue_fine   = state_q == S_FINE && square_valid_q && !hold;
   assign square_ends  = issue_fine && last_pass && at_x_q == square_x1_q && at_y_q == square_y1_q;
   assign square_free  = !square_valid_q || square_ends;
-  assign step_go      = (state_q == S_FINE || (state_q == S_COARSE && step_q < STEP_CENTRE)) && square_free &&
-                        !step_wait && step_q < 5'(STEPS);
+  // the last quadrants may be passed over while a square is being searched
+  assign step_go      = (state_q == S_FINE || (state_q == S_COARSE && step_q < STEP_CENTRE)) &&
+                        (square_free || (parts_taken_q && place_fresh == '0)) && !step_wait && step_q < 5'(STEPS);
+  assign step_begins  = step_go && place_fresh != '0;
+  assign parts_here   = step_go && step_q >= STEP_BEST && !place_fresh[0] && !parts_taken_q;
   assign issue_end    = state_q == S_FINE && step_q == 5'(STEPS) && square_free;
   assign cmd_ready_o  = state_q == S_IDLE || issue_end;
   assign accept       = cmd_valid_i && cmd_ready_o;
@@ -357,10 +376,11 @@ module motion_search #(
       if (issue_fine) pass_q <= last_pass ? '0 : pass_q + 1'b1;
       if (square_ends) square_valid_q <= 1'b0;
       if (step_go) begin
-        step_q         <= step_q == STEP_BEST && !parts_q ? 5'(STEPS) : step_q + 5'd1;
-        square_valid_q <= step_there && !step_known;
-        if (step_there && !step_known && step_square) squares_q <= squares_q + 4'd1;
-        if (step_q == STEP_PARTS) parts_taken_q <= 1'b1;
+        step_q <= step_q + 5'd1;
+        if (step_q >= STEP_BEST) step_q <= place_fresh == '0 || !parts_q ? 5'(STEPS) : STEP_PARTS + 5'(place);
+        if (step_begins) square_valid_q <= 1'b1;
+        if (step_begins && step_square) squares_q <= squares_q + 4'd1;
+        if (parts_here) parts_taken_q <= 1'b1;
       end
       if (accept) begin
         state_q        <= S_COARSE;
@@ -379,7 +399,7 @@ module motion_search #(
       at_x_q <= at_x_q == square_x1_q ? square_x0_q : at_x_q + 14'sd1;
       at_y_q <= at_x_q == square_x1_q ? at_y_q + 14'sd1 : at_y_q;
     end
-    if (step_go && step_there && !step_known) begin
+    if (step_begins) begin
       square_x0_q <= larger(step_x - step_radius, low_x_q);
       square_x1_q <= smaller(step_x + step_radius, high_x_q);
       square_y1_q <= smaller(step_y + step_radius, high_y_q);
@@ -392,7 +412,7 @@ module motion_search #(
         end
       end
     end
-    if (step_go && step_q == STEP_PARTS) begin
+    if (parts_here) begin
       for (int unsigned q = 0; q < 4; q++) begin
         part_x_q[q] <= best_x_d[5+q];
         part_y_q[q] <= best_y_d[5+q];
@@ -715,6 +735,11 @@ module motion_search #(
                                                        window_row <= 14'(2 * RANGE_Y + 16 - R);
   endproperty
   assert property (p_inside_window) else $error("motion_search: candidate outside the window");
+  handshake_check #(.PAYLOAD_W($bits({cmd_word_i, cmd_mb_x_i, cmd_mb_y_i, cmd_mb_width_i, cmd_mb_height_i, cmd_above_left_i,
+      cmd_above_i, cmd_above_right_i, cmd_colocated_i, cmd_temporal_i, cmd_lambda_i, cmd_centres_i, cmd_parts_i}))) i_cmd_check (
+      .clk, .rst_n, .valid_i(cmd_valid_i), .ready_i(cmd_ready_o), .payload_i({cmd_word_i, cmd_mb_x_i, cmd_mb_y_i, cmd_mb_width_i, cmd_mb_height_i, cmd_above_left_i,
+      cmd_above_i, cmd_above_right_i, cmd_colocated_i, cmd_temporal_i, cmd_lambda_i, cmd_centres_i, cmd_parts_i})
+  );
 
 endmodule
 

@@ -376,7 +376,8 @@ module transform
   // An offer stands, unchanged, until it is taken.
   property p_output_stable;
     @(posedge clk) disable iff (!rst_n) out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_levels_o) &&
-                                        $stable(out_recon_o) && $stable(out_op_o);
+                                        $stable(out_recon_o) && $stable(out_op_o) && $stable(out_count_o) &&
+                                        $stable(out_dc_o) && $stable(out_scaled_o);
   endproperty
   assert property (p_output_stable) else $error("transform: output changed while it waited");
 
@@ -384,6 +385,9 @@ module transform
     @(posedge clk) disable iff (!rst_n) in_valid_i |-> in_op_i <= OP_INVERSE;
   endproperty
   assert property (p_known_op) else $error("transform: unknown operation %0d", in_op_i);
+  handshake_check #(.PAYLOAD_W($bits({in_op_i, in_qp_i, in_inter_i, in_data_i, in_dc_i, in_pred_i}))) i_in_check (
+      .clk, .rst_n, .valid_i(in_valid_i), .ready_i(in_ready_o), .payload_i({in_op_i, in_qp_i, in_inter_i, in_data_i, in_dc_i, in_pred_i})
+  );
 
 endmodule
 

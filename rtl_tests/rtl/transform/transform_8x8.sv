@@ -305,6 +305,9 @@ module transform_8x8
     @(posedge clk) disable iff (!rst_n || $time == 0) in_valid_i |-> in_qp_i <= 6'd51;
   endproperty
   assert property (p_qp) else $error("transform_8x8: QP %0d", in_qp_i);
+  handshake_check #(.PAYLOAD_W($bits({in_inverse_i, in_qp_i, in_inter_i, in_data_i, in_pred_i}))) i_in_check (
+      .clk, .rst_n, .valid_i(in_valid_i), .ready_i(in_ready_o), .payload_i({in_inverse_i, in_qp_i, in_inter_i, in_data_i, in_pred_i})
+  );
 
 endmodule
 
