@@ -55,6 +55,8 @@ SEEDED = (*KERNELS, "transform_8x8", "encode_core", "control")
 PORTIONS = {"encode_core": 3}
 # Tests that look for faults in RTL where the whole bench takes minutes: without the firmware's boot.
 TESTS = {"control": "host|programs|traps|reset_in"}
+# Benches of the same RTL in another size: with 64 lanes a candidate takes several passes.
+ALSO_AS = {"motion_search": ("motion_search_64_lanes",)}
 # Benches that look at these kernels besides the engine's own.
 ALSO_BY = {
     "transform": ("transform_8x8",),
@@ -70,6 +72,16 @@ EQUIVALENT = {
     ("simd/search.py", "work[1, x] - work[3, x]", "work[3, x] - work[1, x]"): "-a + b, -a - b for a + b, a - b",
     ("simd/search.py", "abs(s - t)", "abs(t - s)"): "a magnitude",
     ("fractional_search/fractional_search.sv", "v[0] - v[2]", "v[2] - v[0]"): "-a + b, -a - b for a + b, a - b",
+    (
+        "motion_search/motion_search.sv",
+        "$signed(cmd_above_i[1])",
+        "cmd_above_i[1]",
+    ): "as wide as the argument",
+    (
+        "motion_search/motion_search.sv",
+        "$signed(cmd_colocated_i[1])",
+        "cmd_colocated_i[1]",
+    ): "bit 16 has no part",
     ("encode_core/encode_core_fetch.sv", "y < last ? y : last", "y <= last ? y : last"): "a minimum",
 }
 # Kernels of these files that no RTL has a twin of, so that no bench compares them with anything.
@@ -396,11 +408,12 @@ def _plan(bench: Bench, side: str, count: int, seed: int) -> Plan:
     if side == "rtl":
         picked = choose(rtl_faults(bench), count, seed)
         folder = build_base() / "mutants" / f"{bench.engine}-{content_digest(bench.source_paths(), picked)}"
-        mutated = schemata(bench, picked, folder)
+        mutated = [schemata(BENCHES[name], picked, folder) for name in (bench.engine, *ALSO_AS.get(bench.engine, ()))]
         trials = [
-            Trial(mutated, seed, TESTS.get(bench.engine), (f"+mutant={number}",)) for number in range(len(picked) + 1)
+            [Trial(each, seed, TESTS.get(bench.engine), (f"+mutant={number}",)) for each in mutated]
+            for number in range(len(picked) + 1)
         ]
-        return Plan(trials[:1], [(fault, [trial]) for fault, trial in zip(picked, trials[1:], strict=True)])
+        return Plan(trials[0], list(zip(picked, trials[1:], strict=True)))
     # Clips are encoded by the whole model, which is not the bench's to check and takes hours without the JIT.
     sound = [
         Trial(BENCHES[name], seed, WITHOUT_CLIPS, jit=False) for name in (bench.engine, *ALSO_BY.get(bench.engine, ()))

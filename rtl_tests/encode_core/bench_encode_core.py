@@ -228,21 +228,24 @@ def total(dut, record, picture, cycles, what):
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def stream_that_does_not_fit(dut):
-    """OUTPUT_FULL, not a byte behind the stream's room, and the next picture is as it should be."""
+    """OUTPUT_FULL, not a byte behind the stream's room, which is a byte less than it takes or much less; and the next
+    picture is as it should be, whose stream just fits."""
     tb = TB(dut)
     await tb.start()
     planes = encoding.noise(32, 32, 1, seed=3)[0]
-    picture = Picture(planes, qp=20, out_capacity=100)
-    assert picture.result.status == STATUS_OUTPUT_FULL
-    memory = Memory(dut, picture.memory.copy())
-    done = []
-    job = Source(dut, "job", [{"": job_word(picture.job)}])
-    sink = Sink(dut, "done", ("status", "bytes", "cycles"), done.append)
-    await tb.run([job], [memory, sink], lambda: bool(done), 40000)
-    assert done[0]["status"] == STATUS_OUTPUT_FULL
-    end = picture.job.out_address + picture.job.out_capacity
-    assert not memory.data[end:].any(), f"bytes behind the stream's room; {rerun()}"
-    await tb.encode(Picture(planes, qp=20), "after a full one")
+    size = Picture(planes, qp=20).result.output_bytes
+    for capacity in (100, size - 1):
+        picture = Picture(planes, qp=20, out_capacity=capacity)
+        assert picture.result.status == STATUS_OUTPUT_FULL
+        memory = Memory(dut, picture.memory.copy())
+        done = []
+        job = Source(dut, "job", [{"": job_word(picture.job)}])
+        sink = Sink(dut, "done", ("status", "bytes", "cycles"), done.append)
+        await tb.run([job], [memory, sink], lambda done=done: bool(done), 40000)
+        assert done[0]["status"] == STATUS_OUTPUT_FULL, f"{capacity} of {size} bytes; {rerun()}"
+        end = picture.job.out_address + capacity
+        assert not memory.data[end:].any(), f"bytes behind the stream's room; {rerun()}"
+        await tb.encode(Picture(planes, qp=20, out_capacity=size), "after a full one")
 
 
 @cocotb.test(timeout_time=100, timeout_unit="ms")
