@@ -184,10 +184,6 @@ class Bus:
         self.file.device = memory.view(np.uint32)
         self.file.access[regs.MOVER_GO >> 2] |= MOVE
 
-    def let_announce(self) -> None:
-        """Let the control processor's model announce jobs to nobody: without pixels nothing is computed ahead."""
-        self.file.access[regs.PREFETCH_HIGH >> 2] |= PLAIN_WRITE
-
     def reset(self) -> None:
         """Power-on values."""
         kept = {

@@ -136,9 +136,8 @@ class Chip:
         self._link_latency_ps, self._link_mb_s = config.host_link.latency_ns * 1000, config.host_link.bandwidth_mb_s
         if not trace:  # which shows when the processor stopped
             self._bus.let_run_on()
-        if self._lookahead is None:  # nobody need see what is moved, nor a job before it starts
+        if self._lookahead is None:  # nobody need see what is moved
             self._bus.let_move(self.memory, self._move_ps)
-            self._bus.let_announce()
         self._counts = dict.fromkeys(("host_read_bytes", "host_write_bytes", "host_reads", "host_writes"), 0)
 
     # ------------------------------------------------------------------------------------------- the host's calls

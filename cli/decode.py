@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import Command, chip_option, threads_option
+from cli.own_device import device_options, open_device
 
 if TYPE_CHECKING:
     from driver.decode_session import DecodedPicture
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     help="MD5 of every frame in the format of FFmpeg's framemd5; - prints.",
 )
 @chip_option
+@device_options
 @click.option(
     "--report", metavar="FILE|-", multiple=True, help="What the chip did, as .html, .json or .txt; - prints it."
 )
@@ -40,7 +42,6 @@ def decode(source_path: str, output: str | None, **options: Any) -> None:
 
     from cli import job, report_files
     from cli.console import Progress, Warner
-    from driver.device import Device
     from driver.errors import BadMedia, InvalidConfig, UnsupportedInput
     from driver.media.h264_file import H264File
     from driver.media.planar import check_suffix
@@ -56,9 +57,7 @@ def decode(source_path: str, output: str | None, **options: Any) -> None:
     quiet, limit, warner = options["quiet"], options["frames"], Warner()
     with ExitStack() as stack:
         file = stack.enter_context(H264File(source_path))
-        device = stack.enter_context(
-            Device.open(f"model:{options['chip']}", host_threads=options["threads"], trace=bool(options["trace"]))
-        )
+        device = stack.enter_context(open_device(options))
         with ExitStack() as work:
             writer = work.enter_context(_Writer(file, output, md5=options["md5"], frame_md5=listed, warner=warner))
             progress = work.enter_context(Progress(limit or file.frame_count, "decoding", quiet))

@@ -13,6 +13,7 @@ from cli.options import (
     timing_changes,
     timing_option,
 )
+from cli.own_device import device_options, open_device
 
 
 @click.command(cls=Command)
@@ -23,6 +24,7 @@ from cli.options import (
 @click.option("-r", "--rate", "rate", metavar="FPS", help="Frame rate of a raw input [25].")
 @click.option("--recon", metavar="FILE.y4m", help="Write the reconstruction, which any decoder must reproduce exactly.")
 @chip_option
+@device_options
 @click.option(
     "--report", metavar="FILE|-", multiple=True, help="What the chip did, as .html, .json or .txt; - prints it."
 )
@@ -40,7 +42,6 @@ def encode(source_path: str, output: str, **options: Any) -> None:
 
     from cli import job, report_files
     from cli.console import Progress, Warner
-    from driver.device import Device
     from driver.encode_session import EncodeSession
     from driver.errors import InvalidConfig
     from driver.media.planar import PlanarWriter, check_suffix
@@ -60,9 +61,8 @@ def encode(source_path: str, output: str, **options: Any) -> None:
         source = stack.enter_context(Source(source_path, limit=options["frames"], **raw))
         config = job.encoder_config(source, values, source.width, source.height)
         warner(source.warnings)
-        backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
-        backend["changes"] = timing_changes(options["timing_from"], warner)
-        device = stack.enter_context(Device.open(f"model:{options['chip']}", **backend))
+        changes = timing_changes(options["timing_from"], warner)
+        device = stack.enter_context(open_device(options, seed=config.seed, changes=changes))
         sinks = [Sink(output)]
         with ExitStack() as work:
             writer = None

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli.options import Command, chip_option, threads_option
+from cli.own_device import device_options, open_device
 
 
 @click.command(cls=Command)
@@ -14,6 +15,7 @@ from cli.options import Command, chip_option, threads_option
 @click.option("--input-size", metavar="WxH", help="Size of a raw input (.yuv).")
 @click.option("-r", "--rate", "rate", metavar="FPS", help="Frame rate of a raw input [25].")
 @chip_option
+@device_options
 @click.option(
     "--frames", "-frames:v", "--frames:v", "frames", type=click.IntRange(1), metavar="N", help="Stop after N."
 )
@@ -29,7 +31,6 @@ def scale(source_path: str, output: str, sizes: tuple[str, ...], **options: Any)
 
     from cli import job
     from cli.console import Progress, Warner
-    from driver.device import Device
     from driver.errors import InvalidConfig
     from driver.media.planar import PlanarWriter, check_suffix
     from driver.media.source import Source
@@ -53,7 +54,7 @@ def scale(source_path: str, output: str, sizes: tuple[str, ...], **options: Any)
         source = stack.enter_context(Source(source_path, limit=options["frames"], **raw))
         config = ScalerConfig(width=source.width, height=source.height, sizes=wanted)
         warner(source.warnings)
-        device = stack.enter_context(Device.open(f"model:{options['chip']}", host_threads=options["threads"]))
+        device = stack.enter_context(open_device(options))
         writers = [
             stack.enter_context(
                 PlanarWriter(

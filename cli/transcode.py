@@ -13,6 +13,7 @@ from cli.options import (
     timing_changes,
     timing_option,
 )
+from cli.own_device import device_options, open_device
 
 
 @click.command(cls=Command)
@@ -28,6 +29,7 @@ from cli.options import (
     help="Where the input is decoded; auto: on the chip where it can, else by FFmpeg on the host, saying why [auto].",
 )  # fmt: skip
 @chip_option
+@device_options
 @click.option(
     "--report", metavar="FILE|-", multiple=True, help="What the chip did, as .html, .json or .txt; - prints it."
 )
@@ -92,7 +94,6 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
 
     from cli import job, report_files
     from cli.console import Warner, note
-    from driver.device import Device
     from driver.errors import InvalidConfig, UnsupportedInput
     from driver.media.sink import format_of
     from driver.media.source import Source
@@ -120,9 +121,8 @@ def run(source_path: str, output: str, options: dict[str, Any]) -> None:
             paths = job.output_paths(output, rungs, bool(options["ladder"]))
             job.check_outputs(source_path, paths)
             report_files.check(options["report"], options["trace"], source_path, paths)
-            backend = {"seed": config.seed, "host_threads": options["threads"], "trace": bool(options["trace"])}
-            backend["changes"] = timing_changes(options.get("timing_from", ()), warner)
-            device = stack.enter_context(Device.open(f"model:{options['chip']}", **backend))
+            changes = timing_changes(options.get("timing_from", ()), warner)
+            device = stack.enter_context(open_device(options, seed=config.seed, changes=changes))
             if mode != "host":
                 why = job.chip_refusal(device, source, weave=mode == "chip")
             if mode == "chip" and why:

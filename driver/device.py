@@ -68,7 +68,8 @@ class Device:
 
     recovery : what happens when the firmware traps, hangs or is reset by the chip's owner while something is waited
                for: "rerun" resets the device and runs the jobs in flight again (driver/recovery.py), "fail" resets it
-               and lets them fail with SessionReset, "none" raises DeviceLost at once
+               and lets them fail with SessionReset, "none" raises DeviceLost at once; a chip that stands when it is
+               opened is reset once, but for "none"
     function : 0 for the whole chip, else the number of the client that this is
     resets   : how often this object reset the device, or found it reset
     """
@@ -108,7 +109,17 @@ class Device:
                 if attempt == OPEN_ATTEMPTS:
                     raise
                 backend.wait(WAIT_STEP_US)
+            except DeviceLost:
+                if recovery == "none" or self.resets or not self._is_whole_chip():
+                    raise
+                backend.write32(regs.CONTROL, regs.CONTROL_RESET.put(1))
+                self.resets += 1
         self.allocator = Allocator(start, self.capabilities.memory_bytes)
+
+    def _is_whole_chip(self) -> bool:
+        """Whether there is a chip behind the registers, and all of it is this driver's."""
+        read = self.backend.read32
+        return read(regs.ID) == regs.REGISTERS[regs.ID].reset and read(regs.FUNCTION) == 0
 
     @classmethod
     def open(cls, name: str, *, recovery: str = "rerun", features: int = 0, **options: Any) -> "Device":
