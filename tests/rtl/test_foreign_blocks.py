@@ -97,7 +97,7 @@ def test_hang_is_reported(tmp_path):
         ("adapter.yaml", "vectors: 120", "vectors: 120\ntimeout_cycles: 2000"),
     )  # fmt: skip
     result = checking.check(path, vectors=5, simulator="verilator")
-    assert "no progress for 2000 cycles in transaction 0 (waiting for done)" in result.failures[0]
+    assert "no progress for 2000 cycles (timeout_cycles) in transaction 0 (waiting for done)" in result.failures[0]
 
 
 def test_claimed_time_is_checked(tmp_path):
