@@ -154,6 +154,7 @@ class Reset(Part):
     active: Literal["low", "high"] = Field(description="level that resets")
     asynchronous: bool = Field(False, alias="async", description="takes effect without a clock edge")
     cycles: int = Field(5, ge=1, le=10_000, description="cycles that it is held")
+    settle_cycles: int = Field(0, ge=0, le=1 << 20, description="cycles from its end to the first transaction")
     also: list[Driven] = Field([], max_length=16, description="further resets; ! in front: active low")
     each: bool = Field(False, description="given before every transaction (needs a `control` section)")
 
@@ -188,6 +189,7 @@ class Control(Part):
 
     start: Start | None = None
     done: Done | None = Field(None, description="absent: done when all outputs have come")
+    ready: Watched | None = Field(None, description="start waits for this to be 1, an expression over ports")
     setup_cycles: int = Field(1, ge=0, le=10_000, description="cycles that configuration stands before start")
     data_cycles: int = Field(1, ge=0, le=10_000, description="cycles from start to the inputs' first beat")
     recovery_cycles: int = Field(2, ge=0, le=100_000, description="cycles after done before anything changes")

@@ -81,6 +81,8 @@ class Judge:
             name = list(self.adapter.memory_ports)[number]
             return f"memory port {name} is at beat {first} of {second} of a command"
         assert self.adapter.control is not None
+        if kind == "s":
+            return f"control.ready `{self.adapter.control.ready}` is {first}"
         assert self.adapter.control.done is not None
         done = self.adapter.control.done
         return f"control.done `{done.port}` ({done.style}) is {first}"

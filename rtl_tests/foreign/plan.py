@@ -76,6 +76,8 @@ class Plan:
         if adapter.control:
             if adapter.control.start:
                 self._drive(adapter.control.start.port, "control.start.port", 1)
+            if adapter.control.ready:
+                self._signal(adapter.control.ready, "control.ready")
             if adapter.control.done:
                 self._signal(adapter.control.done.port, "control.done.port")
         for name, stream in adapter.inputs.items():

@@ -152,4 +152,7 @@ def _allowed(field: Any) -> str:
         parts.append(f"{bounds.get('ge', bounds.get('gt', ''))}..{bounds.get('le', bounds.get('lt', ''))}")
     if field.description:
         parts.append(field.description)
+    inner = [each for each in _flat(field.annotation) if isinstance(each, type) and issubclass(each, BaseModel)]
+    if not parts and inner:
+        parts.append("a mapping of " + ", ".join(info.alias or name for name, info in inner[0].model_fields.items()))
     return ", ".join(parts) or "see docs/rtl_check.md"

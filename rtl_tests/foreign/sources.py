@@ -207,10 +207,27 @@ def elaborate(adapter: Adapter, sources: SourceSet, folder: Path, top: str) -> d
             near = difflib.get_close_matches(adapter.top, modules, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(modules[:20]) or 'none'}"
             raise AdapterFault(f"top: the sources have no module {adapter.top!r}; {hint}")
+        strange = re.search(r"Parameters? (?:from the command line were )?not found[^:\n]*: '?(\w+)", done.stderr)
+        if strange and strange[1] in adapter.sources.parameters:
+            raise AdapterFault(_no_parameter(adapter, sources, strange[1]))
         text = f"{adapter.block.name}: Verilator does not accept the sources:\n{first_errors(done.stderr)}"
         raise AdapterFault(f"{text}{_missing_hint(done.stderr, sources)}")
     found: dict[str, Any] = json.loads(tree.read_text(encoding="utf-8"))
     return found
+
+
+def _no_parameter(adapter: Adapter, sources: SourceSet, name: str) -> str:
+    """What is wrong with a parameter that the top does not have."""
+    known: list[str] = []
+    for path in sources.files:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        body = re.search(rf"\bmodule\s+{re.escape(adapter.top)}\b(.*?)\bendmodule\b", text, re.DOTALL)
+        if body:
+            known = re.findall(r"\bparameter\b[^=;)]*?([A-Za-z_]\w*)\s*=", body[1])
+            known += re.findall(r",\s*([A-Za-z_]\w*)\s*=", body[1].split(")")[0])
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(dict.fromkeys(known)) or 'none'}"
+    return f"sources.parameters.{name}: {adapter.top} has no such parameter; {hint}"
 
 
 def _modules(sources: SourceSet) -> list[str]:

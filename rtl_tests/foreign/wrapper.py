@@ -22,7 +22,8 @@ are). Lines of the log:
     x TRANSACTION STATE                  no progress: the run was given up
     y KIND NUMBER A B                    what it waited for: o beats of an output, got and wanted; i beats of an input, taken
                                          and offered; m beats of a memory command; r and w beats and bursts of AXI;
-                                         d done's value
+                                         d done's value, s that of
+                                         control.ready
     e CYCLES                             the end
 """
 
@@ -180,13 +181,15 @@ class _Writer(Parts):
         every = [*self.events, *self.step]
         end = ['$fdisplay(tb_log, "e %0d", tb_cycle); $fclose(tb_log); tb_finished = 1; $finish;']
         if adapter.control and adapter.control.done:
-            self.stuck.append(f'$fdisplay(tb_log, "y d 0 %0d 0", {adapter.control.done.port});')
+            self.stuck.append(f'if (tb_state == {RUN}) $fdisplay(tb_log, "y d 0 %0d 0", {adapter.control.done.port});')
+        if adapter.control and adapter.control.ready:
+            self.stuck.append(f'if (tb_state == {SETUP}) $fdisplay(tb_log, "y s 0 %0d 0", {adapter.control.ready});')
         give_up = ['$fdisplay(tb_log, "x %0d %0d", tb_t, tb_state);', *self.stuck, *end]
         lines = [
             "if (tb_finished) ;",
             f"else if (tb_state == {RESET}) begin",
-            f"  tb_count = tb_count + 1; if (tb_count > {cycles}) begin",
-            *(["    tb_reset <= 0;"] if reset else []),
+            *([f"  if (tb_count >= {cycles}) tb_reset <= 0;"] if reset else []),
+            f"  tb_count = tb_count + 1; if (tb_count > {cycles + (reset.settle_cycles if reset else 0)}) begin",
             f"    tb_state = {LOAD if self.serial else RUN}; tb_count = 0; tb_allowed = {-1 if self.serial else 'tb_total - 1'}; end",
             "end else begin",
         ]  # fmt: skip
@@ -200,8 +203,8 @@ class _Writer(Parts):
             ]  # fmt: skip
         control = adapter.control
         assert control is not None
-        start = control.start
-        done = control.done
+        start, done = control.start, control.done
+        ready = control.ready or "1'b1"
         drop = ["tb_start <= 0;"] if start and start.style != "level" else []
         release = ["tb_start <= 0;"] if start and start.style == "level" else []
         if done is None:
@@ -229,7 +232,7 @@ class _Writer(Parts):
             f"  end else if (tb_state == {BEFORE}) begin",
             f"    if ({before}) begin tb_state = {SETUP}; tb_count = 0; end",
             f"  end else if (tb_state == {SETUP}) begin",
-            f"    tb_count = tb_count + 1; if (tb_count >= {control.setup_cycles}) begin",
+            f"    tb_count = tb_count + 1; if (tb_count >= {control.setup_cycles} && ({ready})) begin",
             f"      tb_state = {RUN}; tb_count = 0; tb_begin = tb_cycle;", *(f"      {line}" for line in begin), "    end",
             f"  end else if (tb_state == {RUN}) begin",
             "    if (tb_cycle > tb_begin) begin", *(f"      {line}" for line in drop),

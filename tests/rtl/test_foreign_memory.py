@@ -129,3 +129,36 @@ def test_streams_in_words_are_turned():
     assert axi_regions.bits(region, bytes([4, 3, 2, 1, 0x80])) == "".join(
         f"{n:08b}" for n in (1, 2, 3, 4, 0, 0, 0, 0x80)
     )
+
+
+WARM_UP = (
+    ("place_search.v", "output done_o, cur_rden_o", "output warm_o; reg [5:0] warm; assign warm_o = &warm;\n"
+     "  always @(posedge clk or negedge rstn) if (!rstn) warm <= 0; else if (!warm_o) warm <= warm + 1'b1;\n"
+     "  output done_o, cur_rden_o"),
+    ("place_search.v", "mv_o, sad_o);", "mv_o, sad_o, warm_o);"),
+    ("place_search.v", "if (start_i) begin", "if (start_i && warm_o) begin"),
+    ("adapter.yaml", "vectors: 100", "vectors: 5\ntimeout_cycles: 3000"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("start: {port: start_i}", "ready: warm_o\n  start: {port: start_i}"),
+        ("low, async: true}", "low, async: true, settle_cycles: 64}"),
+    ],
+)
+def test_a_block_that_warms_up_is_waited_for(tmp_path, old, new):
+    """63 cycles after reset a start is lost: a signal, or a number of cycles, says when it is not."""
+    assert "control.done `done_o`" in failure(variant(tmp_path, "place_search", *WARM_UP))
+    result = checking.check(
+        variant(tmp_path, "place_search", *WARM_UP, ("adapter.yaml", old, new)), simulator="verilator"
+    )
+    assert result.passed, results.report(result)
+
+
+def test_a_block_that_never_warms_up_says_so(tmp_path):
+    """The signal that start waits for is named with its value."""
+    never = ("adapter.yaml", "start: {port: start_i}", 'ready: "warm_o && done_o"\n  start: {port: start_i}')
+    said = failure(variant(tmp_path, "place_search", *WARM_UP, never))
+    assert "(setup): control.ready `warm_o && done_o` is 0" in said

@@ -139,3 +139,17 @@ def test_mistakes_are_explained(tmp_path, block, old, new, said):
     with pytest.raises((AdapterFault, ConfigError)) as caught:
         checking.check(variant(tmp_path, block, ("adapter.yaml", old, new)), simulator="verilator")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("block", "old", "new", "said"),
+    [
+        ("recon_loop", "dead_zone_inter: 3", "dead_zone_inter: 6", "`dead_zone_inter: 1/3` under options"),
+        ("wide_idct", "core: [4]}", "core: [4]}\noptions: {rounding: false}", "`rounding: true` under options"),
+        ("butterfly8", "dct: [8]}", "dct: [8]}\noptions: {rows_first: false}", "columns come first"),
+    ],
+)  # fmt: skip
+def test_another_reading_of_the_arithmetic_is_named(tmp_path, block, old, new, said):
+    """An option that would make the answer right."""
+    result = checking.check(variant(tmp_path, block, ("adapter.yaml", old, new)), simulator="verilator")
+    assert said in result.failures[0]

@@ -137,10 +137,17 @@ class Transaction:
                 text, hint = self.bits_differ(expected, found), hints.bits_hint(expected, found)
             else:
                 text = self._arrays_differ(expected, found)
-                hint = hints.array_hint(expected, found, self._before.get(name)) if text else None
+                hint = (
+                    self.other_reading(vector, name, found)
+                    or hints.array_hint(expected, found, self._before.get(name)) if text else None
+                )  # fmt: skip
                 self._before[name] = expected
             if text:
                 return f"{name}: {text}{f' ({hint})' if hint else ''}"
+        return None
+
+    def other_reading(self, vector: Vector, name: str, found: np.ndarray) -> str | None:
+        """What an answer that is wrong would be the right one to, in words that name field or option."""
         return None
 
     def start_judging(self) -> None:

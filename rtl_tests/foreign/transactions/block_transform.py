@@ -225,6 +225,28 @@ class BlockTransform(Transaction):
         prediction = rng.integers(np.maximum(0, -block), np.minimum(top, top - block) + 1)
         return {"prediction": prediction, "original": prediction + block}
 
+    def other_reading(self, vector: Vector, name: str, found: np.ndarray) -> str | None:
+        """Another order of the two passes, no rounding, or another dead zone."""
+        op, kind, qp, intra = vector.op, vector.kind, vector.fields["qp"], vector.fields["intra"]
+        block = vector.fields["block"]
+        if name != "block":
+            return None
+        if block.ndim == 2 and np.array_equal(self._answer(op, kind, block.T, qp, intra).T, found):
+            return "the answer if columns come first: `order: transposed` at the input and here"
+        kept = dict(self.option)
+        zone = "dead_zone_intra" if intra else "dead_zone_inter"
+        tried: list[tuple[str, Any]] = [("rounding", not kept["rounding"]), ("rows_first", not kept["rows_first"])]
+        if "quantise" in op and not op.startswith("de"):
+            tried += [(zone, text) for text in ("1/2", "1/3", "1/6", "0/1") if text != kept[zone]]
+        try:
+            for option, value in tried:
+                self.option = {**kept, option: value}
+                if np.array_equal(self._answer(op, kind, block, qp, intra), found):
+                    return f"the answer with `{option}: {str(value).lower()}` under options"
+        finally:
+            self.option = kept
+        return None
+
     def _answer(self, op: str, kind: str, block: np.ndarray, qp: int, intra: int) -> np.ndarray:
         if kind.endswith("_row"):
             return _shift(self._row(op, kind, block), int(self.option["row_shift"]))
