@@ -4,8 +4,9 @@ The pictures behind an anchor are tried as a group of each length: the last one 
 between them as `PictureOrder` would place them. A group's cost is set against that of the same pictures as P pictures,
 each from the one before. Where the longest group has the least share, it is taken. Else all ways to divide the pictures
 of two longest groups are weighed, and the first group of the cheapest one is taken: what suits a group alone may leave
-the next one badly placed, and pictures that a source coded better than others are worth being anchors. Costs are those
-of the first pass on the chip (asic_model/engines/first_pass.py), whole numbers, so a choice is the same everywhere.
+the next one badly placed, and pictures that a source coded better than others are worth being anchors. A B picture is
+worth the more, the coarser pictures are coded: its cost counts less at high QPs. Costs are those of the first pass on
+the chip (asic_model/engines/first_pass.py), whole numbers, so a choice is the same everywhere.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,11 @@ from functools import cache
 from driver.gop import PictureOrder
 
 # What a B picture's cost counts, in sixteenths, where the longest group is judged and where divisions are: it is coded
-# coarser, and nothing or little is predicted from it.
-_B_SHARE_ALONE, _B_SHARE = 15, 14
+# coarser, and nothing or little is predicted from it. By the least QP of P pictures that it holds for.
+B_SHARES = ((27, 13, 12), (20, 14, 13), (0, 15, 14))
+# What a P picture counts that is a group of its own: costs of source pictures at half size do not see what a row of
+# them codes again and again, noise and the error of the picture before.
+P_ALONE = 19
 _GROUPS = 2  # longest ones that are weighed together
 _ALL_UP_TO = 4  # beyond that only the longest group is tried
 # A picture and what it is compared with: its number, that of the picture before, and of the one after.
@@ -50,13 +54,16 @@ class GroupLengths:
         self._costs: dict[Comparison, int] = {}
         self._anchor = self._count = 0
         self._closed = False
+        _, self._share_alone, self._share = B_SHARES[-1]
 
-    def begin(self, anchor: int, singles: Sequence[int], closed: bool) -> None:
+    def begin(self, anchor: int, singles: Sequence[int], closed: bool, qp: int) -> None:
         """The next group stands behind picture `anchor`.
 
         singles : cost of each picture behind it, predicted from the one before it; `horizon` of them at most
         closed  : the last one must be an anchor, as an I picture or nothing follows
+        qp      : about that of P pictures
         """
+        _, self._share_alone, self._share = next(shares for shares in B_SHARES if qp >= shares[0])
         self._anchor, self._count, self._closed = anchor, len(singles), closed
         self._costs = {key: cost for key, cost in self._costs.items() if key[1] >= anchor}
         self._costs |= {(anchor + n, anchor + n - 1, None): cost for n, cost in enumerate(singles, start=1)}
@@ -99,7 +106,7 @@ class GroupLengths:
     def _cost(self, start: int, length: int, b_share: int) -> int:
         """Of a group, in sixteenths."""
         anchor, *between = (self._costs[comparison] for comparison in self._shape(start, length))
-        return 16 * anchor + b_share * sum(between)
+        return (16 if between else P_ALONE) * anchor + b_share * sum(between)
 
     def _single(self, count: int) -> int:
         """Of the first pictures, each predicted from the one before."""
@@ -108,8 +115,8 @@ class GroupLengths:
 
     def _longest_is_best(self) -> bool:
         *others, longest = [length for _, length in self._groups(False)]
-        cost, single = self._cost(0, longest, _B_SHARE_ALONE), self._single(longest)
-        return all(cost * self._single(n) <= self._cost(0, n, _B_SHARE_ALONE) * single for n in others)
+        cost, single = self._cost(0, longest, self._share_alone), self._single(longest)
+        return all(cost * self._single(n) <= self._cost(0, n, self._share_alone) * single for n in others)
 
     def length(self) -> int:
         """Pictures of the group; of equal ones the longest. Nothing is missing."""
@@ -118,7 +125,7 @@ class GroupLengths:
         # By pictures divided so far: (least cost, length of the last group)
         best: list[tuple[int, int]] = [(0, 0)]
         for end in range(1, self._count + 1):
-            ways = [(best[end - n][0] + self._cost(end - n, n, _B_SHARE), -n) for n in self._lengths if n <= end]
+            ways = [(best[end - n][0] + self._cost(end - n, n, self._share), -n) for n in self._lengths if n <= end]
             cost, length = min(ways)
             best.append((cost, -length))
         end = self._count

@@ -11,9 +11,11 @@ size, and their key frames stand at the same pictures.
 """
 
 import struct
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from asic_model.descriptors import (
     PLAN_BYTES,
     PLAN_ENTRY,
     PLAN_HEADER,
+    PLAN_USUAL,
     Command,
     EncodeMode,
     Kind,
@@ -51,6 +54,10 @@ PLAIN_BIAS = {kind: 4 * offset for kind, offset in PICTURE_QP_OFFSET.items()}
 TREE_STRENGTH = 32  # two steps of QP for a macroblock worth twice its cost: x264's 5 * (1 - qcompress)
 _SUMMARY = struct.Struct("<QQII")
 _JUMP = 1.5  # a scene cut is so much worse predicted than the picture before
+_FLASH_MOST = 2  # pictures that a flash lasts at most
+# 256 * 2^(qp / 6); bits of a picture are about PLAN_USUAL / 65536 * cost / step
+_STEPS = [round(256 * 2 ** (qp / 6)) for qp in range(52)]
+_PAST_SHIFT = 6  # costs of the last 64 pictures or so say what QP the mean rate asks for
 
 
 def picture_class(header: PictureHeader) -> PictureClass:
@@ -70,6 +77,7 @@ class Looked:
     fence: Fence | None = None
     summary: tuple[int, int] | None = None  # sums of intra and of best costs, beside the picture before
     cut: bool = False  # it begins a scene
+    cut_is_sure: bool = False  # later pictures were asked whether it is a flash
     record: tuple[int, ...] = ()  # pictures, by number, that the record in its slot compares it with
 
 
@@ -142,6 +150,7 @@ class FirstPass:
         self._told: deque[Decision] = deque()  # by the leader
         self._lengths = GroupLengths(config.b_frames, config.b_ref_mode) if config.adapts_b else None
         self._trials = 0  # comparisons for it under way
+        self._past_cost = self._past_count = 0  # of pictures whose places are known, each from the one before; decaying
         self._known: deque[Planned] = deque()  # in coding order
         self._forced = False
         self._ended = False
@@ -308,7 +317,26 @@ class FirstPass:
         ]
         for follower in self._family[1:]:
             follower._told.extend(found)
+        for looked in islice(self._waiting, length):
+            if looked.summary is not None and not looked.cut:
+                self._past_cost += looked.summary[1] - (self._past_cost >> _PAST_SHIFT)
+                self._past_count += 256 - (self._past_count >> _PAST_SHIFT)
         return found
+
+    def _expected_qp(self, singles: Sequence[int]) -> int:
+        """About the QP of P pictures: as asked for, or as pictures of such costs take the mean rate.
+
+        From what was seen up to the pictures that are decided about, never from bits that came back: a choice must not
+        depend on when they did.
+        """
+        config = self._config
+        if config.bit_rate is None:
+            return round(config.crf) if config.crf is not None else config.qp
+        cost = (self._past_cost + sum(singles)) * 256
+        count = self._past_count + 256 * len(singles)
+        picture_bits = max(1, config.bit_rate * config.fps.denominator // config.fps.numerator)
+        step = cost * PLAN_USUAL[PictureClass.P] // (count * picture_bits) >> 8
+        return min(bisect_left(_STEPS, step), 51)
 
     def _take_place(self, looked: Looked, decision: Decision) -> None:
         if decision.forced or looked.forced:
@@ -332,6 +360,8 @@ class FirstPass:
         for looked in self._waiting:
             if looked.summary is None or len(group) == most:
                 break
+            if looked.cut and not looked.forced and not self._cut_is_sure(looked, len(group)):
+                return 0
             if looked.cut or looked.forced:
                 most, closed = max(1, len(group)), True
                 if group:
@@ -345,12 +375,45 @@ class FirstPass:
             closed = True
         return self._tried_length(self._lengths, group, closed)
 
+    def _cut_is_sure(self, looked: Looked, place: int) -> bool:
+        """Whether it is known that the picture at `place` of those that wait begins a scene, or does not any more.
+
+        It does not where one that comes soon after it is predicted well from the picture before it: then it is a flash,
+        and that one begins none either. B pictures suit a flash; an IDR picture would keep the scene from going on.
+        """
+        before = self._waiting[place - 1] if place else self._anchor
+        if looked.cut_is_sure or before is None or before.half is None:
+            return True
+        later = list(islice(self._waiting, place + 1, place + 1 + _FLASH_MOST))
+        if any(one.summary is None for one in later) or (len(later) < _FLASH_MOST and not self._ended):
+            return False
+        looked.cut_is_sure = True
+
+        def told(completion: dict[str, int], number: int, one: Looked) -> None:
+            self._jobs -= 1
+            if self._owner._failed(completion, Kind.ENCODE):
+                return
+            self._trials -= 1
+            assert one.summary is not None
+            assert self._share is not None
+            if self._summary(one)[1] <= self._share * one.summary[0]:
+                for end in (looked, *later[:number]):
+                    end.cut = False
+            self.advance()
+
+        for number, one in enumerate(later, start=1):
+            self._trials += 1
+            self._compare(one, [before]).callback = partial(told, number=number, one=one)
+        if self._trials:
+            self._owner.queue.ring()
+        return not self._trials
+
     def _tried_length(self, lengths: GroupLengths, pictures: list[Looked], closed: bool) -> int:
         """The length of the next group among `pictures`; 0: comparisons are under way."""
         assert self._anchor is not None
         by_number = {looked.given.number: looked for looked in (self._anchor, *pictures)}
         singles = [looked.summary[1] for looked in pictures if looked.summary is not None]
-        lengths.begin(self._anchor.given.number, singles, closed)
+        lengths.begin(self._anchor.given.number, singles, closed, self._expected_qp(singles))
         for comparison in lengths.missing():
             looked = by_number[comparison[0]]
 

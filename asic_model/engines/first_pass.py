@@ -29,6 +29,7 @@ COST_BITS = 14
 COST_MOST = (1 << COST_BITS) - 1
 LIST_0, LIST_1 = 1, 2
 
+_REACH_STEP = 32  # range_x of the search comes in steps of so many samples
 _INTRA_MODES = 5  # the first ones
 _INTRA_PENALTY = 5  # what the mode costs, in SATD at lambda 1
 _BLOCKS = 4  # 4x4 blocks of an 8x8 block
@@ -264,8 +265,17 @@ def finish(records, worth, variance, use_variance, tree, intra_only, qp_map):
     return mean, cost
 
 
+def reach(range_x: int, range_y: int) -> tuple[int, int]:
+    """The window at half size, whole samples: what the second pass reaches in its own, as near as the search has it.
+
+    Costs that only a wider search finds would form groups, and plan quality, that the second pass cannot code.
+    """
+    return max(_REACH_STEP, range_x // 2 // _REACH_STEP * _REACH_STEP), range_y // 2
+
+
 def settings_of(range_x: int, range_y: int, lambda_motion: int) -> SearchSettings:
-    """What the search spends on a picture at half size."""
+    """What the search spends on a picture at half size, by the second pass's window."""
+    half_x, half_y = reach(range_x, range_y)
     return SearchSettings(
-        range_x=range_x, range_y=range_y, centres=1, radius=2, radius_parts=1, temporal=0, lambda_motion=lambda_motion
+        range_x=half_x, range_y=half_y, centres=1, radius=2, radius_parts=1, temporal=0, lambda_motion=lambda_motion
     )

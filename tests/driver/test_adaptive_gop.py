@@ -47,9 +47,9 @@ class Costs(dict):  # type: ignore[type-arg]
         return self[comparison]
 
 
-def choose(costs: Any, anchor: int, count: int, b_frames: int, closed: bool = False) -> int:
+def choose(costs: Any, anchor: int, count: int, b_frames: int, closed: bool = False, qp: int = 18) -> int:
     lengths = GroupLengths(b_frames, "middle")
-    lengths.begin(anchor, [costs[anchor + n, anchor + n - 1, None] for n in range(1, count + 1)], closed)
+    lengths.begin(anchor, [costs[anchor + n, anchor + n - 1, None] for n in range(1, count + 1)], closed, qp)
     while missing := lengths.missing():
         assert len({comparison[0] for comparison in missing}) == len(missing)  # one of a picture at a time
         for comparison in missing:
@@ -65,24 +65,31 @@ def divisions(count: int, longest: int) -> Iterator[tuple[int, ...]]:
 
 
 def group_cost(costs: Any, start: int, length: int, b_share: int) -> int:
-    """16 times the anchor's, `b_share` times the B pictures'."""
+    """16 times the anchor's, 19 where it stands alone, `b_share` times the B pictures'."""
+    anchor = 19 if length == 1 else 16
     return sum(
-        (16 if after is None else b_share) * costs[start + number, start + before, after and start + after]
+        (anchor if after is None else b_share) * costs[start + number, start + before, after and start + after]
         for number, before, after in group_shape(length, "middle")
     )
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**32 - 1), st.sampled_from((1, 2, 3)), st.booleans(), st.sampled_from((1.05, 1.5)))
-def test_the_cheapest_division_is_taken(seed: int, b_frames: int, closed: bool, spread: float) -> None:
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from((1, 2, 3)), st.booleans(), st.sampled_from((1.05, 1.5)),
+    st.sampled_from(((0, 15, 14), (19, 15, 14), (20, 14, 13), (26, 14, 13), (27, 13, 12), (51, 13, 12))),
+)  # fmt: skip
+def test_the_cheapest_division_is_taken(
+    seed: int, b_frames: int, closed: bool, spread: float, shares: tuple[int, int, int]
+) -> None:
+    qp, share_alone, share_divided = shares
     costs, anchor, longest = Costs(seed, spread), 7, b_frames + 1
     count = 2 * longest
-    found = choose(costs, anchor, count, b_frames, closed)
+    found = choose(costs, anchor, count, b_frames, closed, qp)
 
     def single(n: int) -> int:
         return sum(costs[anchor + k, anchor + k - 1, None] for k in range(1, n + 1))
 
-    alone = {n: Fraction(group_cost(costs, anchor, n, 15), single(n)) for n in range(1, longest + 1)}
+    alone = {n: Fraction(group_cost(costs, anchor, n, share_alone), single(n)) for n in range(1, longest + 1)}
     if alone[longest] == min(alone.values()):
         assert found == longest
         return
@@ -91,7 +98,7 @@ def test_the_cheapest_division_is_taken(seed: int, b_frames: int, closed: bool, 
     for end in ends:
         for division in divisions(end, longest):
             starts = [anchor + sum(division[:n]) for n in range(len(division))]
-            total = sum(group_cost(costs, s, n, 14) for s, n in zip(starts, division, strict=True))
+            total = sum(group_cost(costs, s, n, share_divided) for s, n in zip(starts, division, strict=True))
             share[division] = Fraction(total, single(end))
     least = min(share.values())
     assert found in {division[0] for division, value in share.items() if value == least}
@@ -167,10 +174,33 @@ def test_anchors_stand_where_the_source_had_them(first: int, options: dict[str, 
 
 def test_groups_end_at_i_pictures_and_at_the_end() -> None:
     """IDR pictures every 10: the anchor before one is the last picture of its group, whatever that costs."""
-    found = types(lattice(24, 4), qp=24, rc_lookahead=1, gop_size=10)
+    found = types(lattice(24, 4), qp=18, rc_lookahead=1, gop_size=10)
     assert found[:20] == "IBBBPBBBPPIBPBBBPBBP"  # source anchors 0, 4, 8; 12, 16; pictures 9 and 19 must be anchors
     assert found[20] == "I"
     assert found[-1] == "P"
+
+
+@pytest.mark.parametrize("options", [{"qp": 24, "rc_lookahead": 1}, {"bit_rate": 400_000, "rc_lookahead": 12}])
+@pytest.mark.parametrize("bright", [{6}, {6, 7}, {8}, {21}, {21, 22}])
+def test_a_flash_begins_no_scene(bright: set[int], options: dict[str, Any]) -> None:
+    """One picture or two that have nothing in common with the rest: B pictures, as the scene goes on behind them."""
+    frames = lattice(24, 4)
+    flash = lattice(24, 4)
+    rng = np.random.default_rng(8)
+    for number in bright:
+        flash[number][:HEIGHT] = np.kron(rng.integers(0, 256, (HEIGHT // 8, WIDTH // 8)), np.ones((8, 8)))
+    assert types(frames, **options, scene_cut=40).count("I") == 1
+    found = types(flash, **options, scene_cut=40)
+    assert {number for number, kind in enumerate(found) if kind == "I"} == {0}
+    assert {found[number] for number in bright} == {"B"}
+
+
+def test_a_scene_begins_where_the_one_before_does_not_return() -> None:
+    """Of three pictures that have nothing in common with those before them, the third is too far to call it a flash."""
+    frames = lattice(30, 4)
+    other = [255 - frame[::-1] for frame in lattice(30, 4)]
+    assert types(frames[:10] + other[10:13] + frames[13:], qp=24, rc_lookahead=1, scene_cut=40)[10] == "I"
+    assert types(frames[:10] + other[10:], qp=24, rc_lookahead=1, scene_cut=40)[10] == "I"
 
 
 def test_b_strategy_0_is_what_there_was() -> None:

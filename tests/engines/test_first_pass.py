@@ -83,7 +83,7 @@ def test_looking_finds_motion_and_bi_prediction() -> None:
     mean = ((first.astype(int) + other + 1) // 2).astype(np.uint8)
     references = [_reference(picture) for picture in (first, other)]
     planes, quarters = zip(*references, strict=True)
-    settings_ = first_pass.settings_of(32, 16, 16)
+    settings_ = first_pass.settings_of(64, 32, 16)
     for picture, lists, expected in ((moved, 1, 1), (mean, 3, 3)):
         records = np.zeros(8 * 12, first_pass.RECORD)
         work = encode_work(4 * 6)
@@ -97,6 +97,13 @@ def test_looking_finds_motion_and_bi_prediction() -> None:
         assert sums[1] == (records["inter"] & first_pass.COST_MOST).sum(dtype=int)
         assert work["fractional_search_blocks"].min() > 0
         assert np.all(work["intra_prediction_blocks"] == 4 * first_pass.INTRA_BLOCKS)
+
+
+def test_the_window_at_half_size_is_what_the_second_pass_reaches() -> None:
+    """Half of it; 32 samples across where half would be less than the search has, and no more than half otherwise."""
+    assert [first_pass.reach(x, y) for x, y in ((64, 32), (32, 16), (96, 40), (512, 248))] == [
+        (32, 16), (32, 8), (32, 20), (256, 124),
+    ]  # fmt: skip
 
 
 def _handed(records, worth, width, height, target, lst):  # type: ignore[no-untyped-def]

@@ -207,7 +207,8 @@ def memory_requests(
     surfaces = [half_surface(job, entries[0].surface.address) for entries in job.lists if entries]
     if surfaces:
         centre = np.zeros((columns * rows, len(surfaces)), np.int64)
-        windows = search_windows(columns, rows, centre, centre, cfg.motion_search.range_x, cfg.motion_search.range_y)
+        reach = engine.reach(cfg.motion_search.range_x, cfg.motion_search.range_y)
+        windows = search_windows(columns, rows, centre, centre, *reach)
         # one request in three is luma's
         parts.append(reads(cfg.reference_cache, surfaces, windows, search)[::3].copy())
     size = job.mb_width * job.mb_height * FIRST_PASS_RECORD_BYTES // (columns * rows)
@@ -256,7 +257,7 @@ def _hand_on_requests(job: EncodeJob, work: np.ndarray, stage: int) -> np.ndarra
 
 # Means over units of 16x16 samples at half size, of each list searched, and of intra where that is looked at; lists
 # along which a macroblock hands on.
-_COARSE, _FINE, _FRACTIONAL, _LISTS = 505, 34, 370, 1.3
+_FINE, _FRACTIONAL, _LISTS = 34, 370, 1.3
 
 
 def estimate(job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult:
@@ -269,7 +270,8 @@ def estimate(job: EncodeJob, cfg: EncodeCoreConfig) -> CoreResult:
         work = encode_work(columns * rows)
         work["mb_type"] = I_8X8
         lists = job.ref_count + job.ref_l1_count
-        work["motion_search_coarse"], work["motion_search_fine"] = lists * _COARSE, lists * _FINE
+        half_x, half_y = engine.reach(cfg.motion_search.range_x, cfg.motion_search.range_y)
+        work["motion_search_coarse"], work["motion_search_fine"] = lists * (half_x * half_y // 4), lists * _FINE
         work["fractional_search_blocks"] = lists * _FRACTIONAL
         if job.mode == EncodeMode.SHRINK:
             work["intra_prediction_blocks"] = 4 * engine.INTRA_BLOCKS
