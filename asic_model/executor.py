@@ -94,7 +94,8 @@ class Executor:
         def compute() -> CoreResult:
             return placed(core.run(memory, job, core.config), window)
 
-        areas = [area._replace(address=area.address + window.base) for area in areas]
+        if window.base:
+            areas = [area._replace(address=area.address + window.base) for area in areas]
         ticket = Ticket(kind, fields, areas, compute)
         self._under_way = [other for other in self._under_way if not other.done]
         ticket.waits_for = [

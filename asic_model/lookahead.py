@@ -177,7 +177,8 @@ class Lookahead:
         least = WINDOW_AREA_BYTES if window.base else FIRMWARE_AREA_BYTES
         if any(a.address < least or not window.holds(a.address, a.size_bytes) for a in areas):
             return False
-        areas = [area._replace(address=area.address + window.base) for area in areas]
+        if window.base:
+            areas = [area._replace(address=area.address + window.base) for area in areas]
         taken = [(area.address, area.size_bytes) for area in areas]
         taken += [(base, size_bytes) for _, base, size_bytes in self._ring_table()]
         return not any(

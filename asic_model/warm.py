@@ -101,17 +101,16 @@ class _Pictures:
         finally:
             self.core._deblock = former
 
-    def decide(self, kernel: str, *more: str) -> None:
-        """Compile mode decision as the loop calls it; more: its arguments beyond those of P pictures."""
+    def decide(self, kernel: str) -> None:
+        """Compile mode decision as the loop calls it."""
         if not self.arguments:
             self.look()
         a, mbs = self.arguments, self.arguments["mbs"]
         arrays = [name for name in self.kernels.Motion._fields if name != "mb_width"]
         motion = self.kernels.Motion(*(getattr(mbs, name) for name in arrays), a["p"].mb_width)
-        rest = [a[name] if name in a else getattr(a["p"], name) for name in more]
         compile_callee(
             getattr(self.kernels, kernel), a["t"], a["settings"], motion, a["references"], a["search"].vectors,
-            a["search"].costs, *rest,
+            a["search"].costs, False,
         )  # fmt: skip
 
 
@@ -127,8 +126,7 @@ def bipredictive_parts() -> Iterable[Part]:
         "code_bipredictive_picture", slice_type=SLICE_B, ref_l1_count=1, ref_l1_address_0=8 * 4096 + 8192, poc=2,
         ref_l1_poc_0=4, log2_max_poc_lsb=8, poc_lsb=2,
     )  # fmt: skip
-    more = ("colocated", "direct", "direct_temporal")
-    return (lambda: pictures.decide("decide_bipredictive", *more), pictures.code)
+    return (lambda: pictures.decide("decide_bipredictive"), pictures.code)
 
 
 def first_pass_parts() -> Iterable[Part]:

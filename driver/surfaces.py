@@ -201,9 +201,28 @@ class Uploader:
         self._planes = plane_views(self._staging, layout)
 
     def upload(self, backend: Backend, target: Surface, picture: Picture) -> None:
-        for plane, samples in zip(self._planes, (picture.y, picture.cb, picture.cr), strict=True):
-            plane[:] = samples
-        backend.memory_write(target.address, self._staging)
+        """Put `picture` into `target`. Planes that stand behind each other as in a surface go from where they are."""
+        samples = self._in_one(picture)
+        if samples is None:
+            samples = self._staging
+            for plane, given in zip(self._planes, (picture.y, picture.cb, picture.cr), strict=True):
+                plane[:] = given
+        backend.memory_write(target.address, samples)
+
+    def _in_one(self, picture: Picture) -> np.ndarray | None:
+        """The picture as uint8[size_bytes] where its planes stand as a surface's do, None where they do not."""
+        whole = picture.y.base
+        if not isinstance(whole, np.ndarray) or whole.dtype != np.uint8 or whole.nbytes != self._staging.size:
+            return None
+        begin = whole.__array_interface__["data"][0]
+        if not whole.flags.c_contiguous:
+            return None
+        for plane, given in zip(self._planes, (picture.y, picture.cb, picture.cr), strict=True):
+            offset = plane.__array_interface__["data"][0] - self._staging.__array_interface__["data"][0]
+            stands = given.__array_interface__["data"][0] - begin
+            if given.base is not whole or stands != offset or given.strides != plane.strides:
+                return None
+        return whole.reshape(-1)
 
 
 def plane_views(memory: np.ndarray, layout: Surface) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

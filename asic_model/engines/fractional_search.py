@@ -191,11 +191,20 @@ class FractionalSearchConfig(Section):
     latency_cycles: int = Field(24, ge=1, le=256, description="from the first sample in to the first cost out [cycles]")
 
 
+@kernel
+def _cycles(compared, blocks_per_cycle, latency_cycles, found):
+    """`cycles` into found int64[n]."""
+    for mb in range(found.size):
+        blocks = np.int64(compared[mb])
+        found[mb] = (blocks + blocks_per_cycle - 1) // blocks_per_cycle + 2 * latency_cycles if blocks else 0
+
+
 def cycles(cfg: FractionalSearchConfig, work: np.ndarray) -> np.ndarray:
     """Clock cycles of each macroblock, int64[n].
 
     `blocks_per_cycle` interpolate-and-SATD units take 4x4 blocks of one position after the other. The quarter
     positions depend on the half positions' winner, so the pipeline drains twice in a macroblock.
     """
-    blocks = work["fractional_search_blocks"].astype(np.int64)
-    return np.where(blocks > 0, -(-blocks // cfg.blocks_per_cycle) + 2 * cfg.latency_cycles, 0)
+    found = np.empty(len(work), np.int64)
+    _cycles(work["fractional_search_blocks"], cfg.blocks_per_cycle, cfg.latency_cycles, found)
+    return found

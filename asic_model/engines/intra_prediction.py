@@ -268,13 +268,22 @@ class IntraPredictionConfig(Section):
     latency_cycles: int = Field(6, ge=1, le=64, description="neighbours in to first predicted samples out")
 
 
+@kernel
+def _cycles(mb_type, predicted, blocks_per_cycle, latency_cycles, found):
+    """`cycles` into found int64[n]."""
+    for mb in range(found.size):
+        blocks, kind = np.int64(predicted[mb]), mb_type[mb]
+        steps = 16 if kind == I_4X4 else (4 if kind == I_8X8 else 1)
+        busy = (blocks + blocks_per_cycle - 1) // blocks_per_cycle + steps * latency_cycles
+        found[mb] = busy if blocks else 0
+
+
 def cycles(cfg: IntraPredictionConfig, work: np.ndarray) -> np.ndarray:
     """Encode: int64[n] cycles of choosing the intra modes of each macroblock.
 
     All modes of a block are predicted from one gathering of its neighbours. Intra4x4 (Intra8x8) gathers 16 (4) times
     and pays the latency each time, as a block's neighbours are its predecessors; 16x16 and chroma pay it once.
     """
-    mb_type, blocks = work["mb_type"], work["intra_prediction_blocks"].astype(np.int64)
-    steps = np.where(mb_type == I_4X4, 16, np.where(mb_type == I_8X8, 4, 1))
-    busy = -(-blocks // cfg.blocks_per_cycle) + steps * cfg.latency_cycles
-    return np.where(blocks > 0, busy, 0)
+    found = np.empty(len(work), np.int64)
+    _cycles(work["mb_type"], work["intra_prediction_blocks"], cfg.blocks_per_cycle, cfg.latency_cycles, found)
+    return found

@@ -244,16 +244,29 @@ def search_row(
                 x, y = part_x[part], part_y[part]
                 radius = settings.radius_parts
             x, y = min(max(x, low_x), high_x), min(max(y, low_y), high_y)
-            if radius:
-                known = False
-                for k in range(squares):
-                    known = known or (square_x[k] == x and square_y[k] == y)
-                if known:
+            if radius == 0:
+                if step >= _PREDICTORS:
                     continue
-                square_x[squares], square_y[squares] = x, y
-                squares += 1
-            elif step >= 5:
+                place = (y + settings.range_y) * span_x + settings.range_x + x
+                if seen[place] != mb_x + 1:
+                    seen[place] = mb_x + 1
+                    bits = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (y - predicted_y)])
+                    bits += np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (x - predicted_x)])
+                    tried_x[count], tried_y[count] = x, y
+                    at = reference.offset + (16 * mb_y + y) * reference.stride + 16 * mb_x + x
+                    try_candidate(
+                        block, 0, 16, reference.data, at, reference.stride,
+                        (rate_lambda * bits) >> MOTION_LAMBDA_BITS, count, best,
+                    )  # fmt: skip
+                count += 1
                 continue
+            known = False
+            for k in range(squares):
+                known = known or (square_x[k] == x and square_y[k] == y)
+            if known:
+                continue
+            square_x[squares], square_y[squares] = x, y
+            squares += 1
             for j in range(max(y - radius, low_y), min(y + radius, high_y) + 1):
                 rate_y = np.int64(VECTOR_BITS[VECTOR_SPAN + 4 * (j - predicted_y)])
                 at = reference.offset + (16 * mb_y + j) * reference.stride + 16 * mb_x
@@ -290,12 +303,20 @@ class MotionSearchConfig(Section):
     latency_cycles: int = Field(16, ge=1, le=256, description="adder tree and comparison, each level [cycles]")
 
 
+@kernel
+def _cycles(coarse, fine, lanes, latency_cycles, found):
+    """`cycles` into found int64[n]."""
+    for mb in range(found.size):
+        spent = (16 * np.int64(coarse[mb]) + lanes - 1) // lanes + (256 * np.int64(fine[mb]) + lanes - 1) // lanes
+        found[mb] = spent + 2 * latency_cycles if fine[mb] else 0
+
+
 def cycles(cfg: MotionSearchConfig, work: np.ndarray) -> np.ndarray:
     """Clock cycles of each macroblock, int64[n].
 
     One array of `lanes` subtractors serves both levels in turn: a position takes 16 of them at 1/4 resolution, 256 at
     full resolution. The second level starts when the first has named its winners, so both latencies count.
     """
-    coarse = -(-work["motion_search_coarse"].astype(np.int64) * 16 // cfg.lanes)
-    fine = -(-work["motion_search_fine"].astype(np.int64) * 256 // cfg.lanes)
-    return np.where(fine > 0, coarse + fine + 2 * cfg.latency_cycles, 0)
+    found = np.empty(len(work), np.int64)
+    _cycles(work["motion_search_coarse"], work["motion_search_fine"], cfg.lanes, cfg.latency_cycles, found)
+    return found

@@ -3,10 +3,12 @@
 Planar 4:2:0, 8 bits: luma, then Cb, then Cr, each plane with its own pitch (H.264 6.2; I420 order).
 """
 
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 PITCH_ALIGNMENT_BYTES = 64
 ADDRESS_ALIGNMENT_BYTES = 4096
+_KEPT = 4096  # layouts; the same few surfaces are asked for many times a picture
 
 
 class Surface(NamedTuple):
@@ -44,6 +46,7 @@ def window(whole: Surface, left: int, top: int, width: int, height: int) -> Surf
     )
 
 
+@lru_cache(maxsize=_KEPT)
 def surface(width: int, height: int, address: int = 0) -> Surface:
     """Return the layout of a `width` x `height` picture at byte `address`: the one layout that all cores use."""
     pitch = -(-width // PITCH_ALIGNMENT_BYTES) * PITCH_ALIGNMENT_BYTES

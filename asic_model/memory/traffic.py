@@ -195,18 +195,34 @@ def _plain_picture(
     return join(*parts)
 
 
+@kernel
+def _stream_lines(bits, total, address, stage, client, write, out):
+    """Lines of a stream of `total` bytes, out REQUEST[lines], zeros.
+
+    A line that is written leaves with the unit that fills it or ends the stream; one that is read is fetched for the
+    unit that first looks at it.
+    """
+    line, put = 0, np.int64(0)
+    for unit in range(bits.size):
+        put += np.int64(bits[unit])
+        end = (put + 7) // 8
+        while line < out.size:
+            begin = line * LINE_BYTES
+            behind = min(begin + LINE_BYTES, total)
+            if (end < behind) if write else (end <= begin):
+                break
+            row = out[line]
+            row.unit, row.stage, row.client, row.write, row.rows = unit, stage, client, write, 1
+            row.size, row.address = behind - begin, address + begin
+            line += 1
+
+
 def stream(bits: np.ndarray, address: int, stage: int, write: bool = True, client: str = "stream") -> np.ndarray:
     """Requests of a bitstream: `bits` of each unit, back to back from `address`, line by line."""
-    ends = (np.cumsum(bits.astype(np.int64)) + 7) // 8
-    total = int(ends[-1]) if ends.size else 0
-    lines = -(-total // LINE_BYTES)
-    begin = np.arange(lines) * LINE_BYTES
-    size = np.minimum(total - begin, LINE_BYTES)
-    if write:  # leaves with the unit that fills the line, or ends the stream
-        unit = np.searchsorted(ends, np.minimum(begin + LINE_BYTES, total))
-    else:  # fetched for the unit that first looks at it
-        unit = np.searchsorted(ends, begin, side="right")
-    return requests(unit, stage, client, write, address + begin, size)
+    total = (int(bits.sum(dtype=np.int64)) + 7) // 8
+    found = np.zeros(-(-total // LINE_BYTES), REQUEST)
+    _stream_lines(bits, total, address, stage, CLIENTS.index(client), write, found)
+    return found
 
 
 def per_unit(units: int, unit_bytes: int, address: int, stage: int, write: bool, client: str) -> np.ndarray:

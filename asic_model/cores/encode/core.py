@@ -25,6 +25,7 @@ from asic_model.cores.encode.weights import find_weights
 from asic_model.cores.result import REQUEST, STATUS_BAD_FIELD, STATUS_OK, STATUS_OUTPUT_FULL, CoreResult, Facts
 from asic_model.engines import deblock, entropy
 from asic_model.engines.entropy import SliceParameters
+from asic_model.engines.mode_decision.commit import vector_words
 from asic_model.engines.mode_decision.state import REFERENCES, Coded, Samples, macroblock_state
 from asic_model.engines.motion_search import GUARD_BYTES, Plane, SearchSettings
 from asic_model.engines.transform import Quantiser, quantiser
@@ -202,7 +203,7 @@ def run(
     scratch = entropy.entropy_scratch(count)
     code(
         parameters, macroblock_state(), _quantiser(), decision_settings(job), searches, whole,
-        scratch, mbs, mbs.levels.reshape(-1),
+        scratch, mbs, mbs.levels.reshape(-1), vector_words(mbs),
         Coded(np.zeros(count, np.uint8), np.zeros(count, np.uint8)), references, quarters, search, source,
         current_quarter, current, recon, rows, qp_map, temporal, lists.stretch, colocated, lists.direct, work,
     )  # fmt: skip

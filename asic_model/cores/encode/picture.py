@@ -7,13 +7,13 @@ import numpy as np
 from asic_model.codecs.h264.cabac_contexts import initial_states
 from asic_model.codecs.h264.macroblock import I_16X16, I_PCM
 from asic_model.engines.entropy.cabac import follow_macroblock
-from asic_model.engines.mode_decision.bipredictive import decide_bipredictive
+from asic_model.engines.mode_decision.bipredictive import decide_bipredictive, try_direct
 from asic_model.engines.mode_decision.commit import commit
-from asic_model.engines.mode_decision.decide import decide_inter, decide_intra
+from asic_model.engines.mode_decision.decide import decide_inter, decide_intra, try_skip
 from asic_model.engines.mode_decision.inter import Motion
-from asic_model.engines.mode_decision.load import begin
+from asic_model.engines.mode_decision.load import begin, surround
 from asic_model.engines.mode_decision.rate import set_bin_costs
-from asic_model.engines.mode_decision.state import LIST_1, SLICE_P, T_RATE
+from asic_model.engines.mode_decision.state import LIST_1, SLICE_P, SLOT_SKIP, T_RATE
 from asic_model.engines.motion_search import PARTITIONS, WHOLE, search_row
 from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.compare import ssd_16xn
@@ -107,13 +107,13 @@ def _search_list(
 
 
 @inlined
-def _begin_macroblock(p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp):
+def _begin_macroblock(p, t, q, settings, mbs, source, slice_of_row, qp_map, coarser, mb, previous_qp):
     mbs.slice_id[mb] = slice_of_row[mb // p.mb_width]
     qp = np.int64(p.qp) + coarser
     if qp_map.size:
         qp += np.int64(qp_map[mb])
     qp = min(max(qp, 0), 51)
-    begin(t, q, settings, mbs, coded, source, recon, mb, p.mb_width, p.mb_height, qp, previous_qp, p.chroma_offset)
+    begin(t, q, settings, mbs, source, mb, p.mb_width, p.mb_height, qp, previous_qp, p.chroma_offset)
 
 
 @kernel
@@ -168,8 +168,8 @@ def _account(t, mbs, work, mb):
 
 @kernel
 def code_picture(
-    p, t, q, settings, search_settings, entropy, scratch, mbs, levels, coded, references, quarters, search, source,
-    source_quarter, current, recon, slice_of_row, qp_map, temporal, stretch, colocated, direct, work,
+    p, t, q, settings, search_settings, entropy, scratch, mbs, levels, words, coded, references, quarters, search,
+    source, source_quarter, current, recon, slice_of_row, qp_map, temporal, stretch, colocated, direct, work,
 ):  # fmt: skip
     """Decide and reconstruct (not deblocked) all macroblocks of an I or P picture.
 
@@ -178,7 +178,7 @@ def code_picture(
     settings       : mode_decision Settings; search_settings: two motion_search SearchSettings, for
                      the first reference of a list and for the others
     entropy        : SliceParameters as if the picture were one slice; scratch: EntropyScratch to follow the contexts
-    levels         : mbs.levels seen flat
+    levels         : mbs.levels seen flat; words: mode_decision `vector_words` of mbs
     references     : mode_decision References; quarters: tuple of their Planes at 1/4 resolution
     source         : Samples at coded size; current, source_quarter: its luma and that at 1/4 resolution as Plane
     recon          : Samples, the reconstructed picture
@@ -209,14 +209,19 @@ def code_picture(
             if mb % LIMIT_RUN_MBS == 0:
                 coarser = _coarsen(p, coarser, spent, run_spent, mb)
                 run_spent = np.int64(0)
-            _begin_macroblock(
-                p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp
-            )
+            _begin_macroblock(p, t, q, settings, mbs, source, slice_of_row, qp_map, coarser, mb, previous_qp)
+            slot, skipped, negligible = np.int64(SLOT_SKIP), False, False
             if p.slice_type == SLICE_P:
-                slot = decide_inter(t, settings, motion, references, search.vectors, search.costs)
-            else:
-                slot = decide_intra(t, settings)
-            previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
+                skipped, negligible = try_skip(t, settings, motion, references, search.costs)
+            if not skipped:
+                surround(t, mbs, coded, recon)
+                if p.slice_type == SLICE_P:
+                    slot = decide_inter(
+                        t, settings, motion, references, search.vectors, search.costs, negligible
+                    )  # fmt: skip
+                else:
+                    slot = decide_intra(t, settings)
+            previous_qp = commit(t, slot, previous_qp, mbs, levels, words, motion, coded, recon)
             rate = _macroblock_rate(t, slot)
             spent, run_spent = spent + rate, run_spent + rate
             _account(t, mbs, work, mb)
@@ -224,8 +229,8 @@ def code_picture(
 
 @kernel
 def code_bipredictive_picture(
-    p, t, q, settings, search_settings, entropy, scratch, mbs, levels, coded, references, quarters, search, source,
-    source_quarter, current, recon, slice_of_row, qp_map, temporal, stretch, colocated, direct, work,
+    p, t, q, settings, search_settings, entropy, scratch, mbs, levels, words, coded, references, quarters, search,
+    source, source_quarter, current, recon, slice_of_row, qp_map, temporal, stretch, colocated, direct, work,
 ):  # fmt: skip
     """As `code_picture`, for a B picture. A kernel of its own: who codes no B pictures does not compile it."""
     _begin_picture(p, t)
@@ -249,13 +254,17 @@ def code_bipredictive_picture(
             if mb % LIMIT_RUN_MBS == 0:
                 coarser = _coarsen(p, coarser, spent, run_spent, mb)
                 run_spent = np.int64(0)
-            _begin_macroblock(
-                p, t, q, settings, mbs, coded, source, recon, slice_of_row, qp_map, coarser, mb, previous_qp
+            _begin_macroblock(p, t, q, settings, mbs, source, slice_of_row, qp_map, coarser, mb, previous_qp)
+            slot = np.int64(SLOT_SKIP)
+            skipped, negligible = try_direct(
+                t, settings, motion, references, search.costs, colocated, direct, p.direct_temporal
             )
-            slot = decide_bipredictive(
-                t, settings, motion, references, search.vectors, search.costs, colocated, direct, p.direct_temporal
-            )
-            previous_qp = commit(t, slot, previous_qp, mbs, levels, motion, coded, recon)
+            if not skipped:
+                surround(t, mbs, coded, recon)
+                slot = decide_bipredictive(
+                    t, settings, motion, references, search.vectors, search.costs, negligible
+                )  # fmt: skip
+            previous_qp = commit(t, slot, previous_qp, mbs, levels, words, motion, coded, recon)
             rate = _macroblock_rate(t, slot)
             spent, run_spent = spent + rate, run_spent + rate
             _account(t, mbs, work, mb)

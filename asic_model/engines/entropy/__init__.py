@@ -35,6 +35,7 @@ from asic_model.engines.entropy.elements import (
     SliceParameters,
     entropy_scratch,
 )
+from asic_model.kernel_cache import kernel
 from asic_model.section import Section
 
 __all__ = [
@@ -142,6 +143,15 @@ class EntropyConfig(Section):
     slice_cycles: int = Field(default=160, ge=0, le=2048, description="CABAC, per slice: contexts initialised, cycles")
 
 
+@kernel
+def _cycles(bins, bits, slice_start, rate, output_bits, overhead, slice_cycles, found):
+    """`cycles` into found int64[n]."""
+    for mb in range(found.size):
+        coder = (np.int64(bins[mb]) + rate - 1) // rate
+        packer = (np.int64(bits[mb]) + output_bits - 1) // output_bits
+        found[mb] = max(coder, packer) + overhead + (slice_cycles if slice_start[mb] else 0)
+
+
 def cycles(cfg: EntropyConfig, work: np.ndarray, cabac: bool = True) -> np.ndarray:
     """Return the cycles of each macroblock, int64[n], from its bins (codewords for CAVLC) and bits.
 
@@ -153,9 +163,11 @@ def cycles(cfg: EntropyConfig, work: np.ndarray, cabac: bool = True) -> np.ndarr
     contexts to be initialised, several a cycle; the header passes meanwhile.
     """
     rate = cfg.cabac_bins_per_cycle if cabac else cfg.cavlc_codewords_per_cycle
-    elements = work["entropy_bins"].astype(np.int64)
-    bits = work["entropy_bits"].astype(np.int64)
-    busy = np.maximum(-(-elements // rate), -(-bits // cfg.output_bits_per_cycle))
-    if not cabac:
-        return busy + cfg.cavlc_overhead_cycles
-    return busy + cfg.overhead_cycles + cfg.slice_cycles * (work["slice_start"] != 0)
+    overhead = cfg.overhead_cycles if cabac else cfg.cavlc_overhead_cycles
+    slice_cycles = cfg.slice_cycles if cabac else 0
+    found = np.empty(len(work), np.int64)
+    _cycles(
+        work["entropy_bins"], work["entropy_bits"], work["slice_start"], rate, cfg.output_bits_per_cycle, overhead,
+        slice_cycles, found,
+    )  # fmt: skip
+    return found

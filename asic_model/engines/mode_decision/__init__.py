@@ -23,6 +23,7 @@ from pydantic import Field
 from asic_model.codecs.h264.macroblock import I_16X16
 from asic_model.engines.intra_prediction import IntraPredictionConfig
 from asic_model.engines.transform import TransformConfig
+from asic_model.kernel_cache import kernel
 from asic_model.section import Section
 
 __all__ = ["ModeDecisionConfig", "cycles", "single_pass_cycles", "single_pass_inter_cycles"]
@@ -38,14 +39,26 @@ class ModeDecisionConfig(Section):
     overhead_cycles: int = Field(16, ge=0, le=256, description="neighbour data in, decision out [cycles]")
 
 
+@kernel
+def _cycles(blocks, trials, blocks_per_cycle, trial_cycles, overhead_cycles, found):
+    """`cycles` into found int64[n]."""
+    for mb in range(found.size):
+        spent = (np.int64(blocks[mb]) + blocks_per_cycle - 1) // blocks_per_cycle
+        found[mb] = spent + np.int64(trials[mb]) * trial_cycles + overhead_cycles
+
+
 def cycles(cfg: ModeDecisionConfig, work: np.ndarray) -> np.ndarray:
     """Clock cycles of each macroblock, int64[n].
 
     A trial passes its 24 blocks (27 with DC blocks) through one pipeline of transform, choice of levels, rate and
     distortion, `blocks_per_cycle` at a time; trials follow one another, and each pays the pipeline's fill once.
     """
-    blocks = -(-work["transform_blocks"].astype(np.int64) // cfg.blocks_per_cycle)
-    return blocks + work["mode_decision_trials"].astype(np.int64) * cfg.trial_cycles + cfg.overhead_cycles
+    found = np.empty(len(work), np.int64)
+    _cycles(
+        work["transform_blocks"], work["mode_decision_trials"], cfg.blocks_per_cycle, cfg.trial_cycles,
+        cfg.overhead_cycles, found,
+    )  # fmt: skip
+    return found
 
 
 # The single pass in RTL (rtl_tests/rtl/mode_decision/)

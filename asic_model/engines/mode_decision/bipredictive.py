@@ -7,7 +7,6 @@ from asic_model.codecs.h264.macroblock import (
     B_DIRECT_16X16,
     B_SKIP,
     INTER_8X8,
-    INTER_16X16,
     SUB_8X8,
     SUB_DIRECT,
 )
@@ -19,19 +18,18 @@ from asic_model.engines.mode_decision.candidates import (
     SHAPE_PART,
     SHAPE_SET,
     SHAPE_TYPE,
+    is_skipped,
     near_shapes,
     refine_list,
     shape_cost,
-    skip_is_near,
 )
 from asic_model.engines.mode_decision.inter import (
     code_inter,
-    copy_motion,
     may_use_8x8,
     motion_rate,
     predict,
+    predict_whole,
     set_vector,
-    skip_rate,
 )
 from asic_model.engines.mode_decision.state import (
     LIST_1,
@@ -39,23 +37,20 @@ from asic_model.engines.mode_decision.state import (
     OTHER,
     SAMPLES,
     SLOT_SKIP,
-    T_CBP,
     T_COST,
-    T_RATE,
-    T_SSD,
     T_TYPE,
 )
 from asic_model.engines.mode_decision.trial import (
+    code_skip,
     free_slot,
     or_pcm,
+    rate_skip,
     settle,
-    skip_distortion,
     try_intra,
     try_other_transform,
 )
 from asic_model.engines.motion_search import QUADRANT, WHOLE
 from asic_model.kernel_cache import inlined, kernel
-from asic_model.simd.blocks import copy_16xn
 from asic_model.simd.compare import satd_8xn, satd_16xn
 
 _BI_PREDICTION, _DIRECT = int(Tool.BI_PREDICTION), int(Tool.DIRECT)
@@ -84,10 +79,12 @@ def _put_direct(t, slot, quadrant):
 
 
 @inlined
-def _try_direct(t, motion, references, colocated, pictures, temporal):
-    """B_Skip: predict into SLOT_SKIP, and code the same motion with its residual as B_Direct_16x16 in slot 0.
+def try_direct(t, settings, motion, references, cost, colocated, pictures, temporal):
+    """B_Skip: predict into SLOT_SKIP.
 
-    Returns whether nothing of the residual was worth coding.
+    Returns as `decide.try_skip`.
+    cost : as in `decide_bipredictive`
+    colocated, pictures, temporal : of direct prediction; temporal 0: spatial
     """
     valid = not t.tools_off & _DIRECT
     if temporal:
@@ -109,22 +106,16 @@ def _try_direct(t, motion, references, colocated, pictures, temporal):
     result[T_TYPE], result[T_COST] = B_SKIP, NEVER
     t.direct_valid = 1 if valid else 0
     if not valid:
-        return False
+        return False, False
     for quadrant in range(4):
         t.sub_type[SLOT_SKIP, quadrant] = SUB_8X8
         _put_direct(t, SLOT_SKIP, quadrant)
-    predict(t, SLOT_SKIP, INTER_16X16 if uniform else INTER_8X8, references)
-    ssd, negligible = skip_distortion(t)
-    result[T_RATE], result[T_SSD] = skip_rate(t, 1), ssd
-    result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
-    t.trials += 1
-    if negligible:
-        return True
-    copy_motion(t, 0, SLOT_SKIP)
-    copy_16xn(t.prediction, 0, 16, t.prediction, SLOT_SKIP * SAMPLES, 16, 24)
-    code_inter(t, 0, B_DIRECT_16X16, motion_rate(t, motion, 0, B_DIRECT_16X16), t.transform_8x8, -1)
-    t.recorded = SLOT_SKIP  # has the same motion
-    return t.result[0, T_CBP] == 0
+    if uniform:
+        predict_whole(t, SLOT_SKIP, references)
+    else:
+        predict(t, SLOT_SKIP, INTER_8X8, references)
+    negligible = rate_skip(t)
+    return negligible and is_skipped(t, settings, cost), negligible
 
 
 @kernel
@@ -205,18 +196,20 @@ def _try(t, motion, references, shape, best):
 
 
 @inlined
-def decide_bipredictive(t, settings, motion, references, whole, cost, colocated, pictures, temporal):
-    """Macroblock of a B slice; return the best slot, SLOT_SKIP for B_Skip, -1 for I_PCM.
+def decide_bipredictive(t, settings, motion, references, whole, cost, negligible):
+    """Macroblock of a B slice that `try_direct` did not skip; return the best slot, SLOT_SKIP for B_Skip, -1 for I_PCM.
 
     whole, cost : results of motion_search, int16[6, n, 9, 2] and int32[6, n, 9]
-    colocated, pictures, temporal : of direct prediction; temporal 0: spatial
+    negligible  : what `try_direct` found
     """
-    empty = _try_direct(t, motion, references, colocated, pictures, temporal)
-    if empty and (t.result[SLOT_SKIP, T_SSD] < t.skip_ssd or skip_is_near(t, settings, cost)):
-        return np.int64(SLOT_SKIP)
     best = np.int64(-1)
-    if not empty and t.direct_valid:
-        best = settle(t, 0, best)
+    empty = negligible
+    if not negligible and t.direct_valid:
+        empty = code_skip(t, motion, B_DIRECT_16X16)
+        if empty and is_skipped(t, settings, cost):
+            return np.int64(SLOT_SKIP)
+        if not empty:
+            best = settle(t, 0, best)
 
     for lst in range(2):
         refine_list(t, motion, references, whole, 1 << WHOLE, lst, 0)

@@ -6,7 +6,7 @@ from asic_model.codecs.h264.macroblock import INTER_8X8, INTER_8X16, INTER_16X8,
 from asic_model.codecs.h264.motion_prediction import MotionField, predict_mv
 from asic_model.engines.fractional_search import FractionalScratch, refine, satd_at, vector_rate
 from asic_model.engines.lagrangian import MOTION_LAMBDA_BITS
-from asic_model.engines.mode_decision.state import LIST_1, SAMPLES, SLOT_SKIP
+from asic_model.engines.mode_decision.state import LIST_1, SAMPLES, SLOT_SKIP, T_SSD
 from asic_model.engines.motion_search import LEFT as LEFT_HALF
 from asic_model.engines.motion_search import LOWER, QUADRANT, RIGHT, UPPER, WHOLE
 from asic_model.kernel_cache import inlined, kernel
@@ -46,6 +46,12 @@ def skip_is_near(t, settings, cost):
         return False
     sad = sad_16xn(t.source, 0, 16, t.prediction, SLOT_SKIP * SAMPLES, 16, 16)
     return 16 * sad <= settings.skip_sad * _least_cost(t, cost, WHOLE)
+
+
+@kernel
+def is_skipped(t, settings, cost):
+    """Whether a skip that leaves no residual ends the decision: it has little energy, or the search found no better."""
+    return t.result[SLOT_SKIP, T_SSD] < t.skip_ssd or skip_is_near(t, settings, cost)
 
 
 @kernel

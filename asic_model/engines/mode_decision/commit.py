@@ -1,8 +1,19 @@
 """End of a macroblock: the decision goes into the macroblock record and the reconstructed picture."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from asic_model.codecs.h264.macroblock import B_DIRECT_16X16, B_SKIP, I_8X8, I_16X16, I_PCM, INTER_16X16, P_SKIP
+from asic_model.codecs.h264.macroblock import (
+    B_DIRECT_16X16,
+    B_SKIP,
+    I_8X8,
+    I_16X16,
+    I_PCM,
+    INTER_16X16,
+    P_SKIP,
+    Macroblocks,
+)
 from asic_model.engines.mode_decision.inter import motion_rate
 from asic_model.engines.mode_decision.state import (
     CB,
@@ -42,25 +53,37 @@ def _clear_motion(motion, mb):
             motion.mvd[mb, lst, block, 0] = motion.mvd[mb, lst, block, 1] = 0
 
 
+class VectorWords(NamedTuple):
+    """`mv` and `mvd` of `Macroblocks` as int32[32 * n]: a vector a word, x in its low half, on little-endian hosts."""
+
+    mv: np.ndarray
+    mvd: np.ndarray
+
+
+def vector_words(mbs: Macroblocks) -> VectorWords:
+    """Views of the record's arrays."""
+    return VectorWords(mbs.mv.view(np.int32).reshape(-1), mbs.mvd.view(np.int32).reshape(-1))
+
+
 @inlined
-def _record_derived(t, motion, slot):
+def _record_derived(t, motion, words, slot):
     """Motion of P_Skip and B_Skip: nothing of it is coded. The slot's vectors are zero where a list is not used."""
     mb = t.mb
     for lst in range(2 if t.slice_type == SLICE_B else 1):
         for quadrant in range(4):
             motion.ref_idx[mb, lst, quadrant] = t.ref_idx[slot, lst, quadrant]
+        at = 32 * mb + 16 * lst
         for block in range(16):
-            motion.mv[mb, lst, block, 0] = t.vector[slot, lst, block, 0]
-            motion.mv[mb, lst, block, 1] = t.vector[slot, lst, block, 1]
-            motion.mvd[mb, lst, block, 0] = motion.mvd[mb, lst, block, 1] = 0
+            words.mv[at + block] = (t.vector[slot, lst, block, 0] & 0xFFFF) | (t.vector[slot, lst, block, 1] << 16)
+            words.mvd[at + block] = 0
 
 
 @inlined
-def commit(t, slot, previous_qp, mbs, levels, motion, coded, recon):
+def commit(t, slot, previous_qp, mbs, levels, words, motion, coded, recon):
     """Put the decision into the macroblock record and the reconstructed picture; return the QP that stays in force.
 
     slot   : of the winner, -1 for I_PCM
-    levels : mbs.levels seen flat
+    levels : mbs.levels seen flat; words : `vector_words` of mbs
     """
     mb = t.mb
     kind = np.int64(I_PCM)
@@ -116,7 +139,7 @@ def commit(t, slot, previous_qp, mbs, levels, motion, coded, recon):
         for quadrant in range(4):
             mbs.sub_type[mb, quadrant] = t.sub_type[slot, quadrant]
         if kind == P_SKIP or kind == B_SKIP:
-            _record_derived(t, motion, slot)
+            _record_derived(t, motion, words, slot)
         elif t.recorded != slot:
             motion_rate(t, motion, slot, kind)
     return qp

@@ -10,43 +10,38 @@ from asic_model.engines.mode_decision.candidates import (
     SHAPE_PART,
     SHAPE_SET,
     SHAPE_TYPE,
+    is_skipped,
     near_shapes,
     refine_list,
     shape_cost,
-    skip_is_near,
 )
 from asic_model.engines.mode_decision.inter import (
     code_inter,
-    copy_motion,
     may_use_8x8,
     motion_rate,
     predict,
+    predict_whole,
     set_vector,
-    skip_rate,
 )
 from asic_model.engines.mode_decision.single_pass import decide_single_pass, decide_single_pass_inter
 from asic_model.engines.mode_decision.state import (
     NEVER,
-    SAMPLES,
     SLOT_SKIP,
-    T_CBP,
     T_COST,
-    T_RATE,
-    T_SSD,
     T_TYPE,
 )
 from asic_model.engines.mode_decision.sub_partitions import try_sub_partitions
 from asic_model.engines.mode_decision.trial import (
+    code_skip,
     free_slot,
     or_pcm,
+    rate_skip,
     settle,
-    skip_distortion,
     try_intra,
     try_other_transform,
 )
 from asic_model.engines.motion_search import WHOLE
 from asic_model.kernel_cache import inlined, kernel
-from asic_model.simd.blocks import copy_16xn
 
 
 @kernel
@@ -58,33 +53,27 @@ def decide_intra(t, settings):
 
 
 @inlined
-def _try_skip(t, motion, references):
-    """P_Skip: predict into SLOT_SKIP, and code the same motion with its residual in slot 0.
+def try_skip(t, settings, motion, references, cost):
+    """P_Skip: predict into SLOT_SKIP.
 
-    Returns (cost of P_Skip or NEVER, whether nothing of the residual was worth coding).
+    Returns (whether the macroblock is skipped without a further look, whether nothing of the residual is worth coding).
+    cost : as in `decide_inter`
     """
+    if t.single_pass:
+        return False, False
     field = MotionField(motion.slice_id, motion.ref_idx, motion.mv)
     t.skip_x, t.skip_y = skip_mv(field, motion.mb_width, t.mb)
     result = t.result[SLOT_SKIP]
     result[T_TYPE], result[T_COST] = P_SKIP, NEVER
     if t.skip_x < t.low_x or t.skip_x > t.high_x or t.skip_y < t.low_y or t.skip_y > t.high_y:
-        return False
+        return False, False
     for quadrant in range(4):
         t.ref_idx[SLOT_SKIP, 0, quadrant] = 0
         t.sub_type[SLOT_SKIP, quadrant] = 0
     set_vector(t, SLOT_SKIP, 0, 0, 0, 4, 4, t.skip_x, t.skip_y)
-    predict(t, SLOT_SKIP, INTER_16X16, references)
-    ssd, negligible = skip_distortion(t)
-    result[T_RATE], result[T_SSD] = skip_rate(t, 1), ssd
-    result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
-    t.trials += 1
-    if negligible:
-        return True
-    copy_motion(t, 0, SLOT_SKIP)
-    copy_16xn(t.prediction, 0, 16, t.prediction, SLOT_SKIP * SAMPLES, 16, 24)
-    code_inter(t, 0, INTER_16X16, motion_rate(t, motion, 0, INTER_16X16), t.transform_8x8, -1)
-    t.recorded = SLOT_SKIP  # has the same motion
-    return t.result[0, T_CBP] == 0
+    predict_whole(t, SLOT_SKIP, references)
+    negligible = rate_skip(t)
+    return negligible and is_skipped(t, settings, cost), negligible
 
 
 @inlined
@@ -108,19 +97,22 @@ def _try_shape(t, motion, references, shape, best):
 
 
 @inlined
-def decide_inter(t, settings, motion, references, whole, cost):
-    """Macroblock of a P slice; return the best slot, SLOT_SKIP for P_Skip, -1 for I_PCM.
+def decide_inter(t, settings, motion, references, whole, cost, negligible):
+    """Macroblock of a P slice that `try_skip` did not skip; return the best slot, SLOT_SKIP for P_Skip, -1 for I_PCM.
 
     whole, cost : results of motion_search, int16[references, n, 9, 2] and int32[references, n, 9]
+    negligible  : what `try_skip` found
     """
     if t.single_pass:
         return decide_single_pass_inter(t, motion, references, whole)
-    empty = _try_skip(t, motion, references)
-    if empty and (t.result[SLOT_SKIP, T_SSD] < t.skip_ssd or skip_is_near(t, settings, cost)):
-        return np.int64(SLOT_SKIP)
     best = np.int64(-1)
-    if not empty and t.result[SLOT_SKIP, T_COST] < NEVER:
-        best = settle(t, 0, best)
+    empty = negligible
+    if not negligible and t.result[SLOT_SKIP, T_COST] < NEVER:
+        empty = code_skip(t, motion, INTER_16X16)
+        if empty and is_skipped(t, settings, cost):
+            return np.int64(SLOT_SKIP)
+        if not empty:
+            best = settle(t, 0, best)
 
     refine_list(t, motion, references, whole, 1 << WHOLE, 0, 0)
     ref = t.chosen[0, WHOLE]

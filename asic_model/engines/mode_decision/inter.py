@@ -187,6 +187,12 @@ def predict(t, slot, mb_type, references):
                     _predict_part(t, slot, references, x, y, width, height)
 
 
+@inlined
+def predict_whole(t, slot, references):
+    """`predict` of a candidate of one partition, without a call: of skips."""
+    _predict_part(t, slot, references, 0, 0, 16, 16)
+
+
 @kernel
 def set_vector(t, slot, lst, x, y, width, height, vector_x, vector_y):
     """Give a partition (in 4x4 blocks) its vector."""

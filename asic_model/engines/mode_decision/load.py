@@ -1,4 +1,8 @@
-"""Start of a macroblock: source, surroundings, neighbours' data and tables at its QP go into the record."""
+"""Start of a macroblock: source, neighbours and tables at its QP go into the record; surroundings where it is coded.
+
+A skip needs no more of its neighbours than their motion and whether they are skipped. What coding on trial needs of
+them is loaded where something is to be coded (`surround`): nine of ten macroblocks may do without.
+"""
 
 import numpy as np
 
@@ -51,8 +55,8 @@ def _load_tables(t, q):
 
 
 @inlined
-def _load_samples(t, source, recon, mb_x, mb_y):
-    """Source samples, and the window's row above and column to the left."""
+def _load_source(t, source, mb_x, mb_y):
+    """Source samples."""
     y, u, v = (
         source.y + 16 * (mb_y * source.stride + mb_x),
         source.u + 8 * (mb_y * source.chroma_stride + mb_x),
@@ -61,6 +65,11 @@ def _load_samples(t, source, recon, mb_x, mb_y):
     copy_16xn(t.source, 0, 16, source.data, y, source.stride, 16)
     copy_8xn(t.source, CB, 8, source.data, u, source.chroma_stride, 8)
     copy_8xn(t.source, CR, 8, source.data, v, source.chroma_stride, 8)
+
+
+@inlined
+def _load_window(t, recon):
+    """The window's row above and column to the left."""
     data = recon.data
     for plane in range(3):
         if plane == 0:
@@ -68,22 +77,22 @@ def _load_samples(t, source, recon, mb_x, mb_y):
         else:
             at, origin = (recon.u, WINDOW_CB) if plane == 1 else (recon.v, WINDOW_CR)
             stride, step, size = recon.chroma_stride, WINDOW_CHROMA_STRIDE, 8
-        at += size * (mb_y * stride + mb_x)
-        if mb_y > 0:
+        at += size * (t.mb_y * stride + t.mb_x)
+        if t.mb_y > 0:
             if plane == 0:
                 copy_16xn(t.window, origin - step, 0, data, at - stride, 0, 1)
                 copy_8xn(t.window, origin - step + 16, 0, data, at - stride + 16, 0, 1)
             else:
                 copy_8xn(t.window, origin - step, 0, data, at - stride, 0, 1)
             t.window[origin - step - 1] = data[at - stride - 1]
-        if mb_x > 0:
+        if t.mb_x > 0:
             for row in range(size):
                 t.window[origin + row * step - 1] = data[at + row * stride - 1]
 
 
 @inlined
-def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp, previous_qp, chroma_offset):
-    """Load a macroblock; slice_id[mb] must be set."""
+def begin(t, q, settings, mbs, source, mb, mb_width, mb_height, qp, previous_qp, chroma_offset):
+    """Load a macroblock; slice_id[mb] must be set. `surround` must follow before anything of it is coded."""
     slice_id = mbs.slice_id
     own = slice_id[mb]
     mb_x, mb_y = mb % mb_width, mb // mb_width
@@ -99,7 +108,7 @@ def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp
         | (TOP_RIGHT if t.up_right >= 0 else 0)
         | (CORNER if t.up_left >= 0 else 0)
     )
-    _load_samples(t, source, recon, mb_x, mb_y)
+    _load_source(t, source, mb_x, mb_y)
     t.qp, t.qp_chroma = qp, chroma_qp(qp, chroma_offset)
     t.qp_changed = 1 if qp != previous_qp else 0
     if qp != t.table_qp:
@@ -116,36 +125,51 @@ def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp
         t.weight[INTER, CHROMA] = (chroma * settings.weight_inter) >> 4
         t.weight[INTRA, LUMA] = (LAMBDA_STEPS * settings.weight_intra) >> 4
         t.weight[INTRA, CHROMA] = (chroma * settings.weight_intra) >> 4
-    t.skip_inc = t.type_inc = t.chroma_inc = t.transform_inc = 0
+    t.skip_inc = 0
+    for side in range(2):
+        other = t.up if side else t.left
+        if other >= 0 and mbs.mb_type[other] != P_SKIP and mbs.mb_type[other] != B_SKIP:
+            t.skip_inc += 1
+    t.low_x, t.low_y = 4 * (-16 * mb_x - BORDER_PX) - 3, 4 * (-16 * mb_y - BORDER_PX) - 3
+    t.high_x = 4 * (16 * (mb_width - mb_x - 1) + BORDER_PX) + 3
+    t.high_y = 4 * (16 * (mb_height - mb_y - 1) + BORDER_PX) + 3
+    t.trials = t.satd_blocks = t.intra_blocks = t.transform_blocks = 0
+    t.recorded = -1
+
+
+@kernel
+def _surround(t, recon, mb_types, transforms, chroma_modes, intra_modes, total, patterns, dcs):
+    """`surround` with the arrays that it needs alone."""
+    _load_window(t, recon)
+    t.type_inc = t.chroma_inc = t.transform_inc = 0
     for side in range(2):
         other = t.up if side else t.left
         cbp, dc = np.int64(15), np.int64(-1)
         kind = np.int64(-1)
         if other >= 0:
-            kind = np.int64(mbs.mb_type[other])
-            t.skip_inc += 0 if kind == P_SKIP or kind == B_SKIP else 1
+            kind = np.int64(mb_types[other])
             if t.slice_type == SLICE_B:
                 t.type_inc += 0 if kind == B_SKIP or kind == B_DIRECT_16X16 else 1
             else:
                 t.type_inc += 0 if kind == I_4X4 or kind == I_8X8 else 1
-            t.transform_inc += mbs.transform_8x8[other]
-            t.chroma_inc += 1 if kind < I_PCM and mbs.chroma_mode[other] else 0
-            cbp, dc = np.int64(coded.pattern[other]), np.int64(coded.dc[other])
+            t.transform_inc += transforms[other]
+            t.chroma_inc += 1 if kind < I_PCM and chroma_modes[other] else 0
+            cbp, dc = np.int64(patterns[other]), np.int64(dcs[other])
         for i in range(4):
             mode = np.int64(-1 if other < 0 else 2)
             if side:
                 if kind == I_4X4 or kind == I_8X8:
-                    mode = np.int64(mbs.intra_mode[other, BLOCK_OF_RASTER[12 + i]])
+                    mode = np.int64(intra_modes[other, BLOCK_OF_RASTER[12 + i]])
                 t.up_modes[i] = mode
             else:
                 if kind == I_4X4 or kind == I_8X8:
-                    mode = np.int64(mbs.intra_mode[other, BLOCK_OF_RASTER[4 * i + 3]])
+                    mode = np.int64(intra_modes[other, BLOCK_OF_RASTER[4 * i + 3]])
                 t.left_modes[i] = mode
         if side:
             t.up_cbp, t.up_dc = cbp, dc
         else:
             t.left_cbp, t.left_dc = cbp, dc
-    counts, total = t.counts, mbs.total_coeff
+    counts = t.counts
     for i in range(4):
         counts[5 * (i + 1)] = np.int64(total[t.left, BLOCK_OF_RASTER[4 * i + 3]]) if t.left >= 0 else -1
         counts[i + 1] = np.int64(total[t.up, BLOCK_OF_RASTER[12 + i]]) if t.up >= 0 else -1
@@ -155,8 +179,12 @@ def begin(t, q, settings, mbs, coded, source, recon, mb, mb_width, mb_height, qp
             block = 16 + 4 * component + i
             counts[at + 3 * (i + 1)] = np.int64(total[t.left, block + i + 1]) if t.left >= 0 else -1
             counts[at + i + 1] = np.int64(total[t.up, block + 2]) if t.up >= 0 else -1
-    t.low_x, t.low_y = 4 * (-16 * mb_x - BORDER_PX) - 3, 4 * (-16 * mb_y - BORDER_PX) - 3
-    t.high_x = 4 * (16 * (mb_width - mb_x - 1) + BORDER_PX) + 3
-    t.high_y = 4 * (16 * (mb_height - mb_y - 1) + BORDER_PX) + 3
-    t.trials = t.satd_blocks = t.intra_blocks = t.transform_blocks = 0
-    t.recorded = -1
+
+
+@inlined
+def surround(t, mbs, coded, recon):
+    """Load what coding on trial needs of the neighbours: samples, modes, counts of levels, what contexts depend on."""
+    _surround(
+        t, recon, mbs.mb_type, mbs.transform_8x8, mbs.chroma_mode, mbs.intra_mode, mbs.total_coeff, coded.pattern,
+        coded.dc,
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from asic_model.descriptors import Tool
-from asic_model.engines.mode_decision.inter import code_inter, copy_motion, may_use_8x8, skip_rate
+from asic_model.engines.mode_decision.inter import code_inter, copy_motion, may_use_8x8, motion_rate, skip_rate
 from asic_model.engines.mode_decision.intra import (
     choose_16x16,
     choose_chroma,
@@ -32,7 +32,7 @@ from asic_model.engines.mode_decision.state import (
     T_SSD,
     T_TYPE,
 )
-from asic_model.kernel_cache import kernel
+from asic_model.kernel_cache import inlined, kernel
 from asic_model.simd.blocks import copy_16xn
 from asic_model.simd.compare import ssd_8xn, ssd_16xn
 
@@ -67,6 +67,27 @@ def skip_distortion(t):
         total += ssd
         negligible = negligible and ssd < t.zero_ssd[CHROMA]
     return total, negligible
+
+
+@kernel
+def rate_skip(t):
+    """Distortion, rate and cost of the skip predicted in SLOT_SKIP; whether nothing of its residual is worth coding."""
+    result = t.result[SLOT_SKIP]
+    ssd, negligible = skip_distortion(t)
+    result[T_RATE], result[T_SSD] = skip_rate(t, 1), ssd
+    result[T_COST] = (ssd << 8) + ((t.lambda_mode * result[T_RATE]) >> 8)
+    t.trials += 1
+    return negligible
+
+
+@inlined
+def code_skip(t, motion, mb_type):
+    """Code the motion and prediction of SLOT_SKIP with a residual as `mb_type` in slot 0; whether none was worth it."""
+    copy_motion(t, 0, SLOT_SKIP)
+    copy_16xn(t.prediction, 0, 16, t.prediction, SLOT_SKIP * SAMPLES, 16, 24)
+    code_inter(t, 0, mb_type, motion_rate(t, motion, 0, mb_type), t.transform_8x8, -1)
+    t.recorded = SLOT_SKIP  # has the same motion
+    return t.result[0, T_CBP] == 0
 
 
 @kernel

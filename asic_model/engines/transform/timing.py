@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import Field
 
 from asic_model.codecs.h264.macroblock import B_DIRECT_16X16, B_SKIP, I_4X4, I_8X8, I_16X16, I_PCM, P_SKIP
+from asic_model.kernel_cache import kernel
 from asic_model.section import Section
 
 
@@ -50,6 +51,20 @@ def _last_pass_cycles(cfg: TransformConfig) -> dict[str, int]:
     }
 
 
+@kernel
+def _cycles(mb_type, transform_blocks, blocks_per_cycle, latency_cycles, whole, found):
+    """`cycles` into found int64[n]; whole int64[types]: `_last_pass_cycles` by type of macroblock."""
+    for mb in range(found.size):
+        kind, blocks = np.int64(mb_type[mb]), np.int64(transform_blocks[mb])
+        own = _OWN[kind]
+        if blocks == 0:
+            found[mb] = 0
+        elif _TRIALS_ONLY[kind] or blocks < own:
+            found[mb] = (blocks + blocks_per_cycle - 1) // blocks_per_cycle - 1 + latency_cycles
+        else:
+            found[mb] = (blocks - own + blocks_per_cycle - 1) // blocks_per_cycle + whole[kind]
+
+
 def cycles(cfg: TransformConfig, work: np.ndarray) -> np.ndarray:
     """Encode: int64[n] cycles from the first residual block to the last reconstructed one.
 
@@ -57,18 +72,12 @@ def cycles(cfg: TransformConfig, work: np.ndarray) -> np.ndarray:
     of 16 (4) luma blocks needs its neighbour's reconstruction, and for DC blocks, which need all of theirs; chroma
     fills the gaps. A macroblock that is skipped (or I_PCM) has trials only.
     """
-    mb_type, blocks = work["mb_type"], work["transform_blocks"].astype(np.int64)
     law = _last_pass_cycles(cfg)
-    whole = np.full(_TYPES, law["streamed"])
+    whole = np.full(_TYPES, law["streamed"], np.int64)
     whole[[I_4X4, I_8X8, I_16X16]] = law["intra_4x4"], law["intra_8x8"], law["intra_16x16"]
-    own = _OWN[mb_type]
-    without = _TRIALS_ONLY[mb_type] | (blocks < own)
-    busy = np.where(
-        without,
-        _pipelined(blocks, cfg.blocks_per_cycle) - 1 + cfg.latency_cycles,
-        _pipelined(np.maximum(blocks - own, 0), cfg.blocks_per_cycle) + whole[mb_type],
-    )
-    return np.where(blocks > 0, busy, 0).astype(np.int64)
+    found = np.empty(len(work), np.int64)
+    _cycles(work["mb_type"], work["transform_blocks"], cfg.blocks_per_cycle, cfg.latency_cycles, whole, found)
+    return found
 
 
 def inverse_cycles(cfg: TransformConfig, work: np.ndarray) -> np.ndarray:
