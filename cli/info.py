@@ -28,15 +28,21 @@ REQUIRED = ("av", "click", "llvmlite", "numba", "numpy", "pydantic", "pyyaml", "
 
 
 @click.command(cls=Command)
-@click.argument("what", default="vcu", metavar="[CHIP|MEDIA]")
+@click.argument("what", default="vcu", metavar="[CHIP|DEVICE|MEDIA]")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print it [text].")
 def info(what: str, form: str) -> None:
-    """Say what a chip offers, read from its registers, or what a media file holds as the chip will see it."""
+    """Say what a chip or a device offers, read from its registers, or what a media file holds as the chip will see it.
+
+    A running device is named as `tasic list` shows it: tasic0, remote:SOCKET, a UUID.
+    """
     from pathlib import Path
 
     from asic_model.config import list_chips
+    from driver.enumeration import is_address
 
     if what in list_chips() or Path(what).suffix in (".yaml", ".yml"):
+        _chip_info(f"model:{what}", form)
+    elif is_address(what):
         _chip_info(what, form)
     else:
         _media_info(what, form)
@@ -45,7 +51,7 @@ def info(what: str, form: str) -> None:
 def _chip_info(name: str, form: str) -> None:
     from driver.device import Device
 
-    with Device.open(f"model:{name}") as device:
+    with Device.open(name) as device:
         found = device.capabilities
         rows = [
             ("device", device.name),

@@ -64,6 +64,7 @@ def serve(
     daemons: list[Daemon] = []
     devices: list[Device] = []
     threads_of: list[threading.Thread] = []
+    serving = False
 
     def run(daemon: Daemon) -> None:
         daemon.run()
@@ -89,6 +90,7 @@ def serve(
                     kilosamples=round(1000 * mpix_s) if mpix_s else 0, mode=permissions, say=say,
                 )
             )  # fmt: skip
+        serving = True
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         faulthandler.register(signal.SIGUSR1)
@@ -105,6 +107,8 @@ def serve(
         for thread in threads_of:
             if thread.is_alive():
                 thread.join()
+        for daemon in daemons if not serving else ():
+            daemon.run()  # which ends at once, and takes its socket away
         for device in devices:
             with contextlib.suppress(DeviceLost):  # of one that was removed no orderly end is possible
                 device.close()

@@ -14,6 +14,7 @@ devices is one that no machine has.
 
 import os
 import re
+import socket
 import tempfile
 import uuid
 from dataclasses import dataclass
@@ -68,7 +69,27 @@ def served_devices() -> list[DeviceInfo]:
     return [
         DeviceInfo(f"remote:{path}", "remote", path.stem, index, f"ffff:{index + 1:02x}:00.0")
         for index, path in enumerate(paths)
+        if _somebody_listens(path)
     ]
+
+
+def _somebody_listens(path: Path) -> bool:
+    """Whether a socket is more than what a killed daemon left."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as sock:
+        try:
+            sock.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            pass  # many are being served, or this user may not use it
+        return True
+
+
+def is_address(text: str) -> bool:
+    """Whether a device is meant, by any of its names; a chip's own name and a file's are none."""
+    kind, colon, _ = text.partition(":")
+    named = text.removeprefix("/dev/") in {info.chip for info in served_devices()}
+    return bool((colon and kind in BACKENDS) or _BDF.fullmatch(text) or _UUID.fullmatch(text) or named)
 
 
 def find(address: str) -> DeviceInfo:

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 from click.testing import CliRunner
 
-from cli.main import tasic
+from cli.main import run, tasic
 from driver.device import Device
 from driver.serve import prometheus
 from tests.driver.test_device import clip
@@ -152,3 +152,17 @@ def test_bad_options():
     assert "no address" in invoke("mon", "--prometheus", "9402", "--socket", "/nowhere", code=2)
     assert "octal" in invoke("serve", "--mode", "abc", code=2)
     assert "give one each" in invoke("serve", "--socket", "a", "--socket", "b", code=2)
+
+
+def test_info_of_a_running_device(busy):
+    path, *_ = busy
+    found = json.loads(invoke("info", f"remote:{path}", "--format", "json"))
+    assert found["memory_bytes"] == 16 << 20  # what a client gets
+    assert found["queues"] == 1
+
+
+def test_a_serve_that_cannot_begin_leaves_no_socket(tmp_path, capfd):
+    sockets = [word for number in range(2) for word in ("--socket", str(tmp_path / f"{number}.sock"))]
+    assert run(["serve", "--chip", "tiny", "--chip", "nonsense", "--no-selftest", *sockets]) == 1
+    assert "nonsense: no such chip" in capfd.readouterr().err
+    assert not list(tmp_path.glob("*.sock"))

@@ -1,10 +1,12 @@
 """Which device an address means."""
 
+import socket
+
 import pytest
 
 import driver
 from driver.device import Device
-from driver.enumeration import devices, find, served_devices
+from driver.enumeration import devices, find, is_address, served_devices
 from driver.errors import NoSuchDevice
 from tests.driver.test_serve import served
 
@@ -49,3 +51,21 @@ def test_backends_say_themselves_what_is_wrong() -> None:
     assert find("model:no/such.yaml:2").name == "model:no/such.yaml"
     with pytest.raises(NoSuchDevice, match="no backend 'tasic7'"):
         Device.open("tasic7")
+
+
+def test_a_socket_that_a_killed_daemon_left_is_no_device(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "tasic").mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dead:
+        dead.bind(str(tmp_path / "tasic" / "tasic0.sock"))
+    with served(tmp_path / "tasic" / "tasic1.sock", "null:tiny"):
+        (info,) = served_devices()
+        assert (info.chip, info.index, info.pci_bdf) == ("tasic1", 1, "ffff:02:00.0")  # as while the other one lived
+        with Device.open("remote:") as device:
+            assert device.function == 1
+        assert is_address("tasic1")
+        assert not is_address("tasic0")
+    for text in ("model:vcu", "remote:", info.uuid, info.pci_bdf):
+        assert is_address(text)
+    for text in ("vcu", "in.mp4", "my:clip.mp4"):
+        assert not is_address(text)
