@@ -11,14 +11,17 @@ time: the session stays good, and what a step under way still receives is there 
 """
 
 import asyncio
+import functools
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
+from driver.decode_session import DecodedPicture
 from driver.device import Device
 from driver.errors import EndOfStream, TryAgain
 from driver.media.sink import EncodedPacket
-from driver.options import EncoderConfig, ScalerConfig
+from driver.options import EncoderConfig, PlannedRung, ScalerConfig
 
 STEP_US = 1000
 
@@ -54,6 +57,14 @@ class AsyncDevice:
     def open_scaler(self, config: ScalerConfig) -> "AsyncScaler":
         """A scale session, opened on entering it."""
         return AsyncScaler(self, lambda: self.device.open_scaler(config))
+
+    def open_decoder(self, extradata: bytes | None = None, **options: Any) -> "AsyncDecoder":
+        """A decode session, opened on entering it."""
+        return AsyncDecoder(self, lambda: self.device.open_decoder(extradata, **options))
+
+    def open_transcoder(self, config: EncoderConfig, rungs: list[PlannedRung], **options: Any) -> "AsyncTranscoder":
+        """A ladder, opened on entering it."""
+        return AsyncTranscoder(self, lambda: self.device.open_transcoder(config, rungs, **options))
 
 
 def open_device(name: str, **options: Any) -> AsyncDevice:
@@ -106,13 +117,15 @@ class _AsyncSession:
                     return step.result()
 
 
-async def _each(items: "Iterable[Any] | AsyncIterable[Any]") -> AsyncIterator[Any]:
+async def _each(items: "Iterable[Any] | AsyncIterable[Any]", *more: Any) -> AsyncIterator[Any]:
     if isinstance(items, AsyncIterable):
         async for item in items:
             yield item
     else:
         for item in items:
             yield item
+    for item in more:
+        yield item
 
 
 class AsyncEncoder(_AsyncSession):
@@ -142,6 +155,54 @@ class AsyncEncoder(_AsyncSession):
             except EndOfStream:
                 return
             yield packet
+
+
+class AsyncTranscoder(_AsyncSession):
+    """`TranscodeSession`, awaited."""
+
+    async def transcode(self, frames: "Iterable[Any] | AsyncIterable[Any]") -> AsyncIterator[tuple[int, EncodedPacket]]:
+        """Code all frames at all sizes, keeping the chip busy; yield (rung, packet)."""
+        async for frame in _each(frames):
+            while not self.session.has_room:
+                yield await self._received(self.session.receive_packet)
+            await self._until(functools.partial(self.session.send_frame, frame))
+        await self._device.run(self.session.send_frame, None)
+        while True:
+            try:
+                packet = await self._received(self.session.receive_packet)
+            except EndOfStream:
+                return
+            yield packet
+
+
+class AsyncDecoder(_AsyncSession):
+    """`DecodeSession`, awaited."""
+
+    async def decode(self, packets: "Iterable[Any] | AsyncIterable[Any]") -> AsyncIterator[DecodedPicture]:
+        """Decode `packets`, bytes or (bytes, pts), and drain; yield each picture decoded, in output order.
+
+        A picture is released when the next one is asked for; `hold()` keeps it. `await device.run(picture.download)`
+        copies it to the host.
+        """
+        ahead: deque[DecodedPicture] = deque()  # the first one is the caller's while this generator stands at a yield
+        call, session = self._device.run, self.session
+        try:
+            async for packet in _each(packets, None):
+                data, pts = packet if isinstance(packet, tuple) else (packet, None)
+                await call(session.send_packet, data, pts)
+                while not await call(session.used_up):
+                    while ahead and session.held >= session.frames_in_flight:
+                        await self._until(ahead[0].wait)
+                        yield ahead[0]
+                        ahead.popleft().release()
+                    ahead.append(await call(session.next_frame))
+            while ahead:
+                await self._until(ahead[0].wait)
+                yield ahead[0]
+                ahead.popleft().release()
+        finally:  # whoever stops early holds none of them
+            for picture in ahead:
+                picture.release()
 
 
 class AsyncScaler(_AsyncSession):

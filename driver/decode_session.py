@@ -334,7 +334,7 @@ class DecodeSession(Session):
         self._check_open()
         if self._draining:
             raise EndOfStream("the session is draining: no packet after send_packet(None)")
-        if not self._used_up():
+        if not self.used_up():
             raise TryAgain("the packet before has pictures left: receive them first")
         self._reader = self._decoder.flush() if data is None else self._decoder.feed(data, pts)
         self._draining = data is None
@@ -351,7 +351,7 @@ class DecodeSession(Session):
                 self._held += 1
         return self._waiting is not None
 
-    def _used_up(self) -> bool:
+    def used_up(self) -> bool:
         """Whether the last packet has no more pictures to give."""
         return not self._pull() and self._reader is None
 
@@ -392,7 +392,7 @@ class DecodeSession(Session):
             for packet in chain(packets, (None,)):
                 data, pts = packet if isinstance(packet, tuple) else (packet, None)
                 self.send_packet(data, pts)
-                while not self._used_up():
+                while not self.used_up():
                     while ahead and self.held >= self.frames_in_flight:
                         yield from self._yielded(ahead.popleft())
                     ahead.append(self.next_frame())

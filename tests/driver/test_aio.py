@@ -6,7 +6,7 @@ import contextlib
 from driver import aio
 from driver.device import Device
 from driver.errors import EndOfStream
-from driver.options import EncoderConfig, ScalerConfig
+from driver.options import EncoderConfig, PlannedRung, ScalerConfig
 from tests.driver.test_device import clip
 
 CONFIG = EncoderConfig(width=80, height=48, preset="fast", gop_size=4)
@@ -129,3 +129,48 @@ def test_two_tasks_that_receive_share_the_packets() -> None:
             return len(found)
 
     assert asyncio.run(work()) == 8
+
+
+def test_decoder_and_ladder() -> None:
+    """The same streams and pictures as without asyncio, two ladders and two decoders at once; who stops early holds
+    no picture."""
+    rungs = [PlannedRung("48p", 80, 48, None), PlannedRung("24p", 40, 24, None)]
+
+    def streams(pairs: list[tuple[int, bytes]]) -> list[bytes]:
+        return [b"".join(data for number, data in pairs if number == n) for n in range(2)]
+
+    with Device.open("model:tiny") as device:
+        with device.open_transcoder(CONFIG, rungs, width=80, height=48) as session:
+            wanted = streams([(n, packet.data) for n, packet in session.transcode(clip(6))])
+        with device.open_decoder() as decoder:
+            pictures = [bytes(picture.download().y) for picture in decoder.decode([wanted[0]])]
+    assert len(pictures) == 6
+
+    async def ladder(device: aio.AsyncDevice) -> list[bytes]:
+        async with device.open_transcoder(CONFIG, rungs, width=80, height=48) as session:
+            return streams([(n, packet.data) async for n, packet in session.transcode(clip(6))])
+
+    async def decode(device: aio.AsyncDevice, stop: int) -> list[bytes]:
+        found: list[bytes] = []
+        async with (
+            device.open_decoder(frames_in_flight=2) as decoder,
+            contextlib.aclosing(decoder.decode([wanted[0]])) as decoded,
+        ):
+            async for picture in decoded:
+                found.append(bytes((await device.run(picture.download)).y))
+                if len(found) == stop:
+                    break
+        return found
+
+    async def main() -> tuple[list[list[bytes]], list[list[bytes]]]:
+        async with aio.open_device("model:tiny") as device:
+            free = device.device.allocator.free_bytes
+            ladders = await asyncio.gather(ladder(device), ladder(device))
+            decoded = await asyncio.gather(decode(device, 99), decode(device, 3))
+            queues = sum(span.size for queue in device.device.queues.values() for span in queue._spans)
+            assert device.device.allocator.free_bytes == free - queues
+            return ladders, decoded
+
+    ladders, decoded = asyncio.run(main())
+    assert ladders == [wanted, wanted]
+    assert decoded == [pictures, pictures[:3]]
