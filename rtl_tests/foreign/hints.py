@@ -8,32 +8,36 @@ import numpy as np
 from rtl_tests.foreign.layout import order_of
 
 
-def array_hint(expected: np.ndarray, found: np.ndarray, before: np.ndarray | None) -> str | None:
-    """A way to turn `found` into `expected`. `before`: the answer to the vector before this one."""
+def array_hint(expected: np.ndarray, found: np.ndarray, before: np.ndarray | None, within: int = 0) -> str | None:
+    """A way to turn `found` into `expected`. `before`: the answer to the vector before; `within`: what may differ."""
+
+    def same(one: np.ndarray, other: np.ndarray) -> bool:
+        return bool(np.all(np.abs(one - other) <= within))
+
     if not np.any(expected) or expected.shape != found.shape:
         return None
     if expected.ndim == 2:
         rows, columns = expected.shape
-        if rows == columns and np.array_equal(found, expected.T):
+        if rows == columns and same(found, expected.T):
             return "that is the answer transposed: `order: transposed` here, or at the input"
         for order in ("zigzag", "inverse_zigzag"):
-            if np.array_equal(found.ravel(), expected.ravel()[order_of(order, expected.shape)]):
+            if same(found.ravel(), expected.ravel()[order_of(order, expected.shape)]):
                 return f"those are the right values in another order: `order: {order}`"
-        if np.array_equal(found, expected[:, ::-1]):
+        if same(found, expected[:, ::-1]):
             return "each row is reversed: `first: high` or `first: low`, or the ports in another order"
-        if np.array_equal(found, expected[::-1]):
+        if same(found, expected[::-1]):
             return "the rows come last first: the ports, or `lanes`, in another order"
-    if np.array_equal(found.ravel(), expected.ravel()[::-1]):
+    if same(found.ravel(), expected.ravel()[::-1]):
         return "the elements are reversed: `first: high` or `first: low`, or the ports in another order"
-    if np.array_equal(found, -expected):
+    if same(found, -expected):
         return "every value has the other sign"
-    if before is not None and before.shape == found.shape and np.array_equal(found, before):
+    if before is not None and before.shape == found.shape and same(found, before):
         return "that is the answer to the vector before: `latency`, `hold_cycles` or `valid` is too early"
     gap = np.abs(found - expected).max()
     if gap and gap & (gap - 1) == 0 and gap > np.abs(expected).max() and not np.any((found - expected) % gap):
         return f"values differ by multiples of {gap}: `signed`, or `width`"
     for bits in range(1, 9):
-        if np.array_equal(found, expected << bits) or np.array_equal(found << bits, expected):
+        if same(found, expected << bits) or same(found << bits, expected):
             return f"values differ by a factor of {1 << bits}"
     return None
 

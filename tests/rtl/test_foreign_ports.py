@@ -132,6 +132,8 @@ def test_faults_are_found(tmp_path, block, old, new, said):
         ("tile_planar", "    beats: (size", "    beats: (sise", "inputs.squares.beats: no field 'sise'"),
         ("tile_planar", "    beats: (size // 4) *", "    field: mode\n    beats: (size // 4) *", "one of `field`"),
         ("recon_loop", "field: samples", "field: sample", "outputs.samples.field: no answer 'sample'"),
+        ("recon_loop", "domain: {qp:", "domain: {qpp:", "domain.qpp: no such bound; did you mean 'qp'?"),
+        ("pixel_pcm", "tolerance:", "domain: {qp: {max: 3}}\ntolerance:", "domain.qp: no such bound; frame_encode has"),
     ],
 )  # fmt: skip
 def test_mistakes_are_explained(tmp_path, block, old, new, said):

@@ -43,6 +43,7 @@ class Transaction:
     name: ClassVar[str]
     operations: ClassVar[dict[str, dict[str, dict[str, tuple[int, ...]]]]]  # standard -> op -> kind -> sizes
     options: ClassVar[dict[str, tuple[Any, str]]] = {}  # name -> default, meaning
+    bounds: ClassVar[tuple[str, ...]] = ()  # fields that `domain` may narrow
     planes: ClassVar[tuple[str, ...]] = ()
     copies: ClassVar[tuple[tuple[str, str], ...]] = ()  # (to, from), before each transaction
     engine: ClassVar[str]  # stage of the model that a timing table replaces
@@ -62,6 +63,11 @@ class Transaction:
                     f"options.{name}: {value!r} is not a {type(default).__name__} ({self.options[name][1]})"
                 )
             self.option[name] = value
+        for name in adapter.domain:
+            if name not in self.bounds:
+                near = difflib.get_close_matches(name, self.bounds, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"{self.name} has {', '.join(self.bounds) or 'none'}"
+                raise AdapterFault(f"domain.{name}: no such bound; {hint}")
         self._before: dict[str, np.ndarray] = {}  # the answers to the last vector that was judged
         self.asked = self._asked()
 
@@ -139,7 +145,9 @@ class Transaction:
                 text = self._arrays_differ(expected, found)
                 hint = (
                     self.other_reading(vector, name, found)
-                    or hints.array_hint(expected, found, self._before.get(name)) if text else None
+                    or hints.array_hint(expected, found, self._before.get(name), self.adapter.tolerance.max_abs or 0)
+                    if text
+                    else None
                 )  # fmt: skip
                 self._before[name] = expected
             if text:

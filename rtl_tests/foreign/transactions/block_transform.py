@@ -170,6 +170,7 @@ _FACTOR = {
 class BlockTransform(Transaction):
     name = "block_transform"
     engine = "transform"
+    bounds = ("block", "qp", "residual")
     operations = {  # noqa: RUF012 - declared ClassVar in the base
         "h264": {
             "forward": {"core": (4, 8), "hadamard": (2, 4), "core_row": (4, 8)},
@@ -376,7 +377,8 @@ class BlockTransform(Transaction):
     def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
         """Residuals of all amplitudes; coefficients and levels are what such residuals become, so all are legal."""
         peak = 16 * 255 if kind == "hadamard" else (1 << self.bit_depth) - 1
-        amplitude = int(rng.choice([2, 16, 64, peak]))
+        peak = self.bound("residual", -peak, peak)[1]
+        amplitude = int(rng.choice([min(2, peak), min(16, peak), min(64, peak), peak]))
         shape = self._shape(kind, size)
         block = rng.integers(-amplitude, amplitude + 1, shape)
         if rng.random() < 0.2:

@@ -81,6 +81,7 @@ def hevc_chroma(samples: np.ndarray, tc: int, top: int) -> np.ndarray:
 class Deblock(Transaction):
     name = "deblock"
     engine = "deblock"
+    bounds = ("bs", "qp")
     operations = {  # noqa: RUF012
         "h264": {
             "edge": {"luma": (1, 4, 8, 16), "chroma": (1, 2, 4, 8)},
@@ -88,7 +89,10 @@ class Deblock(Transaction):
         },
         "hevc": {"edge": {"luma": (4,), "chroma": (1, 2, 4, 8)}},
     }
-    options = {"bit_depth": (8, "HEVC: bits of a sample, 8..12")}  # noqa: RUF012
+    options = {  # noqa: RUF012
+        "bit_depth": (8, "HEVC: bits of a sample, 8..12"),
+        "offsets": (True, "H.264: index_a and index_b are asked apart (FilterOffsetA, B); false: both are qp"),
+    }
 
     @property
     def _depth(self) -> int:
@@ -161,26 +165,30 @@ class Deblock(Transaction):
             ramp = np.add.outer(np.arange(size + 4) // 4, np.arange(size + 4) // 4) * 4 + 60
             intra = np.full((2, 4, 4), 3)
             intra[:, 0] = 4
+            least, most = self.bound("qp", 0, 51)
+            indices = sorted({min(max(each, least), most) for each in (20, 36, 51)})
             return [self._macroblock(kind, size, ramp, bs, index)
-                    for bs in (0 * intra, intra, np.ones_like(intra)) for index in (20, 36, 51)]  # fmt: skip
+                    for bs in (0 * intra, intra, np.ones_like(intra)) for index in indices]  # fmt: skip
         step = np.tile(np.array([100, 100, 100, 100, 104, 104, 104, 104]), (size, 1))
         flat, cliff = np.full((size, 8), 77), np.tile(np.array([0, 0, 0, 0, 255, 255, 255, 255]), (size, 1))
         low, high = self._strengths()
+        least, most = self.bound("qp", 0, 51)
         return [
             self._vector(kind, size, samples, bs, index, index)
             for samples in (step, flat, cliff, 255 - step)
             for bs in range(low, high + 1)
-            for index in (0, 15, 16, 40, 51)
+            for index in sorted({min(max(each, least), most) for each in (0, 15, 16, 40, 51)})
         ]
 
     def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
+        least, most = self.bound("qp", 0, 51)
         if op == "macroblock":
             tiles = rng.integers(0, int(rng.choice([6, 16])), (size // 4 + 1, size // 4 + 1)).repeat(4, 0).repeat(4, 1)
             area = np.clip(int(rng.integers(20, 220)) + tiles + rng.integers(-2, 3, tiles.shape), 0, 255)
             # an intra macroblock has 3 inside and 4 at its edge; an inter one 0..2, and 4 beside an intra neighbour
             bs = np.full((2, 4, 4), 3) if rng.random() < 0.3 else rng.integers(0, 3, (2, 4, 4))
             bs[:, 0] = 4 if bs[0, 1, 0] == 3 else bs[:, 0]
-            return self._macroblock(kind, size, area, bs, int(rng.integers(0, 52)))
+            return self._macroblock(kind, size, area, bs, int(rng.integers(least, most + 1)))
         spread = int(rng.choice([2, 5, 12, 128]))
         base = int(rng.integers(0, 256))
         jump = int(rng.integers(-12, 13))
@@ -191,7 +199,8 @@ class Deblock(Transaction):
             samples = (
                 base + rng.integers(-1, 2, (size, 8)) + np.array([0, 0, 0, 0, 1, 1, 1, 1]) * int(rng.integers(-5, 6))
             )
-        index_a, index_b = int(rng.integers(0, 52)), int(rng.integers(0, 52))
+        index_a, index_b = (int(rng.integers(least, most + 1)) for _ in "ab")
+        index_b = index_b if self.option["offsets"] else index_a
         return self._vector(kind, size, np.clip(samples, 0, 255), int(rng.integers(low, high + 1)), index_a, index_b)
 
     def per_unit(self, size: int) -> tuple[float, str]:

@@ -97,6 +97,7 @@ def hevc_predict(line: np.ndarray, size: int, mode: int, strong: bool = False, *
 class IntraPredict(Transaction):
     name = "intra_predict"
     engine = "intra_prediction"
+    bounds = ("mode",)
     operations = {  # noqa: RUF012
         "h264": {"predict": {"luma": (4, 8, 16), "chroma": (8,)}, "decide": {"luma": (4, 8, 16)}},
         "hevc": {"predict": {"luma": (4, 8, 16, 32), "chroma": (4, 8, 16, 32)}},

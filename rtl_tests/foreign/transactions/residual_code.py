@@ -35,6 +35,7 @@ def _trailing_ones(levels: np.ndarray) -> int:
 class ResidualCode(Transaction):
     name = "residual_code"
     engine = "entropy"
+    bounds = ("coefficients", "nc")
     operations = {  # noqa: RUF012
         "h264": {
             "cavlc_encode": {"block": (4, 15, 16)},
@@ -143,7 +144,9 @@ class ResidualCode(Transaction):
                 one = np.zeros(size, np.int64)
                 one[position] = value
                 levels.append(one)
-        return [self._cavlc(op, size, each, nc) for each in levels for nc in ((0,) if size == 4 else (0, 2, 4, 8, 16))]
+        least, most = self.bound("nc", 0, 16)
+        columns = (0,) if size == 4 else sorted({min(max(nc, least), most) for nc in (0, 2, 4, 8, 16)})
+        return [self._cavlc(op, size, each, nc) for each in levels for nc in columns]
 
     def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
         if op == "cabac_encode":
@@ -152,7 +155,8 @@ class ResidualCode(Transaction):
         low, high = self.bound("coefficients", -int(self.option["level_max"]), int(self.option["level_max"]))
         levels = np.clip(rng.integers(-spread, spread + 1, size), low, high)
         levels = np.where(rng.random(size) < rng.choice([0.1, 0.4, 0.9]), levels, 0)
-        return self._cavlc(op, size, levels, int(rng.integers(0, 17)))
+        least, most = self.bound("nc", 0, 16)
+        return self._cavlc(op, size, levels, int(rng.integers(least, most + 1)))
 
     def per_unit(self, size: int) -> tuple[float, str]:
         if self.asked[0][0] == "cabac_encode":
