@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asic_model.codecs.h264.cabac_contexts import (
+    CAT_LUMA_8X8,
     CONTEXTS,
     CTX_ABS_LEVEL,
     CTX_LAST,
@@ -30,7 +31,7 @@ from asic_model.engines.mode_decision.rate import (
     ue_rate,
 )
 from asic_model.engines.transform import quantiser
-from asic_model.engines.transform.quantiser import SHIFT_4X4
+from asic_model.engines.transform.quantiser import SHIFT_4X4, SHIFT_8X8
 from asic_model.work import encode_work
 
 
@@ -185,7 +186,9 @@ def test_levels_gain_what_they_claim(coefs, qp, weight, shape, flag):
     levels, stored = np.zeros(32, np.int16), np.zeros(32, np.int16)
     stored[:16] = coefs
     shift = SHIFT_4X4 + qp // 6
-    number, gain = choose_levels(levels, 0, stored, 0, factor, 0, shift, first, count, cat, costs, weight, flag, 0)
+    number, gain, rate = choose_levels(
+        levels, 0, stored, 0, factor, 0, shift, first, count, cat, costs, weight, flag, 0
+    )  # fmt: skip
     chosen = levels[first : first + count].tolist()
     scaled = [(abs(coefs[i]) * int(factor[i])) >> (shift - FRACTION_BITS) for i in range(first, first + count)]
     for level, value, coef in zip(chosen, scaled, coefs[first:], strict=False):
@@ -198,8 +201,27 @@ def test_levels_gain_what_they_claim(coefs, qp, weight, shape, flag):
         distortion = sum((v - (abs(c) << 8)) ** 2 - v * v for v, c in zip(scaled, chosen, strict=True))
         assert gain == -(distortion + weight * (slow_cabac(costs, chosen, cat) + flag))
         assert gain > 0
+        assert rate == slow_cabac(costs, chosen, cat)
     elif not number:
         assert gain == 0
+
+
+@pytest.mark.parametrize("spread", [3, 30, 300, 4000])
+def test_choice_of_an_8x8_block_tells_its_rate(spread):
+    """The rate that the choice has added up is the one of the block that it chose, signs too."""
+    costs, q, rng = _costs(30), quantiser(), np.random.default_rng(spread)
+    factor = np.ascontiguousarray(q.factor_8x8[:64])
+    for _ in range(100):
+        coefs = np.zeros(80, np.int16)
+        coefs[:64] = rng.laplace(0, spread / (1 + np.arange(64) / 8), 64).clip(-8000, 8000)
+        levels = np.zeros(80, np.int16)
+        number, _, rate = choose_levels(
+            levels, 0, coefs, 0, factor, 0, SHIFT_8X8 + 30 // 6, 0, 64, CAT_LUMA_8X8, costs, LAMBDA_STEPS, 0, 0
+        )  # fmt: skip
+        if number and np.abs(levels).max() < 2063:
+            assert rate == block_rate_cabac(costs, levels, 0, 0, 64, CAT_LUMA_8X8)
+        elif not number:
+            assert rate == 0
 
 
 def test_lambda_of_the_levels_is_that_of_the_modes():

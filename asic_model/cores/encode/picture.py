@@ -6,7 +6,7 @@ import numpy as np
 
 from asic_model.codecs.h264.cabac_contexts import initial_states
 from asic_model.codecs.h264.macroblock import I_16X16, I_PCM
-from asic_model.engines.entropy.cabac import follow_macroblock
+from asic_model.engines.entropy.cabac import follow_macroblocks
 from asic_model.engines.mode_decision.bipredictive import decide_bipredictive, try_direct
 from asic_model.engines.mode_decision.commit import commit
 from asic_model.engines.mode_decision.decide import decide_inter, decide_intra, try_skip
@@ -76,9 +76,12 @@ def _begin_row(p, t, entropy, scratch, mbs, slice_of_row, work, mb_y, followed, 
         set_bin_costs(t.costs, scratch.states)
         return np.int64(row_start), np.int64(p.qp), 0
     if p.cabac:
-        while followed < row_start - CONTEXT_LAG_MBS:
-            followed_qp, after_delta = follow_macroblock(mbs, entropy, scratch, followed, followed_qp, after_delta)
-            followed += 1
+        end = np.int64(row_start - CONTEXT_LAG_MBS)
+        if followed < end:
+            followed_qp, after_delta = follow_macroblocks(
+                mbs, entropy, scratch, followed, end, followed_qp, after_delta
+            )  # fmt: skip
+            followed = end
         set_bin_costs(t.costs, scratch.states)
     return np.int64(followed), np.int64(followed_qp), after_delta
 

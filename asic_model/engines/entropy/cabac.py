@@ -378,14 +378,9 @@ def write_slice_data_cabac(mbs, p, s, work, position):
     return position
 
 
-@kernel
-def follow_macroblock(mbs, p, s, mb, qp, after_delta):
-    """Let s.states follow the bins of one macroblock without coding them, as a rate estimator does, and keep the bins
-    for `write_slice_data_cabac`, which makes those that it does not find.
-
-    Macroblocks of a slice come in order, the first after `initial_states`; qp, after_delta: SliceQPY and 0 for the
-    first, then what this returns. A macroblock that contradicts itself is passed over.
-    """
+@inlined
+def _follow_macroblock(mbs, p, s, mb, qp, after_delta):
+    """`follow_macroblocks`, one of them."""
     place = s.kept[s.kept.shape[0] - 1, 0]
     fits = place + s.symbols.size <= s.bins.size
     sym = s.bins[place:] if fits else s.symbols
@@ -401,3 +396,16 @@ def follow_macroblock(mbs, p, s, mb, qp, after_delta):
         ctx = symbol >> 1
         states[ctx] = NEXT_STATE[np.int64(states[ctx]) << 1 | (symbol & 1)]
     return next_qp, next_after
+
+
+@kernel
+def follow_macroblocks(mbs, p, s, begin, end, qp, after_delta):
+    """Let s.states follow the bins of macroblocks begin <= mb < end without coding them, as a rate estimator does, and
+    keep the bins for `write_slice_data_cabac`, which makes those that it does not find.
+
+    Macroblocks of a slice come in order, the first after `initial_states`; qp, after_delta: SliceQPY and 0 for the
+    first, then what this returns. A macroblock that contradicts itself is passed over.
+    """
+    for mb in range(begin, end):
+        qp, after_delta = _follow_macroblock(mbs, p, s, mb, qp, after_delta)
+    return qp, after_delta

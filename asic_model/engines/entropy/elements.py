@@ -66,7 +66,7 @@ class EntropyScratch(NamedTuple):
     nnz      uint8[n, 24]   levels of each block, as 9.2.1 counts them (CAVLC's nC)
     cbp      uint8[n]       coded_block_pattern as neighbours see it (skip 0, I_PCM 47)
     symbols  uint16[:]      bins of one macroblock
-    bins     uint16[:]      those of the macroblocks that `follow_macroblock` has seen, each with room for one more
+    bins     uint16[:]      those of the macroblocks that `follow_macroblocks` has seen, each with room for one more
     kept     int64[n + 1, 4]  where they stand there, how many there are (0: none), qp and after_delta behind them;
                             row n: where the next ones go
     codes    int64[:]       CAVLC codewords of one macroblock, value << 8 | length

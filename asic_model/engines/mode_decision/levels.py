@@ -27,6 +27,7 @@ FRACTION_BITS = 8  # of scaled coefficients: 1/256 of a level step
 LAMBDA_STEPS = 35
 _ROUNDING = 102  # of the upper candidate, 1/256 step: a level that rounds up from less than 0.6 never pays
 _ALWAYS = 1 << 40  # a gain that no rate outweighs
+UNKNOWN_RATE = -(1 << 60)
 LEVEL_MAX = 2063  # the largest level of every CAVLC profile
 
 
@@ -61,7 +62,8 @@ def choose_levels(
     flag_gain : rate that coded_block_flag 0 saves against 1
     dead_zone : not 0: no choice at all. Above 0: levels round up from 1 - dead_zone / 256 on; below 0: from
                 1 + 1 / dead_zone on, as in the transform's RTL
-    Returns (levels not zero, gain): what coding the block gains over leaving it zero, (1/256 step)^2, 0 if it is zero.
+    Returns (levels not zero, gain, rate): what coding the block gains over leaving it zero, (1/256 step)^2, 0 if it is
+    zero; what `rate.block_rate_cabac` says of the levels, UNKNOWN_RATE where they were not chosen by it.
     """
     start = offset + first
     rounding = np.int64(dead_zone if dead_zone > 0 else _ROUNDING) << (shift - FRACTION_BITS)
@@ -70,14 +72,14 @@ def choose_levels(
         rounding = ((np.int64(1) << (shift - wider)) // -dead_zone) << wider
     if count == 64:
         if quantise_64(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0:
-            return np.int64(0), np.int64(0)
+            return np.int64(0), np.int64(0), np.int64(0)
         present = nonzero_mask_64(levels, start)
     else:
         if quantise_16(levels, offset, coefs, coefs_offset, factor, factor_offset, rounding, shift) == 0:
-            return np.int64(0), np.int64(0)
+            return np.int64(0), np.int64(0), np.int64(0)
         present = (nonzero_mask_16(levels, offset) >> first) & ((1 << count) - 1)
         if present == 0:
-            return np.int64(0), np.int64(0)
+            return np.int64(0), np.int64(0), np.int64(0)
     end = np.int64(63)
     if present >= 0:
         end = bit_length(present) - 1
@@ -86,11 +88,12 @@ def choose_levels(
         for i in range(end + 1):
             number += levels[start + i] != 0
             levels[start + i] = min(max(np.int64(levels[start + i]), -LEVEL_MAX), LEVEL_MAX)
-        return number, np.int64(_ALWAYS)
+        return number, np.int64(_ALWAYS), np.int64(UNKNOWN_RATE)
     base = ABS_LEVEL[cat]
     larger_limit = 3 if cat == CAT_CHROMA_DC else 4
-    # `total`: cost of this coefficient and all behind it, relative to zeros, when the block ends at `stop`.
-    total = np.int64(0)
+    # `total`: cost of this coefficient and all behind it, relative to zeros, when the block ends at `stop`; the rate in
+    # it is `spent`.
+    total = spent = np.int64(0)
     stop = -1
     ones = larger = 0
     zeros = ZERO_RUNS + 64 * cat
@@ -111,26 +114,31 @@ def choose_levels(
         error += 1 << FRACTION_BITS
         lower_gain = error * error - value * value if upper > 1 else np.int64(0)
         # As the last level of the block: no level was coded before it.
-        end_cost = gain + weight * (end_rate + level_rate(costs, base, upper, 0, 0, larger_limit))
+        end_spent = end_rate + level_rate(costs, base, upper, 0, 0, larger_limit)
+        end_cost = gain + weight * end_spent
         end_size = upper
         if upper > 1:
-            cost = lower_gain + weight * (end_rate + level_rate(costs, base, upper - 1, 0, 0, larger_limit))
+            rate = end_rate + level_rate(costs, base, upper - 1, 0, 0, larger_limit)
+            cost = lower_gain + weight * rate
             if cost < end_cost:
-                end_cost, end_size = cost, upper - 1
+                end_cost, end_size, end_spent = cost, upper - 1, rate
         # Before levels already chosen.
         joins = False
         if stop >= 0:
-            joined = gain + weight * (one_rate + level_rate(costs, base, upper, ones, larger, larger_limit))
+            joined_spent = one_rate + level_rate(costs, base, upper, ones, larger, larger_limit)
+            joined = gain + weight * joined_spent
             size = upper
-            cost = weight * zero_rate
+            rate = zero_rate
             if upper > 1:
-                cost = lower_gain + weight * (one_rate + level_rate(costs, base, upper - 1, ones, larger, larger_limit))
+                rate = one_rate + level_rate(costs, base, upper - 1, ones, larger, larger_limit)
+            cost = lower_gain + weight * rate
             if cost < joined:
-                joined, size = cost, upper - 1
+                joined, size, joined_spent = cost, upper - 1, rate
             joined += total
             if joined <= end_cost:
                 joins = True
                 total = joined
+                spent += joined_spent
                 if size == 1:
                     ones += 1
                 elif size > 1:
@@ -139,29 +147,34 @@ def choose_levels(
         if not joins:
             for k in range(i + 1, stop + 1):
                 levels[start + k] = 0
-            total, stop = end_cost, i
+            total, spent, stop = end_cost, end_spent, i
             ones, larger = (1, 0) if end_size == 1 else (0, 1)
             levels[start + i] = end_size
         # On to the next level that is not zero; the zeros between cost their flags.
         left &= (np.int64(1) << i) - 1
         if left == 0:
             total += weight * np.int64(costs[zeros + i])
+            spent += np.int64(costs[zeros + i])
             break
         following = bit_length(left) - 1
-        total += weight * (np.int64(costs[zeros + i]) - np.int64(costs[zeros + following + 1]))
+        rate = np.int64(costs[zeros + i]) - np.int64(costs[zeros + following + 1])
+        total += weight * rate
+        spent += rate
         i = following
     gain = -(total + weight * flag_gain)
     if gain <= 0:
         for i in range(end + 1):
             levels[start + i] = 0
-        return np.int64(0), np.int64(0)
+        return np.int64(0), np.int64(0), np.int64(0)
     number = np.int64(0)
     left, i = np.int64(present), end
     while True:
-        level = min(np.int64(levels[start + i]), LEVEL_MAX)
+        level = np.int64(levels[start + i])
+        if level > LEVEL_MAX:
+            level, spent = np.int64(LEVEL_MAX), np.int64(UNKNOWN_RATE)
         number += level != 0
         levels[start + i] = -level if coefs[coefs_offset + first + i] < 0 else level
         left &= (np.int64(1) << i) - 1
         if left == 0:
-            return number, gain
+            return number, gain, spent
         i = bit_length(left) - 1

@@ -21,7 +21,7 @@ from asic_model.codecs.h264.cabac_contexts import (
 from asic_model.codecs.h264.macroblock import LEVELS_CB_AC, LEVELS_CB_DC, LEVELS_LUMA_DC
 from asic_model.codecs.h264.tables import BLOCK_X, BLOCK_Y, ZIGZAG_4X4
 from asic_model.engines.entropy.cavlc import TOKEN_COLUMN
-from asic_model.engines.mode_decision.levels import choose_levels, luma_dc_by_dead_zone
+from asic_model.engines.mode_decision.levels import UNKNOWN_RATE, choose_levels, luma_dc_by_dead_zone
 from asic_model.engines.mode_decision.rate import ONE_BIT, block_rate_cabac, block_rate_cavlc
 from asic_model.engines.mode_decision.state import (
     CB,
@@ -105,6 +105,15 @@ def block_rate(t, levels_offset, first, count, cat, at, width, intra):
 
 
 @kernel
+def _known_rate(t, levels_rate, levels_offset, first, count, cat, at, width, intra):
+    """`block_rate` where `choose_levels` has said what the levels cost."""
+    if not t.cabac or levels_rate == UNKNOWN_RATE:
+        return block_rate(t, levels_offset, first, count, cat, at, width, intra)
+    flag = 2 * (_FLAG[cat] + flag_increment(t.counts, at, width, intra))
+    return np.int64(t.costs[flag + 1]) + levels_rate if t.counts[at] else np.int64(t.costs[flag])
+
+
+@kernel
 def _dc_rate(t, levels_offset, count, cat, coded, bit, intra):
     """Rate of a DC block with its flag."""
     if not t.cabac:
@@ -169,7 +178,7 @@ def code_luma(t, slot):
             block = 4 * quadrant + index
             at = COUNT_AT[block]
             saved = _flag_gain(t.costs, CAT_LUMA_4X4, flag_increment(counts, at, 5, 0))
-            number, block_gain = choose_levels(
+            number, block_gain, _ = choose_levels(
                 levels, base + 16 * block, coefs, 16 * index, t.factor, 0, shift, 0, 16, CAT_LUMA_4X4, t.costs,
                 weight, saved, t.dead_zone[INTER],
             )  # fmt: skip
@@ -209,8 +218,10 @@ def transform_flag_rate(t, eights):
 
 
 @kernel
-def _finish_8x8(t, slot, quadrant, number):
+def _finish_8x8(t, slot, quadrant, number, levels_rate):
     """Counts of an 8x8 block with `number` levels; return its rate.
+
+    levels_rate : as `choose_levels` says it
 
     CAVLC codes every fourth level as a block of its own (7.3.5.3.2). CABAC has no flag for the block: neighbours see
     levels in all of its 4x4 blocks (9.3.3.1.1.9).
@@ -223,6 +234,8 @@ def _finish_8x8(t, slot, quadrant, number):
             t.total[slot, block] = min(number, 16)
         if number == 0:
             return np.int64(0)
+        if levels_rate != UNKNOWN_RATE:
+            return levels_rate
         return block_rate_cabac(t.costs, t.levels, at_levels, 0, 64, CAT_LUMA_8X8)
     parts = interleaved_counts(t.levels, at_levels)
     rate = np.int64(0)
@@ -251,12 +264,12 @@ def code_luma_8x8(t, slot):
         at_source = 128 * (quadrant >> 1) + 8 * (quadrant & 1)
         at_area = area + at_source
         if ssd_8xn(t.source, at_source, 16, t.prediction, at_area, 16, 8) < t.zero_ssd[LUMA]:
-            _finish_8x8(t, slot, quadrant, np.int64(0))
+            _finish_8x8(t, slot, quadrant, np.int64(0), np.int64(0))
             copy_8xn(t.samples, at_area, 16, t.prediction, at_area, 16, 8)
             continue
         t.transform_blocks += 4
         forward_8x8(coefs, 0, t.source, at_source, 16, t.prediction, at_area, 16, 0)
-        number, gain = choose_levels(
+        number, gain, levels_rate = choose_levels(
             levels, base + 64 * quadrant, coefs, 0, t.factor_8x8, 0, shift, 0, 64, CAT_LUMA_8X8, t.costs, weight,
             np.int64(0), t.dead_zone[INTER],
         )  # fmt: skip
@@ -267,7 +280,7 @@ def code_luma_8x8(t, slot):
                 bit = np.int64(t.costs[context + 1]) - np.int64(t.costs[context])
             if gain <= weight * bit:
                 number = np.int64(0)
-        rate += _finish_8x8(t, slot, quadrant, number)
+        rate += _finish_8x8(t, slot, quadrant, number, levels_rate)
         if number == 0:
             copy_8xn(t.samples, at_area, 16, t.prediction, at_area, 16, 8)
             continue
@@ -284,12 +297,12 @@ def code_block_8x8(t, slot, quadrant):
     x, y = 8 * (quadrant & 1), 8 * (quadrant >> 1)
     origin = WINDOW_Y + y * WINDOW_STRIDE + x
     forward_8x8(t.coefs, 0, t.source, 16 * y + x, 16, t.window, origin, WINDOW_STRIDE, 0)
-    number, _ = choose_levels(
+    number, _, levels_rate = choose_levels(
         t.levels, base, t.coefs, 0, t.factor_8x8, 0, SHIFT_8X8 + t.qp // 6, 0, 64, CAT_LUMA_8X8, t.costs,
         t.weight[INTRA, LUMA], np.int64(0), t.dead_zone[INTRA],
     )  # fmt: skip
     t.transform_blocks += 4
-    rate = _finish_8x8(t, slot, quadrant, number)
+    rate = _finish_8x8(t, slot, quadrant, number, levels_rate)
     if number:
         scale_64(t.coefs, 0, t.levels, base, t.scale_8x8, 0)
         inverse_8x8_add(t.window, origin, WINDOW_STRIDE, t.window, origin, WINDOW_STRIDE, t.coefs, 0, 0)
@@ -305,7 +318,7 @@ def code_block(t, slot, block):
     origin = WINDOW_Y + 4 * (y * WINDOW_STRIDE + x)
     forward_4x4(t.coefs, 0, t.source, 64 * y + 4 * x, 16, t.window, origin, WINDOW_STRIDE, 0)
     saved = _flag_gain(t.costs, CAT_LUMA_4X4, flag_increment(t.counts, at, 5, 1))
-    number, _ = choose_levels(
+    number, _, levels_rate = choose_levels(
         t.levels, base, t.coefs, 0, t.factor, 0, SHIFT_4X4 + t.qp // 6, 0, 16, CAT_LUMA_4X4, t.costs,
         t.weight[INTRA, LUMA], saved, t.dead_zone[INTRA],
     )  # fmt: skip
@@ -315,7 +328,7 @@ def code_block(t, slot, block):
     if number:
         scale_16(t.coefs, 0, t.levels, base, t.scale, 0)
         inverse_4x4_add(t.window, origin, WINDOW_STRIDE, t.window, origin, WINDOW_STRIDE, t.coefs, 0, 0)
-    return block_rate(t, base, 0, 16, CAT_LUMA_4X4, at, 5, 1)
+    return _known_rate(t, levels_rate, base, 0, 16, CAT_LUMA_4X4, at, 5, 1)
 
 
 @kernel
@@ -358,7 +371,7 @@ def code_luma_16x16(t, slot):
     for block in range(16):
         at = COUNT_AT[block]
         saved = _flag_gain(t.costs, CAT_I16_AC, flag_increment(counts, at, 5, 1))
-        number, block_gain = choose_levels(
+        number, block_gain, _ = choose_levels(
             levels,
             base + 16 * block,
             coefs,
@@ -390,7 +403,7 @@ def code_luma_16x16(t, slot):
     else:
         for i in range(16):  # halved, as the sums of sixteen need 17 bits
             coefs[_DC_COEFS + i] = values[ZIGZAG_4X4[i]] >> 1
-        number, _ = choose_levels(
+        number, _, _ = choose_levels(
             levels, dc, coefs, _DC_COEFS, t.dc_factor, 0, shift + 1, 0, 16, CAT_I16_DC, t.costs, weight, np.int64(0),
             t.dead_zone[INTRA],
         )  # fmt: skip
@@ -450,7 +463,7 @@ def code_chroma(t, slot, intra):
             coefs[_DC_COEFS + i] = 0
         coefs[_DC_COEFS], coefs[_DC_COEFS + 1] = k0 + k1 + k2 + k3, k0 - k1 + k2 - k3
         coefs[_DC_COEFS + 2], coefs[_DC_COEFS + 3] = k0 + k1 - k2 - k3, k0 - k1 - k2 + k3
-        number, _ = choose_levels(
+        number, _, _ = choose_levels(
             levels, base + 16 * (LEVELS_CB_DC + component), coefs, _DC_COEFS, t.dc_factor, 16, shift + 1, 0, 4,
             CAT_CHROMA_DC, t.costs, weight, np.int64(0), t.dead_zone[intra],
         )  # fmt: skip
@@ -460,7 +473,7 @@ def code_chroma(t, slot, intra):
             at = (COUNTS_CR if component else COUNTS_CB) + 3 * (index >> 1) + (index & 1) + 4
             saved = _flag_gain(t.costs, CAT_CHROMA_AC, flag_increment(counts, at, 3, intra))
             row = base + 16 * (LEVELS_CB_AC + 4 * component + index)
-            number, gain = choose_levels(
+            number, gain, _ = choose_levels(
                 levels,
                 row,
                 coefs,
