@@ -24,7 +24,7 @@ def regions(adapter: Adapter, direction: str) -> Iterator[tuple[str, int, str, R
 
 def _rows(region: Region, shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
     """Indices into the raveled field in the order of memory, and elements of a row that `stride` counts for."""
-    order = order_of(region.order, shape, region.tile)
+    order = order_of(region.order, shape, region.tile, region.inside)
     return order, shape[1] if len(shape) == 2 and region.tile is None and region.order == "raster" else len(order)
 
 

@@ -14,17 +14,18 @@ from rtl_tests.foreign.streams import Stream
 from rtl_tests.foreign.words import ranges
 
 
-def order_of(name: str, shape: tuple[int, ...], tile: int | None = None) -> np.ndarray:
+def order_of(name: str, shape: tuple[int, ...], tile: int | None = None, inside: str = "raster") -> np.ndarray:
     """Indices into the raveled field, in the order in which its elements go over the ports."""
     count = int(np.prod(shape))
     if tile is not None and len(shape) == 2:
         rows, columns = shape
         if rows % tile or columns % tile:
             raise AdapterFault(f"tile: {tile} does not divide a field of {rows}x{columns}")
-        # [tile row, tile column, sample]
-        squares = np.arange(count).reshape(rows // tile, tile, columns // tile, tile).swapaxes(1, 2)
+        # [tile row, tile column, row, column]
+        tiles = np.arange(count).reshape(rows // tile, tile, columns // tile, tile).swapaxes(1, 2)
         across = (rows // tile, columns // tile)
-        return squares.reshape(across[0] * across[1], tile * tile)[order_of(name, across)].ravel()
+        squares = tiles.reshape(across[0] * across[1], tile * tile)
+        return squares[order_of(name, across)][:, order_of(inside, (tile, tile))].ravel()
     if name == "raster" or len(shape) != 2:
         if name == "transposed":
             raise AdapterFault(f"order: transposed needs a field with rows and columns, this one has {count} elements")
@@ -123,7 +124,10 @@ class Layout:
                         f"{self.name}.columns: {max(columns)} is not a column; there are 0..{shape[1] - 1}"
                     )
                 chosen, inner = chosen.reshape(shape)[:, columns].ravel(), (shape[0], len(columns))
-            found += [(part, int(index)) for index in chosen[order_of(self.stream.order, inner, self.stream.tile)]]
+            found += [
+                (part, int(index))
+                for index in chosen[order_of(self.stream.order, inner, self.stream.tile, self.stream.inside)]
+            ]
         return found
 
     def _beat(self, shapes: list[tuple[int, ...]], size: int) -> tuple[int, list[Lane]]:

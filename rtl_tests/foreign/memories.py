@@ -109,6 +109,7 @@ class Region(Part):
     stride: int | None = Field(None, ge=1, le=1 << 16, description="bytes from a row to the next; absent: no gap")
     order: Literal["raster", "transposed", "zigzag", "inverse_zigzag", "zscan"] = "raster"
     tile: int | None = Field(None, ge=1, le=64, description="a field goes in squares of this side, those in `order`")
+    inside: Literal["raster", "transposed", "zigzag", "inverse_zigzag"] = Field("raster", description="order in a tile")
     room: int = Field(1 << 16, ge=1, le=1 << 24, description="field bits: bytes that the stream may take")
     length: Watched | None = Field(None, description="field bits: bytes written, an expression over ports, at done")
     swap: Literal[1, 2, 4, 8] = Field(1, description="field bits: bytes of a word that stand the other way round")

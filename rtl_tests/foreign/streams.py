@@ -34,6 +34,7 @@ class Stream(Part):
     )
     order: Literal["raster", "transposed", "zigzag", "inverse_zigzag", "zscan"] = "raster"
     tile: int | None = Field(None, ge=1, le=64, description="a field goes in squares of this side, those in `order`")
+    inside: Literal["raster", "transposed", "zigzag", "inverse_zigzag"] = Field("raster", description="order in a tile")
     take: PerSize | None = Field(None, description="elements that go over the ports, from the first; by size")
     per_beat: PerSize | None = Field(None, description="elements a beat, by size if they differ")
     lanes: Lanes | None = Field(

@@ -69,7 +69,7 @@ def test_dc_levels():
     # QP 42: scaled up by two instead (QP / 6 - 6 = 1)
     one = np.zeros((4, 4), np.int64)
     one[0, 0] = 10
-    assert (luma._restored("hadamard", one, 42) == (10 * 160) << 1).all()
+    assert (luma.restored("hadamard", one, 42) == (10 * 160) << 1).all()
     # 2x2 of chroma, not halved: 400 * 13107 >> 20 with a third is 5; back by 8.5.11.2: (5 * 160 << 4) >> 5
     chroma = luma._vector("forward_quantise", "hadamard", 2, np.full((2, 2), 100), 24, 1)
     assert chroma.expected["block"].tolist() == [[(400 * 13107 + (1 << 20) // 3) >> 20, 0], [0, 0]] == [[5, 0], [0, 0]]
@@ -91,11 +91,11 @@ def test_rows_alone():
         for shift in (first, second):
             text = f"{{forward: {{{kind}_row: [{size}]}}}}"
             row = BlockTransform(adapter(standard, "transform", text, f"{{row_shift: {shift}}}"))
-            passes = np.array([row._answer("forward", f"{kind}_row", line, 26, 0) for line in passes]).T
-        assert (passes == whole._forward(kind, block)).all()
+            passes = np.array([row.answer("forward", f"{kind}_row", line, 26, 0) for line in passes]).T
+        assert (passes == whole.forward(kind, block)).all()
     assert row.per_unit(8)[0] == 6 * 2 * 8
     inverse = BlockTransform(adapter("hevc", "transform", "{inverse: {dct_row: [4]}}"))
-    assert inverse._answer("inverse", "dct_row", np.array([0, 1, 0, 0]), 0, 0).tolist() == [83, 36, -36, -83]
+    assert inverse.answer("inverse", "dct_row", np.array([0, 1, 0, 0]), 0, 0).tolist() == [83, 36, -36, -83]
 
 
 def test_dead_zones_are_shares():
@@ -108,7 +108,7 @@ def test_dead_zones_are_shares():
         block = np.zeros((4, 4), np.int64)
         for value, level in ((least, 1), (least - 1, 0)):
             block[0, 0] = value
-            assert transaction._quantise("core", block, 6, 1)[0, 0] == level
+            assert transaction.quantise("core", block, 6, 1)[0, 0] == level
 
 
 def test_hevc_luma_edge():

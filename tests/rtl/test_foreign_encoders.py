@@ -123,3 +123,28 @@ def test_bounds_have_names():
     wrong = text.model_copy(update={"domain": {"ncs": Bound(min=0, max=3)}})
     with pytest.raises(AdapterFault, match=r"domain.ncs: no such bound; did you mean 'nc'"):
         ResidualCode(wrong)
+
+
+def test_components_of_a_macroblock():
+    """A flat residual of 10 at QP 24, by hand, and random ones at QP 4, a step of one, that come back nearly whole.
+
+    Luma: each DC is 160, their Hadamard transform 16 * 160, halved 1280, and (1280 * 13107 + (1 << 20) / 3) >> 20 = 16;
+    back 16 * 160 rounded by 4 is 640, and (640 + 32) >> 6 = 10. Chroma: 640 becomes a level of 8, (8 * 160 << 4) >> 5
+    again 640.
+    """
+    kinds = "{forward_quantise: {intra_16x16: [16], chroma: [8], blocks: [8, 16]}}"
+    transaction = BlockTransform(adapter("h264", "transform", kinds))
+    for kind, size, level in (("intra_16x16", 16, 16), ("chroma", 8, 8)):
+        expected = transaction._vector("forward_quantise", kind, size, np.full((size, size), 10), 24, 1).expected
+        assert expected["dc"].ravel().tolist() == [level] + [0] * (size * size // 16 - 1)
+        assert not expected["block"].any()
+        assert (expected["reconstruction"] == 10).all()
+    rng = np.random.default_rng(3)
+    for kind, size in (("intra_16x16", 16), ("chroma", 8), ("blocks", 8), ("blocks", 16)):
+        residual = rng.integers(-255, 256, (size, size))
+        vector = transaction._vector("forward_quantise", kind, size, residual, 4, 1)
+        assert np.abs(vector.expected["reconstruction"] - residual).max() <= 2
+        assert bool(vector.expected["block"][::4, ::4].any()) == (kind == "blocks")
+    first = transaction._vector("forward_quantise", "blocks", 16, rng.integers(-50, 50, (16, 16)), 26, 0)
+    alone = transaction._vector("forward_quantise", "core", 4, first.fields["block"][4:8, 8:12], 26, 0)
+    assert (first.expected["block"][4:8, 8:12] == alone.expected["block"]).all()

@@ -155,3 +155,19 @@ def test_another_reading_of_the_arithmetic_is_named(tmp_path, block, old, new, s
     """An option that would make the answer right."""
     result = checking.check(variant(tmp_path, block, ("adapter.yaml", old, new)), simulator="verilator")
     assert said in result.failures[0]
+
+
+def test_a_macroblock_in_squares_of_four(tmp_path):
+    """The loop over 4x4 blocks is a loop over a macroblock in z-scan order, levels of each square in zig-zag."""
+    squares = "order: zscan, tile: 4"
+    path = variant(
+        tmp_path, "recon_loop", ("adapter.yaml", "{core: [4]}", "{blocks: [16]}"),
+        ("adapter.yaml", "ports: org_row, width: 8", f"ports: org_row, width: 8, {squares}"),
+        ("adapter.yaml", "ports: pred_row, width: 8", f"ports: pred_row, width: 8, {squares}"),
+        ("adapter.yaml", "ports: rec_row, width: 8", f"ports: rec_row, width: 8, {squares}"),
+        ("adapter.yaml", "order: zigzag", f"{squares}, inside: zigzag"),
+        ("adapter.yaml", "interval_max: 4.1", "interval_max: 64.1"), ("adapter.yaml", "vectors: 200", "vectors: 40"),
+    )  # fmt: skip
+    result = checking.check(path, simulator="verilator")
+    assert result.passed, results.report(result)
+    assert result.timing["measured"]["interval_cycles"] == 64

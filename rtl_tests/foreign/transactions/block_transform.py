@@ -4,6 +4,8 @@ H.264: core transforms 4x4 and 8x8 and the Hadamard transforms of DC coefficient
 HEVC: DCT 4..32 and DST 4 (8.6.4.2); JPEG and MPEG-2: the 8x8 cosine transform, rounded, to be compared with a
 tolerance.
 
+Components of a macroblock, whose DC coefficients go apart: component_transform.py.
+
 Kinds that end in `_row` are one dimension: a row of `size` elements, without rounding but for the option `row_shift`.
 
 forward           residual -> coefficients. HEVC: intermediate shifts as in the reference encoder, rows first
@@ -23,6 +25,7 @@ import numpy as np
 
 from asic_model.codecs.h264.tables import NORM_ADJUST_4X4, NORM_ADJUST_8X8
 from rtl_tests.foreign.sources import AdapterFault
+from rtl_tests.foreign.transactions import component_transform
 from rtl_tests.foreign.transactions.base import Transaction, Vector, share, unit_of
 
 _OPS = ("forward", "inverse", "quantise", "dequantise", "forward_quantise", "dequantise_inverse")
@@ -176,6 +179,7 @@ class BlockTransform(Transaction):
             "forward": {"core": (4, 8), "hadamard": (2, 4), "core_row": (4, 8)},
             "inverse": {"core": (4, 8), "hadamard": (2, 4), "core_row": (4, 8)},
             **{op: {"core": (4, 8), "hadamard": (2, 4)} for op in _OPS[2:]},
+            "forward_quantise": {"core": (4, 8), "hadamard": (2, 4), **component_transform.KINDS},
         },
         "hevc": {
             "forward": {"dct": (4, 8, 16, 32), "dst": (4,), "dct_row": (4, 8, 16, 32), "dst_row": (4,)},
@@ -207,10 +211,15 @@ class BlockTransform(Transaction):
             "inverse": int(op in ("inverse", "dequantise", "dequantise_inverse")), "dst": int(kind == "dst"),
             "hadamard": int(kind == "hadamard"), "operation": _OPS.index(op), "ones": np.ones((size, size), np.int64),
         }  # fmt: skip
-        expected = {"block": self._answer(op, kind, block.astype(np.int64), qp, intra)}
-        if op == "forward_quantise":
+        expected: dict[str, np.ndarray] = {}
+        if kind in component_transform.KINDS:
+            levels, dc, restored = component_transform.code_component(self, kind, block.astype(np.int64), qp, intra)
+            expected = {"block": levels, "reconstruction": restored} | ({} if dc is None else {"dc": dc})
+        else:
+            expected["block"] = self.answer(op, kind, block.astype(np.int64), qp, intra)
+        if op == "forward_quantise" and kind not in component_transform.KINDS:
             # What an encoder's loop goes on with: the residual that the levels stand for.
-            expected["reconstruction"] = self._restored(kind, expected["block"], qp)
+            expected["reconstruction"] = self.restored(kind, expected["block"], qp)
         if op in ("forward_quantise", "dequantise_inverse") and kind != "hadamard":
             fields |= self._predicted(op, block.astype(np.int64))
             residual = expected["reconstruction" if op == "forward_quantise" else "block"]
@@ -230,9 +239,9 @@ class BlockTransform(Transaction):
         """Another order of the two passes, no rounding, or another dead zone."""
         op, kind, qp, intra = vector.op, vector.kind, vector.fields["qp"], vector.fields["intra"]
         block = vector.fields["block"]
-        if name != "block":
+        if name != "block" or kind in component_transform.KINDS:
             return None
-        if block.ndim == 2 and np.array_equal(self._answer(op, kind, block.T, qp, intra).T, found):
+        if block.ndim == 2 and np.array_equal(self.answer(op, kind, block.T, qp, intra).T, found):
             return "the answer if columns come first: `order: transposed` at the input and here"
         kept = dict(self.option)
         zone = "dead_zone_intra" if intra else "dead_zone_inter"
@@ -242,35 +251,35 @@ class BlockTransform(Transaction):
         try:
             for option, value in tried:
                 self.option = {**kept, option: value}
-                if np.array_equal(self._answer(op, kind, block, qp, intra), found):
+                if np.array_equal(self.answer(op, kind, block, qp, intra), found):
                     return f"the answer with `{option}: {str(value).lower()}` under options"
         finally:
             self.option = kept
         return None
 
-    def _answer(self, op: str, kind: str, block: np.ndarray, qp: int, intra: int) -> np.ndarray:
+    def answer(self, op: str, kind: str, block: np.ndarray, qp: int, intra: int) -> np.ndarray:
         if kind.endswith("_row"):
             return _shift(self._row(op, kind, block), int(self.option["row_shift"]))
         if op == "forward":
-            return self._forward(kind, block)
+            return self.forward(kind, block)
         if op == "inverse":
-            return self._inverse(kind, block)
+            return self.inverse(kind, block)
         if op == "quantise":
-            return self._quantise(kind, block, qp, intra)
+            return self.quantise(kind, block, qp, intra)
         if op == "dequantise":
-            return self._scale(kind, block, qp)
+            return self.scale(kind, block, qp)
         if op == "forward_quantise":
-            coefficients = self._forward(kind, block)
+            coefficients = self.forward(kind, block)
             if kind == "hadamard" and len(block) == 4:
                 coefficients = _shift(coefficients, 1)  # as encoders halve the DC coefficients of Intra16x16
-            return self._quantise(kind, coefficients, qp, intra)
-        return self._restored(kind, block, qp)
+            return self.quantise(kind, coefficients, qp, intra)
+        return self.restored(kind, block, qp)
 
-    def _restored(self, kind: str, levels: np.ndarray, qp: int) -> np.ndarray:
+    def restored(self, kind: str, levels: np.ndarray, qp: int) -> np.ndarray:
         """Levels to residual; of DC levels the transform comes before the scaling (8.5.10, 8.5.11)."""
         if kind == "hadamard":
-            return self._scale(kind, self._inverse(kind, levels), qp)
-        return self._inverse(kind, self._scale(kind, levels, qp))
+            return self.scale(kind, self.inverse(kind, levels), qp)
+        return self.inverse(kind, self.scale(kind, levels, qp))
 
     def _row(self, op: str, kind: str, line: np.ndarray) -> np.ndarray:
         """One dimension: no rounding of its own."""
@@ -282,7 +291,7 @@ class BlockTransform(Transaction):
         matrix = _HEVC_DST if kind == "dst_row" else hevc_matrix(size)
         return matrix @ line if op == "forward" else matrix.T @ line
 
-    def _forward(self, kind: str, block: np.ndarray) -> np.ndarray:
+    def forward(self, kind: str, block: np.ndarray) -> np.ndarray:
         size, standard = len(block), self.adapter.block.standard
         if standard == "hevc":
             return hevc_forward(
@@ -297,7 +306,7 @@ class BlockTransform(Transaction):
             return _HADAMARD[size] @ block @ _HADAMARD[size].T
         return _H264_4 @ block @ _H264_4.T if size == 4 else h264_forward_8(block)
 
-    def _inverse(self, kind: str, block: np.ndarray) -> np.ndarray:
+    def inverse(self, kind: str, block: np.ndarray) -> np.ndarray:
         size, standard = len(block), self.adapter.block.standard
         if standard == "hevc":
             return hevc_inverse(block, _HEVC_DST if kind == "dst" else hevc_matrix(size), self.bit_depth)
@@ -308,7 +317,7 @@ class BlockTransform(Transaction):
         raw = h264_inverse_4(block) if size == 4 else h264_inverse_8(block)
         return (raw + 32) >> 6 if self.option["rounding"] else raw
 
-    def _quantise(self, kind: str, coefficients: np.ndarray, qp: int, intra: int) -> np.ndarray:
+    def quantise(self, kind: str, coefficients: np.ndarray, qp: int, intra: int) -> np.ndarray:
         size, qp = len(coefficients), qp + 6 * (self.bit_depth - 8)
         name = "dead_zone_intra" if intra else "dead_zone_inter"
         part, whole = share(self.option[name], f"{name}")
@@ -323,7 +332,7 @@ class BlockTransform(Transaction):
         levels = (np.abs(coefficients) * factor + (part << shift) // whole) >> shift
         return np.sign(coefficients) * levels
 
-    def _scale(self, kind: str, levels: np.ndarray, qp: int) -> np.ndarray:
+    def scale(self, kind: str, levels: np.ndarray, qp: int) -> np.ndarray:
         size, qp = len(levels), qp + 6 * (self.bit_depth - 8)
         if self.adapter.block.standard == "hevc":
             shift = self.bit_depth + (size.bit_length() - 1) - 5
@@ -371,7 +380,7 @@ class BlockTransform(Transaction):
 
     def _legal_peak(self, kind: str, size: int) -> tuple[int, int]:
         top = np.full(self._shape(kind, size), (1 << self.bit_depth) - 1, np.int64)
-        peak = int(np.abs(self._row("forward", kind, top) if kind.endswith("_row") else self._forward(kind, top)).max())
+        peak = int(np.abs(self._row("forward", kind, top) if kind.endswith("_row") else self.forward(kind, top)).max())
         return -peak, peak
 
     def random(self, rng: np.random.Generator, op: str, kind: str, size: int) -> Vector:
@@ -391,22 +400,24 @@ class BlockTransform(Transaction):
         if kind.endswith("_row"):
             coefficients = self._row("forward", kind, block)
             return self._vector(op, kind, size, np.clip(coefficients, low, high), qp, intra)
-        coefficients = self._forward(kind, block)
+        coefficients = self.forward(kind, block)
         if kind == "hadamard" and size == 4 and op != "inverse":
             coefficients = _shift(coefficients, 1)
         if op in ("inverse", "quantise"):
             if op == "inverse" and self.adapter.block.standard == "h264":
                 # as scaled levels would be: in 1/64 of the residual's scale
-                levels = self._quantise(kind, coefficients, qp, intra) if kind == "core" else coefficients
-                coefficients = self._scale(kind, levels, qp) if kind == "core" else levels
+                levels = self.quantise(kind, coefficients, qp, intra) if kind == "core" else coefficients
+                coefficients = self.scale(kind, levels, qp) if kind == "core" else levels
             return self._vector(op, kind, size, np.clip(coefficients, low, high), qp, intra)
-        levels = self._quantise(kind, coefficients, qp, intra)
+        levels = self.quantise(kind, coefficients, qp, intra)
         return self._vector(op, kind, size, np.clip(levels, low, high), qp, intra)
 
     def per_unit(self, size: int) -> tuple[float, str]:
         side, unit = unit_of(self.adapter.block.standard)
         if self.asked[0][1] == "hadamard":
             return (1.0 if size == 4 else 2.0), unit  # luma of Intra16x16; Cb and Cr
+        if self.asked[0][1] in ("intra_16x16", "chroma"):
+            return (1.0 if size == 16 else 2.0), unit
         return side * side * 1.5 / size**2 * self._lines(size), unit
 
     def _lines(self, size: int) -> int:
@@ -422,9 +433,11 @@ class BlockTransform(Transaction):
         names = {"forward": "forward transforms", "quantise": "quantisation", "dequantise": "scaling",
                  "inverse": "inverse transforms"}  # fmt: skip
         found = [name for op, name in names.items() if op not in ops]
-        sizes = {size for _, kind, size in self.asked if not kind.startswith("hadamard")}
+        sizes = {size for _, kind, size in self.asked if kind in ("core", "core_row", "dct", "dst")}
+        sizes |= {4} if any(kind in component_transform.KINDS for _, kind, _ in self.asked) else set()
         found += [f"{size}x{size} blocks" for size in (4, 8) if size not in sizes]
-        found += ["DC coefficients"] * (not any(kind == "hadamard" for _, kind, _ in self.asked))
+        apart = {"hadamard", "intra_16x16", "chroma"}
+        found += ["DC coefficients"] * (not any(kind in apart for _, kind, _ in self.asked))
         return self.foreign_standard() + found
 
     def timing(self, cycles: float, vectors: list[Vector]) -> dict[str, Any]:
