@@ -74,8 +74,8 @@ EQUIVALENT = {
     ("fractional_search/fractional_search.sv", "v[0] - v[2]", "v[2] - v[0]"): "-a + b, -a - b for a + b, a - b",
     (
         "motion_search/motion_search.sv",
-        "$signed(cmd_above_i[1])",
-        "cmd_above_i[1]",
+        "$signed(cmd_above_left_i[1])",
+        "cmd_above_left_i[1]",
     ): "as wide as the argument",
     (
         "motion_search/motion_search.sv",
