@@ -99,6 +99,8 @@ class Chip:
         threads = host_threads or (os.cpu_count() or 1)
         self._executor = Executor(self.memory, self._types, threads if functional else 1, functional)
         self.faults = faults or Faults()
+        if self.faults.any_spoils:
+            self._executor.hold()
         self._link_down_until_ps = 0
         self.removed = False  # nobody will find it again behind the link
         self._stuck = False  # the control processor turns in a circle
@@ -308,6 +310,8 @@ class Chip:
     def inject(self, fault: Fault) -> None:
         """Arm one more fault, from now on."""
         self.faults.add(fault, self.now_ps)
+        if self.faults.any_spoils:
+            self._executor.hold()
 
     def close(self) -> None:
         """Stop the host threads. The memory goes with the last reference to the chip."""

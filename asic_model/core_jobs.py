@@ -96,6 +96,12 @@ class CoreJobs:
     def any_running(self) -> bool:
         return bool(self._running)
 
+    @property
+    def any_to_spoil(self) -> bool:
+        """Whether a fault is to change what a job puts out, one that runs or one that comes."""
+        struck = (fault for running in self._running.values() for fault in running.faults)
+        return self._faults.any_spoils or any(fault.kind == "wrong_result" for fault in struck)
+
     # ---------------------------------------------------------------------------------------- the firmware's doings
 
     def start(self, core: int, at_ps: int) -> None:
@@ -271,6 +277,8 @@ class CoreJobs:
                 return
             if "wrong_result" in kinds:
                 self._damage.spoil(running.ticket, result)
+                if not self.any_to_spoil:
+                    self._executor.let_go()
         if result.status == Status.ACCESS_VIOLATION:
             self._bus.count_up(regs.CORE_VIOLATIONS)
             if function := self._bus.core_function(core):

@@ -49,12 +49,13 @@ class Damage:
         return found
 
     def spoil(self, ticket: Ticket, result: CoreResult) -> None:
-        """Change one byte of what the job put out."""
+        """Change one byte of what the job put out; jobs that start from now on read it so."""
         written = [area for area in ticket.areas if area.write]
         out = next((area for area in written if area.field == "out_address"), written[0] if written else None)
         if out is not None:
-            size = result.output_bytes or out.size_bytes
-            self._flip(out.address + size // 2, 0x10)
+            place = out.address + (result.output_bytes or out.size_bytes) // 2
+            self._executor.settle_started(place)
+            self._memory[place] ^= 0x10
 
     def heal(self, address: int, size: int) -> None:
         """A write covers words with errors."""

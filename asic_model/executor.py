@@ -6,7 +6,8 @@ does depend on is device memory. So each job is compared with those known before
 reads or writes, the later one waits for the earlier one. With that, and with host accesses waiting likewise, memory
 holds the same bytes whatever the threads do.
 
-With one thread nothing runs ahead: a job is computed when its result is asked for, on the caller's thread.
+With one thread nothing runs ahead: a job is computed when its result is asked for, on the caller's thread. The same
+holds while a fault is to spoil what a job puts out (`hold`): jobs that start after that job's end must read it spoiled.
 
 A job's addresses are in the window of its function (`Window`): the core is given that part of device memory and no
 other, and a job that names anything outside of it, directly or in its parameter block, ends as ACCESS_VIOLATION.
@@ -45,6 +46,17 @@ class Executor:
         self._missing: dict[Ticket, int] = {}
         self._begun: set[Ticket] = set()  # on a thread now
         self._closed = False
+        self._held = False
+
+    def hold(self) -> None:
+        """From now on compute each job when it starts; what is known already is computed as it stands."""
+        self._held = True
+        for ticket in self._under_way:
+            ticket.finish()
+
+    def let_go(self) -> None:
+        """Jobs may run ahead again."""
+        self._held = False
 
     def foresee(self, block: bytes, window: Window) -> Ticket:
         """The host submitted this job block: unless the firmware refuses it, it will run as it stands."""
@@ -104,7 +116,8 @@ class Executor:
             if any(other.touches(area.address, area.size_bytes, area.write) for area in ticket.areas)
         ]
         self._under_way.append(ticket)
-        if self._pool is not None and not self._closed:
+        ahead = all(other.done or other.pooled for other in ticket.waits_for)  # or a thread would compute it too early
+        if self._pool is not None and not self._closed and not self._held and ahead:
             self._queue(ticket)
         return ticket
 
@@ -114,6 +127,7 @@ class Executor:
         if ticket is None:
             ticket = self.announce(address, window)
             del self._announced[address]
+        ticket.started = True
         return ticket
 
     def give_back(self, address: int, ticket: Ticket) -> None:
@@ -124,6 +138,12 @@ class Executor:
         """Wait for announced jobs that an access from outside would meet."""
         for ticket in self._under_way:
             if not ticket.done and ticket.touches(address, size, write):
+                ticket.finish()
+
+    def settle_started(self, address: int) -> None:
+        """Wait for jobs that meet that byte and began before now, be it on a thread."""
+        for ticket in self._under_way:
+            if not ticket.done and (ticket.started or ticket.pooled) and ticket.touches(address, 1, True):
                 ticket.finish()
 
     def drain(self) -> None:

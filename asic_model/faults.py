@@ -10,7 +10,7 @@
 | kind | what happens | chosen by |
 |---|---|---|
 | engine_hang | the core stops at `macroblock` of the job and says nothing more until it is reset | job |
-| wrong_result | one byte of what the job put out is changed; the core reports success | job |
+| wrong_result | one byte of what the job put out is changed, for later jobs, too; the core reports success | job |
 | slow_core | every stage of the job takes `factor` times its cycles | job |
 | bit_flip | `bits` bits of the 8-byte word at `address` are turned over; ECC corrects one, reports two | time |
 | lost_doorbell | a doorbell of queue `queue` (-1: any) has no effect | doorbell |
@@ -168,6 +168,11 @@ class Faults:
     @property
     def any_armed(self) -> bool:
         return bool(self._armed)
+
+    @property
+    def any_spoils(self) -> bool:
+        """Whether one is armed that changes what a job puts out."""
+        return any(one.fault.kind == "wrong_result" for one in self._armed)
 
     @property
     def next_ps(self) -> int | None:

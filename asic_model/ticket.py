@@ -53,6 +53,7 @@ class Ticket:
         self._spans = [(area.address, area.address + area.size_bytes, area.write) for area in areas]
         self.waits_for: list[Ticket] = []  # earlier jobs that must be computed first
         self.pooled = False  # a thread will compute it; taken back when the threads end before they begin it
+        self.started = False  # on a core, in simulated time
         self._compute = compute
         self._outcome: CoreResult | BaseException | None = None
         self._lock = threading.Lock()

@@ -324,3 +324,33 @@ def test_a_reset_that_fails_half_way_leaves_no_session_behind(monkeypatch):
         assert len(list(encoder.encode(clip(3)))) == 3
         assert device.telemetry().sessions == 1
     assert encoder.state is State.CLOSED
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_wrong_picture_is_read_by_the_jobs_after_it(at_once):
+    """A decode core that puts out one wrong sample: that picture is wrong in it alone, the pictures that refer to it
+    carry it on, and none before. How many host threads there are makes no difference."""
+    with Device.open("model:tiny") as device:
+        with device.open_encoder(CONFIG.replace(b_count=0, ref_count=1, gop_size=9)) as encoder:
+            still = clip(1) * 6  # all but the first are copied from the one before
+            stream = b"".join(packet.data for packet in encoder.encode(still))
+        with device.open_decoder() as decoder:
+            right = [picture.download().y for picture in decoder.decode([stream])]
+
+    def decoded(threads: int) -> list[np.ndarray]:
+        fault = {"kind": "wrong_result", "core": 2, "job": 2}
+        faults = [fault] if at_once else None
+        with (
+            Device.open("model:tiny", host_threads=threads, faults=faults) as device,
+            device.open_decoder() as decoder,
+        ):
+            if not at_once:
+                device.inject(**fault)
+            return [picture.download().y for picture in decoder.decode([stream])]
+
+    found = decoded(1)
+    wrong = [int((a != b).sum()) for a, b in zip(found, right, strict=True)]
+    assert wrong == [0, 0, 1, 1, 1, 1]
+    assert int(found[2].astype(int).sum() - right[2].astype(int).sum()) in (16, -16)
+    for threads in (2, 4):
+        assert all((a == b).all() for a, b in zip(decoded(threads), found, strict=True))
