@@ -20,7 +20,7 @@ from asic_model.descriptors import STREAM_ALIGNMENT_BYTES, Command, Kind, Status
 from asic_model.memory.surface import ADDRESS_ALIGNMENT_BYTES, surface
 from driver.decode import DecodedFrame, H264Decoder
 from driver.device import Device
-from driver.errors import BadJob, CapacityExceeded, EndOfStream, TryAgain, UnsupportedInput
+from driver.errors import BadJob, CapacityExceeded, EndOfStream, InvalidConfig, TryAgain, UnsupportedInput
 from driver.media.picture import Picture
 from driver.queue import Fence, Queue
 from driver.session import Session
@@ -28,6 +28,7 @@ from driver.surfaces import Allocator, PooledSurface, Span, download
 
 # Decode jobs that may be under way: enough to keep a core busy, far from filling the queue's ring.
 JOBS_MOST = 24
+FRAMES_IN_FLIGHT_MOST = 64
 # Room for the slice data and parameter blocks of jobs under way; a larger job gets memory of its own.
 STREAM_BUFFER_BYTES = 4 << 20
 
@@ -282,6 +283,10 @@ class DecodeSession(Session):
         self, device: Device, extradata: bytes | None = None, *, frames_in_flight: int = 4, queue: Queue | None = None
     ) -> None:
         limits = device.capabilities
+        if isinstance(frames_in_flight, bool) or not isinstance(frames_in_flight, int):
+            raise InvalidConfig(f"frames_in_flight: {frames_in_flight!r} is not a whole number")
+        if not 1 <= frames_in_flight <= FRAMES_IN_FLIGHT_MOST:
+            raise InvalidConfig(f"frames_in_flight: {frames_in_flight} is outside 1..{FRAMES_IN_FLIGHT_MOST}")
         if not limits.decode_cores:
             raise UnsupportedInput("this chip has no decode cores")
         super().__init__(device, queue)
@@ -332,6 +337,8 @@ class DecodeSession(Session):
         Its pictures are decoded as they are received. Raises TryAgain while an earlier packet still has pictures.
         """
         self._check_open()
+        if data is not None and not isinstance(data, bytes | bytearray | memoryview):
+            raise InvalidConfig(f"data: {type(data).__name__}, must be bytes", option="data")
         if self._draining:
             raise EndOfStream("the session is draining: no packet after send_packet(None)")
         if not self.used_up():

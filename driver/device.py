@@ -28,6 +28,7 @@ from driver.errors import (
     TryAgain,
 )
 from driver.firmware_sessions import FirmwareSessions
+from driver.option_values import near
 from driver.queue import Fence, Queue, failure
 from driver.surfaces import Allocator, SurfacePool
 
@@ -392,6 +393,7 @@ class Device:
 
         if extradata is not None and not isinstance(extradata, bytes | bytearray | memoryview):
             raise InvalidConfig(f"extradata: {type(extradata).__name__}, must be bytes", option="extradata")
+        _check_known(options, "frames_in_flight", "queue")
         return DecodeSession(self, extradata, **options)
 
     def open_scaler(self, config: "ScalerConfig") -> "ScaleSession":
@@ -406,6 +408,7 @@ class Device:
         """Return a session that takes each picture once and codes it at every size of `rungs`."""
         from driver.transcode import TranscodeSession
 
+        _check_known(options, "width", "height", "decode", "extradata", "quality")
         return TranscodeSession(self, config, rungs, **options)
 
     def query(self, config: "EncoderConfig | dict[str, Any]") -> Any:
@@ -609,3 +612,9 @@ class Device:
                 self.close()
         self._closed = True
         self.backend.close()
+
+
+def _check_known(options: dict[str, Any], *known: str) -> None:
+    for name in options:
+        if name not in known:
+            raise InvalidConfig(f"unknown option {name}{near(name, list(known))}", option=name)

@@ -76,6 +76,15 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+def check_options(options: Any) -> None:
+    """Refuse what is no mapping from names."""
+    if not isinstance(options, Mapping):
+        raise InvalidConfig(f"options: {type(options).__name__}, must be a mapping from names such as {{'b:v': '5M'}}")
+    for name in options:
+        if not isinstance(name, str):
+            raise InvalidConfig(f"options: the name {name!r} is no text")
+
+
 @dataclass(frozen=True)
 class _Config:
     """Checked options: every field is parsed, range-checked and named in the error when it is wrong."""
@@ -117,6 +126,7 @@ class _Config:
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Any:
         """Build from names as users type them (`{"b:v": "2M", "g": 60}`); an unknown one is refused by name."""
+        check_options(options)
         known = cls.spellings()
         values: dict[str, Any] = {}
         for name, value in options.items():
@@ -459,13 +469,19 @@ class EncoderConfig(_Config):
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Any:
         """As others' configurations, with the names of other encoders too (`borrowed_options.py`)."""
+        check_options(options)
         known = cls.spellings()
         return super().from_options(translated(options, lambda name: known.get(name, name)))
 
     @classmethod
     def from_ffmpeg(cls, line: str) -> "EncoderConfig":
         """Build from a piece of an FFmpeg command line: `-c:v h264 -s 1920x1080 -r 30 -b:v 5M -g 30`."""
-        words = shlex.split(line)
+        if not isinstance(line, str):
+            raise InvalidConfig(f"options: {type(line).__name__}, must be text such as '-b:v 5M -g 30'")
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise InvalidConfig(f"options: {line!r}: {error}") from None
         if len(words) % 2:
             raise InvalidConfig(f"option {words[-1]} has no value", option=words[-1])
         options: dict[str, Any] = {}

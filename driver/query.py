@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asic_model.memory.surface import surface
 from driver.borrowed_options import translated
 from driver.errors import CapacityExceeded, InvalidConfig, TasicError, UnsupportedInput
-from driver.options import EncoderConfig
+from driver.options import EncoderConfig, check_options
 from driver.session import check_type
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def query(device: "Device", config: EncoderConfig | Mapping[str, Any]) -> Adjust
     if isinstance(config, EncoderConfig):
         values = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
     else:
+        check_options(config)
         values = _in_range(config, reasons)
     limits = device.capabilities
     if not limits.encode_cores:

@@ -9,7 +9,15 @@ import pytest
 
 from asic_model.registers import map as regs
 from driver.device import Device
-from driver.errors import CapacityExceeded, FirmwareVersionMismatch, InvalidConfig, LinkDown, SessionClosed, TryAgain
+from driver.errors import (
+    CapacityExceeded,
+    EndOfStream,
+    FirmwareVersionMismatch,
+    InvalidConfig,
+    LinkDown,
+    SessionClosed,
+    TryAgain,
+)
 from driver.media.picture import blank_picture
 from driver.options import EncoderConfig, PlannedRung, ScalerConfig
 from driver.query import open_best
@@ -272,6 +280,18 @@ def _wrong_arguments() -> list[tuple[str, Callable[[Device], object]]]:
         ("config: dict, must be ScalerConfig", lambda d: d.open_scaler({})),  # type: ignore[arg-type]
         ("config: NoneType, must be EncoderConfig", lambda _: open_best(None)),  # type: ignore[arg-type]
         ("extradata: int, must be bytes", lambda d: d.open_decoder(5)),  # type: ignore[arg-type]
+        ("unknown option frames_in_fligt; did you mean frames_in_flight?", lambda d: d.open_decoder(frames_in_fligt=3)),
+        ("frames_in_flight: 0 is outside 1..64", lambda d: d.open_decoder(frames_in_flight=0)),
+        ("frames_in_flight: 2.5 is not a whole number", lambda d: d.open_decoder(frames_in_flight=2.5)),
+        (
+            "unknown option qualty; did you mean quality?",
+            lambda d: d.open_transcoder(config, [rung], width=64, height=48, qualty=True),
+        ),
+        ("options: int, must be a mapping from names", lambda d: d.query(3)),  # type: ignore[arg-type]
+        ("options: NoneType, must be a mapping", lambda _: EncoderConfig.from_options(None)),  # type: ignore[arg-type]
+        ("options: the name 3 is no text", lambda _: EncoderConfig.from_options({3: 4})),  # type: ignore[dict-item]
+        ("No closing quotation", lambda _: EncoderConfig.from_ffmpeg("-g '3")),
+        ("options: int, must be text", lambda _: EncoderConfig.from_ffmpeg(3)),  # type: ignore[arg-type]
         ("rungs: 0, must be 1..8", lambda d: d.open_transcoder(config, [], width=64, height=48)),
         ("rungs: 9, must be 1..8", lambda d: d.open_transcoder(config, [rung] * 9, width=64, height=48)),
         (
@@ -291,6 +311,17 @@ def test_arguments_that_make_no_sense_are_refused_by_name(words: str, call: Call
         assert words in str(caught.value)
         assert device.allocator.free_bytes == free
         assert not device.sessions
+
+
+@pytest.mark.parametrize("data", ["x", 3, [1, 2]])
+def test_a_packet_that_is_no_bytes_leaves_the_decoder_as_it_was(data: object) -> None:
+    with Device.open("null:tiny") as device, device.open_decoder() as decoder:
+        with pytest.raises(InvalidConfig, match="must be bytes"):
+            decoder.send_packet(data)  # type: ignore[arg-type]
+        decoder.send_packet(bytearray(b"\0\0\0\1"))
+        decoder.send_packet(None)
+        with pytest.raises(EndOfStream):
+            decoder.receive_frame()
 
 
 def test_surfaces_of_another_device_are_refused() -> None:
