@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from rtl_tests.foreign.layout import Layout, beat_bits, order_of, zigzag_scan, z
 from rtl_tests.foreign.reading import parse_adapter
 from rtl_tests.foreign.sources import Port, SourceSet
 from rtl_tests.foreign.streams import Input
+from rtl_tests.foreign.transactions import TRANSACTIONS
 from rtl_tests.foreign.transactions.block_transform import hevc_forward, hevc_inverse, hevc_matrix
 from rtl_tests.foreign.transactions.intra_predict import hevc_predict
 from rtl_tests.foreign.words import expand, ranges
@@ -324,3 +326,16 @@ def test_timing_tables_are_checked(tmp_path, change, found):
         timing_table.load(path)
     assert found in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_page_names_every_word():
+    """Every field of the language and every option of a transaction stands in docs/rtl_check.md."""
+    page = (Path(__file__).parents[2] / "docs" / "rtl_check.md").read_text()
+    schema = json.loads(json_schema())
+    fields = {name for part in [schema, *schema["$defs"].values()] for name in part.get("properties", {})}
+    options = {name for transaction in TRANSACTIONS.values() for name in transaction.options}
+    bounds = {name for transaction in TRANSACTIONS.values() for name in transaction.bounds}
+    fences = re.findall(r"```.*?```", page, re.DOTALL)
+    spans = [span for _, span in re.findall(r"(`+)(.+?)\1", re.sub(r"```.*?```", "", page, flags=re.DOTALL))]
+    words = set(re.findall(r"[A-Za-z0-9_]+", " ".join([*fences, *spans])))
+    assert sorted((fields | options | bounds) - words) == []

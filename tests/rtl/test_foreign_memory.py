@@ -162,3 +162,17 @@ def test_a_block_that_never_warms_up_says_so(tmp_path):
     never = ("adapter.yaml", "start: {port: start_i}", 'ready: "warm_o && done_o"\n  start: {port: start_i}')
     said = failure(variant(tmp_path, "place_search", *WARM_UP, never))
     assert "(setup): control.ready `warm_o && done_o` is 0" in said
+
+
+def test_chroma_side_by_side(tmp_path):
+    """A macroblock's Cb in the left eight columns of its rows, its Cr in the right ones, in and out."""
+    path = variant(
+        tmp_path, "pcm_encoder", ("pcm_encoder.v", "{n[2:0], n[6]}", "{n[6], n[2:0]}"),
+        ("adapter.yaml", "plane: source_uv", "plane: source_cbcr"),
+        ("adapter.yaml", "plane: reconstruction_uv", "plane: reconstruction_cbcr"),
+        ("adapter.yaml", "{width: 64, height: 48", "{width: 56, height: 48"),
+    )  # fmt: skip
+    result = checking.check(path, simulator="verilator")
+    assert result.passed, results.report(result)
+    path.write_text(path.read_text().replace("plane: reconstruction_cbcr", "plane: reconstruction_uv"))
+    assert "reconstruction_uv[0, 1] is" in failure(path)

@@ -6,8 +6,9 @@ Cr a macroblock), `source_ctu` (the same as source_mb in 64x64 units), `source_r
 `source_y`, `source_u`, `source_v`, `source_uv` (planes, with rows and columns), `source_u_full`, `source_v_full`
 (chroma repeated to luma's size: a pixel a beat); scalars `frame`, `intra`, `qp`, `width`, `height`, `mb_width`,
 `mb_height`, `ctu_width`, `ctu_height`, `frame_num`, `poc`, `header_bits` (slice_data: of the slice header in front).
-Memory ports serve planes `source_y`, `source_u`, `source_v`, `source_uv` (Cb and Cr in turn), `reference_*` (the
-reconstruction of the frame before) and `reconstruction_*`.
+Memory ports serve planes `source_y`, `source_u`, `source_v`, `source_uv` (Cb and Cr in turn),
+`source_cbcr` (Cb beside Cr in each macroblock), `reference_*` (the reconstruction of the frame before) and
+`reconstruction_*`.
 
 `size` in `supports` is the number of frames.
 """
@@ -24,7 +25,7 @@ from rtl_tests.foreign.transactions import hevc_headers
 from rtl_tests.foreign.transactions.base import Transaction, Vector, unit_of
 
 START_CODE = b"\0\0\0\1"
-_KINDS = ("y", "u", "v", "uv")
+_KINDS = ("y", "u", "v", "uv", "cbcr")
 _LEAST_PSNR_DB = 25.0
 
 
@@ -68,6 +69,17 @@ def units(planes: tuple[np.ndarray, np.ndarray, np.ndarray], side: int, interlea
             parts.append(luma.ravel())
             parts += [np.stack(chroma, -1).ravel()] if interleaved else [each.ravel() for each in chroma]
     return np.concatenate(parts).astype(np.int64)
+
+
+def cbcr(u: np.ndarray, v: np.ndarray, fill: int | None = None) -> np.ndarray:
+    """Cb and Cr side by side in each macroblock, 8 and 8 columns; filled up to whole ones with `fill`, or the edge."""
+    wide = [(0, 0), (0, -u.shape[1] % 8)]
+    whole = [
+        np.pad(plane, wide, mode="edge") if fill is None else np.pad(plane, wide, constant_values=fill)
+        for plane in (u, v)
+    ]
+    height = u.shape[0]
+    return np.stack([plane.reshape(height, -1, 8) for plane in whole], 2).reshape(height, -1)
 
 
 class FrameEncode(Transaction):
@@ -141,7 +153,7 @@ class FrameEncode(Transaction):
             if self.option["payload"] == "slice_data":
                 # HEVC's header is filled up to a byte.
                 fields["header_bits"] = 0 if self._hevc else len(self._header(fields)[2])
-            served = {"source_y": y, "source_u": u, "source_v": v, "source_uv": uv}
+            served = {"source_y": y, "source_u": u, "source_v": v, "source_uv": uv, "source_cbcr": cbcr(u, v)}
             found.append(Vector(op, kind, count, fields, {"bits": ""}, f"frame {n}", served))
         return [self._sequence(found)] if self.option["sequence"] else found
 
@@ -163,7 +175,9 @@ class FrameEncode(Transaction):
         found = {}
         for name in self.planes:
             kind = name.rpartition("_")[2]
-            found[name] = {"y": (width, height), "uv": (width, height // 2)}.get(kind, (width // 2, height // 2))
+            found[name] = {"y": (width, height), "uv": (width, height // 2), "cbcr": (width, height // 2)}.get(
+                kind, (width // 2, height // 2)
+            )
         return found
 
     def stream(self, vectors: list[Vector], payloads: list[str]) -> bytes:
@@ -280,11 +294,12 @@ class FrameEncode(Transaction):
         u = flat[width * height : width * height + half[0] * half[1]].reshape(half)
         v = flat[width * height + half[0] * half[1] :].reshape(half)
         whole = {"y": planes[:height, :width], "u": u, "v": v, "uv": np.stack((u, v), -1).reshape(half[0], width)}
+        whole["cbcr"] = cbcr(u.astype(np.int64), v.astype(np.int64), fill=-1)  # -1: outside the picture
         for kind, decoded in whole.items():
             found = stored.get(f"reconstruction_{kind}")
             if found is None:
                 continue
-            wrong = np.argwhere(found[: decoded.shape[0], : decoded.shape[1]] != decoded)
+            wrong = np.argwhere((found[: decoded.shape[0], : decoded.shape[1]] != decoded) & (decoded != -1))
             if len(wrong):
                 y, x = wrong[0]
                 return (
