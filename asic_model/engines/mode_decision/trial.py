@@ -85,9 +85,15 @@ def code_skip(t, motion, mb_type):
     """Code the motion and prediction of SLOT_SKIP with a residual as `mb_type` in slot 0; whether none was worth it."""
     copy_motion(t, 0, SLOT_SKIP)
     copy_16xn(t.prediction, 0, 16, t.prediction, SLOT_SKIP * SAMPLES, 16, 24)
-    code_inter(t, 0, mb_type, motion_rate(t, motion, 0, mb_type), t.transform_8x8, -1)
+    code_inter(t, 0, mb_type, np.int64(0), t.transform_8x8, -1)
+    result = t.result[0]
+    if result[T_CBP] == 0:
+        return True
+    rate = motion_rate(t, motion, 0, mb_type)
+    result[T_MOTION_RATE] = rate
+    result[T_RATE] += rate
     t.recorded = SLOT_SKIP  # has the same motion
-    return t.result[0, T_CBP] == 0
+    return False
 
 
 @kernel
