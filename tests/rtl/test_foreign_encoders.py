@@ -148,3 +148,27 @@ def test_components_of_a_macroblock():
     first = transaction._vector("forward_quantise", "blocks", 16, rng.integers(-50, 50, (16, 16)), 26, 0)
     alone = transaction._vector("forward_quantise", "core", 4, first.fields["block"][4:8, 8:12], 26, 0)
     assert (first.expected["block"][4:8, 8:12] == alone.expected["block"]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "said"),
+    [
+        (SIZE, lambda text: text[:-1], "right with `trailing_bits: false` under options"),
+        ("{width: 64, height: 48, payload: rbsp}", None, "right with `payload: annexb` under options"),
+        (SIZE, lambda text: "", "frame 0: no bits came"),
+    ],
+)
+def test_an_option_that_makes_a_stream_right_is_named(options, change, said):
+    """Slice data without its stop bit; a whole stream taken for the inside of a NAL unit; a block that wrote nothing."""
+    transaction = FrameEncode(adapter("h264", "frame_encode", "{encode: {intra: [1]}}", options))
+    vectors = transaction.vectors(np.random.default_rng(2))
+    plain = FrameEncode(adapter("h264", "frame_encode", "{encode: {intra: [1]}}", SIZE))
+    payload = pcm_slice(plain.vectors(np.random.default_rng(2))[0])
+    if change is None:
+        wrapped = plain.stream(plain.vectors(np.random.default_rng(2)), [payload])
+        payload = "".join(f"{byte:08b}" for byte in wrapped)
+    else:
+        payload = change(payload)
+    failure, _ = transaction.judge_all(vectors, [payload], [])
+    assert failure is not None
+    assert said in failure

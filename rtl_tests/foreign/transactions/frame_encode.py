@@ -251,7 +251,41 @@ class FrameEncode(Transaction):
     def judge_all(
         self, vectors: list[Vector], payloads: list[str], reconstructions: list[dict[str, np.ndarray]]
     ) -> tuple[str | None, dict[str, float]]:
-        """Decode; compare with the source by PSNR and, where the block stored one, with its reconstruction exactly."""
+        """Decode; compare with the source by PSNR and, where the block stored one, with its reconstruction exactly.
+
+        A stream that is wrong is tried as another option would have it; one that makes it right is named.
+        """
+        empty = next((n for n, text in enumerate(payloads) if not text), None)
+        if empty is not None:
+            late = " (what comes after done counts for `control.recovery_cycles` cycles)"
+            return f"frame {empty}: no bits came{late if self.adapter.control else ''}", {}
+        failure, figures = self._judged(vectors, payloads, reconstructions)
+        if failure is None:
+            return failure, figures
+        kept = dict(self.option)
+        try:
+            for option, value in self._other_options():
+                self.option = {**kept, option: value}
+                if self._judged(vectors, payloads, reconstructions)[0] is None:
+                    return f"{failure} (right with `{option}: {str(value).lower()}` under options)", figures
+        finally:
+            self.option = kept
+        return failure, figures
+
+    def _other_options(self) -> list[tuple[str, Any]]:
+        form = self.option["payload"]
+        if form != "slice_data":
+            return [("payload", each) for each in ("annexb", "nal", "rbsp") if each != form]
+        found: list[tuple[str, Any]] = [("trailing_bits", not self.option["trailing_bits"])]
+        if not self._hevc:
+            found.append(("entropy", "cavlc" if self.option["entropy"] == "cabac" else "cabac"))
+            found.append(("transform_8x8", not self.option["transform_8x8"]))
+            found += [("deblock_disable", n) for n in (0, 1, 2) if n != self.option["deblock_disable"]]
+        return found
+
+    def _judged(
+        self, vectors: list[Vector], payloads: list[str], reconstructions: list[dict[str, np.ndarray]]
+    ) -> tuple[str | None, dict[str, float]]:
         import av
 
         stream = self.stream(vectors, payloads)
