@@ -202,7 +202,9 @@ def _check(work: Check, path: Path, seed: int, simulator: str, waves: Path | Non
             if run.failure:
                 pauses = " under random pauses" if bubbles else ""
                 hint = _other_latency(work, few, seed, tool) if not unknown and not bubbles else ""
-                hint = hint or (_other_reset(work, few, seed, tool) if not unknown and not bubbles else "")
+                # A block that is held in reset answers nothing, or the same to everything.
+                still = "no progress" in run.failure or (run.checked < FEW and run.figures == {})
+                hint = hint or (_other_reset(work, few, seed, tool) if still and not unknown and not bubbles else "")
                 result.failures.append(f"{tool}{pauses}: {run.failure}{hint}; {again}")
     first = result.runs[0]
     expect = adapter.expect
@@ -254,5 +256,6 @@ def _pauses(adapter: Adapter) -> bool:
 def wrapper_text(path: Path) -> str:
     """The wrapper around the block that an adapter describes."""
     work = Check(path)
+    shims = [each.read_text(encoding="utf-8") for each in work.sources.files if each.parent == work.scratch]
     shutil.rmtree(work.scratch, ignore_errors=True)
-    return work.text
+    return "".join([work.text, *shims])

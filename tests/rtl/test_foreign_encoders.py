@@ -159,7 +159,7 @@ def test_components_of_a_macroblock():
     ],
 )
 def test_an_option_that_makes_a_stream_right_is_named(options, change, said):
-    """Slice data without its stop bit; a whole stream taken for the inside of a NAL unit; a block that wrote nothing."""
+    """Slice data without its stop bit; a whole stream taken for a NAL unit's inside; nothing at all."""
     transaction = FrameEncode(adapter("h264", "frame_encode", "{encode: {intra: [1]}}", options))
     vectors = transaction.vectors(np.random.default_rng(2))
     plain = FrameEncode(adapter("h264", "frame_encode", "{encode: {intra: [1]}}", SIZE))

@@ -40,6 +40,15 @@ def test_interfaces_that_nobody_named_are_asked_for(tmp_path):
         checking.check(variant(tmp_path, "stream_satd", one))
 
 
+def test_the_wrapper_shows_the_module_between():
+    """What `--wrapper` writes has the module that makes plain ports of the interfaces, too."""
+    text = checking.wrapper_text(BLOCKS / "stream_satd" / "adapter.yaml")
+    assert "tasic_plain dut (" in text
+    assert "module tasic_plain (input wire [0:0] clk" in text
+    assert "assign rows.tdata = rows_tdata;" in text
+    assert "assign sums_1_tvalid = sums[1].tvalid;" in text
+
+
 def test_modport_may_be_the_adapters(tmp_path):
     """A port that names the interface alone has the directions of the modport that the adapter gives."""
     bare = ("stream_satd.sv", "    axis_if.sink   rows", "    axis_if        rows")
