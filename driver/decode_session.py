@@ -28,7 +28,7 @@ from driver.surfaces import Allocator, PooledSurface, Span, download
 
 # Decode jobs that may be under way: enough to keep a core busy, far from filling the queue's ring.
 JOBS_MOST = 24
-FRAMES_IN_FLIGHT_MOST = 64
+FRAMES_IN_FLIGHT_MOST = 1024  # a ladder that looks ahead holds more than it looks at
 # Room for the slice data and parameter blocks of jobs under way; a larger job gets memory of its own.
 STREAM_BUFFER_BYTES = 4 << 20
 

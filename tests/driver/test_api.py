@@ -281,7 +281,7 @@ def _wrong_arguments() -> list[tuple[str, Callable[[Device], object]]]:
         ("config: NoneType, must be EncoderConfig", lambda _: open_best(None)),  # type: ignore[arg-type]
         ("extradata: int, must be bytes", lambda d: d.open_decoder(5)),  # type: ignore[arg-type]
         ("unknown option frames_in_fligt; did you mean frames_in_flight?", lambda d: d.open_decoder(frames_in_fligt=3)),
-        ("frames_in_flight: 0 is outside 1..64", lambda d: d.open_decoder(frames_in_flight=0)),
+        ("frames_in_flight: 0 is outside 1..1024", lambda d: d.open_decoder(frames_in_flight=0)),
         ("frames_in_flight: 2.5 is not a whole number", lambda d: d.open_decoder(frames_in_flight=2.5)),
         (
             "unknown option qualty; did you mean quality?",
