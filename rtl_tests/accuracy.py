@@ -77,10 +77,16 @@ class Record:
         (Path(folder) / f"{self.test}.record.json").write_text(text, encoding="utf-8")
 
 
-def collect(source: Path, target: Path) -> None:
-    """Move the records of a finished run to where they are kept: one file an engine, test and seed."""
+def collect(source: Path, target: Path, bench: str | None = None) -> None:
+    """Move the records of a finished run to where they are kept: one file an engine, test and seed.
+
+    bench : kept under this name, as an engine in another size has a line of its own
+    """
     for path in sorted(source.glob("*.record.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
+        if bench is not None:
+            data["engine"] = bench
+            path.write_text(json.dumps(data), encoding="utf-8")
         folder = target / data["engine"]
         folder.mkdir(parents=True, exist_ok=True)
         place = folder / f"{data['test']}-{data['seed']}.json"

@@ -60,12 +60,13 @@ ALSO_AS = {"motion_search": ("motion_search_64_lanes",)}
 # Benches that look at these kernels besides the engine's own.
 ALSO_BY = {
     "transform": ("transform_8x8",),
-    "motion_search": ("fractional_search",),
+    "motion_search": ("fractional_search", "motion_search_128_lanes"),
     "fractional_search": ("motion_search",),
 }
 # Changes without effect that a campaign met: (file, before, after) as far as they differ, and why nobody can see them.
 EQUIVALENT = {
     ("engines/entropy/cavlc.py", "(level < 0)", "(level <= 0)"): "a coded level is never 0",
+    ("engines/motion_search.py", "np.empty(_CANDIDATES_MAX + 1,", "np.empty(_CANDIDATES_MAX + 2,"): "room to spare",
     ("engines/motion_search.py", "VECTOR_BITS[VECTOR_SPAN + ", "VECTOR_BITS[VECTOR_SPAN - "): "se(v) is as long for -v",
     ("engines/transform/blocks.py", "(value + 32768)", "(value - 32768)"): "the same modulo 65536",
     # SATD adds magnitudes

@@ -176,6 +176,13 @@ BENCHES: dict[str, Bench] = {
             module="rtl_tests.motion_search.bench_motion_search",
             parameters={"LANES": 64},
         ),
+        Bench(  # with a window so high that the picture's lower edge bounds it
+            engine="motion_search_128_lanes",
+            top="motion_search",
+            sources=_MOTION_SEARCH,
+            module="rtl_tests.motion_search.bench_motion_search",
+            parameters={"LANES": 128, "RANGE_Y": 32},
+        ),
         Bench(
             engine="fractional_search",
             top="fractional_search",
@@ -402,7 +409,7 @@ def run(
                 )
         passed = _passed(bench, place / "results.xml", seed, tests)
         if record:
-            accuracy.collect(place, records_folder())
+            accuracy.collect(place, records_folder(), bench.engine)
     finally:
         for name, suffix in (("dump.vcd", "vcd"), ("coverage.dat", "dat")):
             if (place / name).exists():

@@ -35,6 +35,17 @@ def test_record_becomes_a_line(folder):
     assert not list((folder / "run").iterdir())
 
 
+def test_an_engine_in_another_size_has_its_own_line(folder):
+    """The same test of two benches: two lines, and neither overwrites the other."""
+    for bench, cycles in (("entropy", 10), ("entropy_two_bins", 6)):
+        record = accuracy.Record("entropy", "random")
+        record.cycles(model=cycles, rtl=cycles)
+        record.write()
+        accuracy.collect(folder / "run", folder / "kept", bench)
+    assert [line.engine for line in accuracy.summary(folder / "kept")] == ["entropy", "entropy_two_bins"]
+    assert set(accuracy.errors_of_tests(folder / "kept")) == {"entropy", "entropy_two_bins"}
+
+
 def test_bins_close_over_tests_and_seeds(folder):
     """A bin that one seed missed and another hit is closed."""
     for seed, name in ((1, "a"), (2, "b")):
