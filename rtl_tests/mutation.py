@@ -66,6 +66,7 @@ ALSO_BY = {
 # Changes without effect that a campaign met: (file, before, after) as far as they differ, and why nobody can see them.
 EQUIVALENT = {
     ("engines/entropy/cavlc.py", "(level < 0)", "(level <= 0)"): "a coded level is never 0",
+    ("engines/motion_search.py", "!= mb_x + 1:", "!= mb_x + 2:"): "a candidate that comes again loses every tie",
     ("engines/motion_search.py", "np.empty(_CANDIDATES_MAX + 1,", "np.empty(_CANDIDATES_MAX + 2,"): "room to spare",
     ("engines/motion_search.py", "VECTOR_BITS[VECTOR_SPAN + ", "VECTOR_BITS[VECTOR_SPAN - "): "se(v) is as long for -v",
     ("engines/transform/blocks.py", "(value + 32768)", "(value - 32768)"): "the same modulo 65536",
@@ -207,13 +208,17 @@ def model_faults(bench: Bench, package: Path) -> list[Fault]:
         path = package / name
         if not path.exists():
             continue
-        inside = False
+        inside = said = False  # of a kernel; of a docstring
         alone = WITHOUT_TWIN.get(name, ())
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
             if line.startswith(("@kernel", "def ", "@")):
                 inside = line.startswith("@kernel") or (inside and line.startswith("def "))
                 inside = inside and not re.match(rf"def ({'|'.join(alone)})\(", line) if alone else inside
             code = line.split("  #")[0]
+            quotes = line.count('"""')
+            if said or quotes:
+                said = said != (quotes == 1)
+                continue
             if not inside or not re.match(r"\s+\S", code) or re.match(r'\s*("""|#|def |@|for |import |from )', code):
                 continue
             if not re.search(r"[=(]", code) or code.count('"'):
