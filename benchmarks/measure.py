@@ -78,8 +78,11 @@ def find_clip(name: str) -> Path:
     return found[0]
 
 
-def read_clip(name: str, count: int, skip: int = 0) -> Clip:
-    """Decode `count` frames from frame `skip` on; sides are cut to even numbers of samples."""
+def read_clip(name: str, count: int, skip: int = 0, *, size: tuple[int, int] | None = None, fill: bool = False) -> Clip:
+    """Decode `count` frames from frame `skip` on; sides are cut to even numbers of samples, or scaled to `size`.
+
+    fill : play a clip that is too short back and forth
+    """
     path = find_clip(name)
     frames = []
     try:
@@ -91,12 +94,16 @@ def read_clip(name: str, count: int, skip: int = 0) -> Clip:
                 if index >= skip + count:
                     break
                 if index >= skip:
-                    planar = frame.reformat(frame.width // 2 * 2, frame.height // 2 * 2, "yuv420p")
+                    width, height = size or (frame.width // 2 * 2, frame.height // 2 * 2)
+                    planar = frame.reformat(width, height, "yuv420p", interpolation="BICUBIC")
                     frames.append(np.ascontiguousarray(planar.to_ndarray()))
     except (av.FFmpegError, IndexError) as error:
         raise SystemExit(f"{path}: {error}") from None
     if not frames:
         raise SystemExit(f"{path}: no frames after frame {skip}")
+    if fill:
+        there_and_back = frames + frames[-2:0:-1]
+        frames = [there_and_back[n % len(there_and_back)] for n in range(count)]
     height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
     return Clip(path.stem, width, height, Fraction(rate), frames)
 

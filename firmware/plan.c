@@ -7,7 +7,8 @@
 // The coefficients are learned from the bits that come back. The base QP is the one at which the pictures ahead,
 // with those lately past as far as the plan does not reach to the end, take the average rate less a part of the debt;
 // a plan that reaches to the end is paid in full. Then the decoder's buffer is followed through the plan: where it
-// would run low, the base QP rises until it does not.
+// would run low, the base QP rises until it does not; where it stays full, and what flows in is all that there is, bits
+// are lost for good, and the base QP falls.
 //
 // All fixed-point: steps are Q8, coefficients Q16.
 
@@ -21,6 +22,7 @@
 #define END_PICTURES 12u
 #define PAST_SHIFT 7            // the past counts as about 128 pictures
 #define RUN_LOW 8u              // of the buffer's parts that are kept: one
+#define LOST_MOST 8u            // of its parts that a plan may lose: one
 
 // 4096 x 2^(i / 24), and 65536 x 2^(-i / 24).
 static const uint16_t octave[QUARTERS] = {4096, 4216, 4340, 4467, 4598, 4732, 4871, 5014, 5161, 5312, 5468, 5628,
@@ -174,9 +176,12 @@ static int32_t wanted_qp(const struct rate *rate, const struct plan_state *state
 }
 
 // Whether the buffer stays well above empty through the plan at a base QP; `level` bits are there for the first picture.
-static bool buffer_holds(const struct rate *rate, const struct plan *plan, const struct ahead *ahead, int32_t qp, int64_t level)
+// `lost`: bits that find it full.
+static bool buffer_holds(const struct rate *rate, const struct plan *plan, const struct ahead *ahead, int32_t qp, int64_t level,
+                         int64_t *lost)
 {
     int64_t low = rate->buffer_bits / RUN_LOW;
+    *lost = 0;
     for (uint32_t i = 0; i < plan->count; i++) {
         uint64_t bits = bits_at(ahead->worth[i], qp);
         level -= bits >> 32 ? 0xFFFFFFFF : (int64_t)bits;
@@ -185,10 +190,34 @@ static bool buffer_holds(const struct rate *rate, const struct plan *plan, const
         if (level < low - (int64_t)i * (rate->buffer_bits / 256))
             return false;
         level += rate->inflow_bits;
-        if (level > rate->buffer_bits)
+        if (level > rate->buffer_bits) {
+            *lost += level - rate->buffer_bits;
             level = rate->buffer_bits;
+        }
     }
     return true;
+}
+
+// The base QP that keeps the buffer from running low, and from being full for long where the mean rate fills it.
+static int32_t fit_buffer(const struct rate *rate, const struct plan *plan, const struct ahead *ahead, int32_t base, int32_t least,
+                          int64_t level)
+{
+    int64_t lost;
+    // With the end in sight the mean rate is paid anyway. A plan by an earlier pass counts to the end from the beginning.
+    bool ends = plan->header.final && ahead->intra_count + ahead->inter_count == plan->count;
+    bool holds = buffer_holds(rate, plan, ahead, base, level, &lost);
+    if (rate->inflow_bits == rate->picture_bits && !ends)
+        while (holds && base > least && lost > rate->buffer_bits / LOST_MOST)
+            holds = buffer_holds(rate, plan, ahead, --base, level, &lost);
+    int32_t low = base, high = holds ? base : BASE_MOST;
+    while (low < high) {
+        int32_t middle = (low + high) / 2;
+        if (buffer_holds(rate, plan, ahead, middle, level, &lost))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
 }
 
 // Choose the QP of the plan's first picture, the job's.
@@ -201,29 +230,27 @@ uint32_t plan_choose(struct rate *rate, const struct plan *plan, struct job *job
     int64_t level = rate->buffer_level + rate->inflow_bits;
     level = level > rate->buffer_bits ? rate->buffer_bits : level;
     if (rate->under_way)
-        level -= rate->reserve_bits / 2;
+        level -= rate->reserve_bits / 2 < rate->buffer_bits / 16 ? rate->reserve_bits / 2 : rate->buffer_bits / 16;
     int64_t room = rate->inflow_bits ? rate_room(rate, job->idr) : 0;
     look_ahead(state, plan, &ahead);
     int32_t base = (int32_t)job->qp * 4 - own->bias;
     if (rate->quality_qp)
         base = rate->quality_qp - 1;
+    int32_t least = base;
     if (rate->picture_bits) {
+        int32_t last = state->base_qp;
         base = wanted_qp(rate, state, plan, &ahead);
         if (rate->planned && !(job->picture_class == PICTURE_I && !job->idr))
-            base = within(base, state->base_qp - (is_end(plan, &ahead) ? 1 : MOVE_MOST), state->base_qp + MOVE_MOST);
+            base = within(base, last - (is_end(plan, &ahead) ? 1 : MOVE_MOST), last + MOVE_MOST);
+        least = rate->planned ? within(last - MOVE_MOST, 0, base) : base;
         state->base_qp = (int16_t)base;
         rate->planned = true;
     }
-    if (rate->inflow_bits && !buffer_holds(rate, plan, &ahead, base, level)) {
-        int32_t low = base, high = BASE_MOST;
-        while (low < high) {
-            int32_t middle = (low + high) / 2;
-            if (buffer_holds(rate, plan, &ahead, middle, level))
-                high = middle;
-            else
-                low = middle + 1;
-        }
-        base = low;
+    if (rate->inflow_bits) {
+        base = fit_buffer(rate, plan, &ahead, base, least, level);
+        // What was lowered is where the next picture's QP moves from; what had to rise is not.
+        if (rate->picture_bits && base < state->base_qp)
+            state->base_qp = (int16_t)base;
     }
     int32_t at = base + own->bias + 4 * own->offset;
     int32_t qp = within((at + 2) >> 2, rate->qp_min, rate->qp_max);
@@ -236,7 +263,9 @@ uint32_t plan_choose(struct rate *rate, const struct plan *plan, struct job *job
         }
     uint64_t planned = bits_at(ahead.worth[0], base + moved);
     if (rate->inflow_bits) {
-        uint64_t most = planned * 2 + rate->buffer_bits / 16;
+        // Half of what is there even where little is expected: costs may be wrong by far, as of text that scrolls.
+        uint64_t most = planned * 2 + rate->buffer_bits / 16, half = (uint64_t)room / 2;
+        most = most < half ? half : most;
         *max_bits = most < (uint64_t)room ? (uint32_t)most : (uint32_t)room;
         if (planned > *max_bits)
             planned = *max_bits;

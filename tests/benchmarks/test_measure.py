@@ -1,11 +1,12 @@
 """The benchmarks' yardsticks: bytes of slices, quality of decoded frames, the peer's stream."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import measure
+from benchmarks import made_clips, measure
 from benchmarks.measure import Clip
 
 
@@ -65,3 +66,33 @@ def test_the_statement_says_where_and_when() -> None:
     said = measure.statement()
     for word in ("processors", "Python", "numba", "commit", "UTC"):
         assert word in said
+
+
+def test_text_scrolls_by_twelve_samples_and_is_the_same_again() -> None:
+    """Pictures 60 to 74 are moved; all that differs between two still ones is the cursor of 11 x 18 samples."""
+    clip = made_clips.read("screen", 64, (352, 288))
+    assert (clip.width, clip.height, len(clip.frames)) == (352, 288, 64)
+    again = made_clips.read("screen", 64, (352, 288))
+    assert all(np.array_equal(a, b) for a, b in zip(clip.frames, again.frames, strict=True))
+    luma = [frame[:288].astype(int) for frame in clip.frames]
+    assert np.count_nonzero(luma[31] - luma[30]) <= 2 * 11 * 18
+    moved = luma[61][:276] - luma[60][12:]
+    assert np.count_nonzero(moved) <= 2 * 11 * 18 < np.count_nonzero(luma[61] - luma[60])
+
+
+def test_a_short_clip_is_played_back_and_forth(tmp_path: Path) -> None:
+    """Three frames of Y4M, 16, 32 and 48: filled to eight they are 1 2 3 2 1 2 3 2, at the size that is asked for."""
+    path = tmp_path / "short.y4m"
+    frames = b"".join(b"FRAME\n" + bytes([luma]) * (32 * 16) + bytes([128]) * (32 * 8) for luma in (16, 32, 48))
+    path.write_bytes(b"YUV4MPEG2 W32 H16 F25:1 Ip A1:1 C420\n" + frames)
+    clip = measure.read_clip(str(path), 8, size=(64, 48), fill=True)
+    assert (clip.width, clip.height) == (64, 48)
+    assert [int(frame[20, 20]) for frame in clip.frames] == [16, 32, 48, 32, 16, 32, 48, 32]
+    assert len(measure.read_clip(str(path), 8).frames) == 3
+
+
+def test_mixtures_by_hand() -> None:
+    """A quarter of the way from 16 to 235 is 70.75; all of it is 235."""
+    black, white = (made_clips.flat((16, 16), luma) for luma in (16, 235))
+    assert made_clips.mixed(black, white, 0.25)[0, 0] == 71
+    assert made_clips.mixed(black, white, 1.0)[0, 0] == 235
