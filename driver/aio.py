@@ -116,6 +116,16 @@ class _AsyncSession:
                 if step.exception() is None:
                     return step.result()
 
+    async def _drained(self) -> AsyncIterator[Any]:
+        """Say that no more pictures come; yield what is left."""
+        await self._device.run(self.session.send_frame, None)
+        while True:
+            try:
+                packet = await self._received(self.session.receive_packet)
+            except EndOfStream:
+                return
+            yield packet
+
 
 async def _each(items: "Iterable[Any] | AsyncIterable[Any]", *more: Any) -> AsyncIterator[Any]:
     if isinstance(items, AsyncIterable):
@@ -148,12 +158,7 @@ class AsyncEncoder(_AsyncSession):
             while not self.session.has_room:
                 yield await self._received(self.session.receive_packet)
             await self.send_frame(frame)
-        await self._device.run(self.session.send_frame, None)
-        while True:
-            try:
-                packet = await self._received(self.session.receive_packet)
-            except EndOfStream:
-                return
+        async for packet in self._drained():
             yield packet
 
 
@@ -166,12 +171,7 @@ class AsyncTranscoder(_AsyncSession):
             while not self.session.has_room:
                 yield await self._received(self.session.receive_packet)
             await self._until(functools.partial(self.session.send_frame, frame))
-        await self._device.run(self.session.send_frame, None)
-        while True:
-            try:
-                packet = await self._received(self.session.receive_packet)
-            except EndOfStream:
-                return
+        async for packet in self._drained():
             yield packet
 
 
